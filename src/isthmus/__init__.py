@@ -1,0 +1,149 @@
+"""isthmus: autoencoders that real people can use on real data.
+
+Give it unlabelled data; it learns a compressed representation through a bottleneck and puts it to work. The objective is
+the textbook's, and the code spells it the same way: L(x, x_hat) + sum_k lambda_k * Omega_k.
+
+>>> from isthmus import L1, Autoencoder, MaskingNoise
+>>> Autoencoder(8, corruption=MaskingNoise(0.25), penalty=1e-3 * L1())
+Autoencoder(corruption=MaskingNoise(), n_components=8, penalty=L1(weight=0.001))
+
+Importing the package imports neither torch nor scikit-learn; each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus.autoencoder import Autoencoder
+    from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
+    from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
+    from isthmus.corruptions import BlockMask, Corruption, GaussianNoise, MaskingNoise, SaltAndPepper, SwapNoise
+    from isthmus.diagnostics import pca_comparison
+    from isthmus.inputs import (
+        Auto,
+        Boolean,
+        Categorical,
+        Datetime,
+        Numeric,
+        Shared,
+        Standard,
+        Table,
+        UnitRange,
+        Unscaled,
+    )
+    from isthmus.losses import BinaryCrossEntropy, Deviance, Huber, Loss, SquaredError
+    from isthmus.networks import MLP, Architecture, Linear, ReLU, Sigmoid, SiLU, Tanh
+    from isthmus.parts import Part
+    from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
+    from isthmus.recipes import (
+        contractive_autoencoder,
+        deep_autoencoder,
+        denoising_autoencoder,
+        k_sparse_autoencoder,
+        kl_sparse_autoencoder,
+        linear_autoencoder,
+        nested_autoencoder,
+        sparse_autoencoder,
+        undercomplete_autoencoder,
+    )
+    from isthmus.saving import load, save
+    from isthmus.training import Trainer
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "autoencoder": "Autoencoder",
+    "checks": "DataError FileError IsthmusError TrainingError",
+    "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
+    "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
+    "diagnostics": "pca_comparison",
+    "inputs": "Auto Boolean Categorical Datetime Numeric Shared Standard Table UnitRange Unscaled",
+    "losses": "BinaryCrossEntropy Deviance Huber Loss SquaredError",
+    "networks": "MLP Architecture Linear ReLU SiLU Sigmoid Tanh",
+    "parts": "Part",
+    "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
+    "recipes": (
+        "contractive_autoencoder deep_autoencoder denoising_autoencoder k_sparse_autoencoder kl_sparse_autoencoder "
+        "linear_autoencoder nested_autoencoder sparse_autoencoder undercomplete_autoencoder"
+    ),
+    "saving": "load save",
+    "training": "Trainer",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = [
+    "L1",
+    "MLP",
+    "Architecture",
+    "Auto",
+    "Autoencoder",
+    "BatchTopK",
+    "BinaryCrossEntropy",
+    "BlockMask",
+    "Boolean",
+    "Categorical",
+    "Code",
+    "Contraction",
+    "Corruption",
+    "DataError",
+    "Datetime",
+    "Deviance",
+    "FileError",
+    "GaussianNoise",
+    "Huber",
+    "IsthmusError",
+    "KLSparsity",
+    "L2Weights",
+    "Linear",
+    "LinearCode",
+    "Loss",
+    "MaskingNoise",
+    "Nested",
+    "Numeric",
+    "Part",
+    "Penalty",
+    "ReLU",
+    "ReLUCode",
+    "SaltAndPepper",
+    "Shared",
+    "SiLU",
+    "Sigmoid",
+    "SigmoidCode",
+    "SquaredError",
+    "Standard",
+    "SwapNoise",
+    "Table",
+    "Tanh",
+    "TopK",
+    "Trainer",
+    "TrainingError",
+    "UnitRange",
+    "Unscaled",
+    "__version__",
+    "contractive_autoencoder",
+    "deep_autoencoder",
+    "denoising_autoencoder",
+    "k_sparse_autoencoder",
+    "kl_sparse_autoencoder",
+    "linear_autoencoder",
+    "load",
+    "nested_autoencoder",
+    "pca_comparison",
+    "save",
+    "sparse_autoencoder",
+    "undercomplete_autoencoder",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+    value = getattr(import_module(f"isthmus.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,337 @@
+"""The autoencoder: data in, a code through a bottleneck, the data back.
+
+    x -> corrupt -> x_tilde -> encode -> z -> decode -> x_hat        L(x, x_hat) + sum_k lambda_k * Omega_k
+
+With a narrow linear code and squared error this is a nonlinear generalisation of PCA, and by default it starts exactly
+there: a linear road set to the principal axes runs beside the layers, so that training can only add what PCA lacks.
+A penalty, a corruption or another code make it sparse, contractive or denoising; see `isthmus.recipes` for the names.
+
+>>> import numpy as np
+>>> X = np.random.default_rng(0).normal(size=(200, 3)) @ np.random.default_rng(1).normal(size=(3, 6))
+>>> model = Autoencoder(3, random_state=0).fit(X)
+>>> model.transform(X).shape, bool(np.abs(model.reconstruct(X) - X).max() < 0.1)
+((200, 3), True)
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.checks import DataError, must, need
+from isthmus.codes import Code, LinearCode
+from isthmus.corruptions import Corruption
+from isthmus.inputs import Auto, Inputs, as_frame_like
+from isthmus.losses import Deviance, Loss, SquaredError
+from isthmus.networks import MLP, Architecture, Linear, Network
+from isthmus.objective import Objective
+from isthmus.parts import Layout, Owner
+from isthmus.penalties import Penalty
+from isthmus.training import Rows, Trainer, isolated, seed_from
+
+__all__ = ["Autoencoder"]
+
+CHUNK = 1024
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, BaseEstimator):
+    """Learns to pass unlabelled data through a bottleneck and back.
+
+    Parameters
+    ----------
+    n_components : int, None or "auto"
+        Numbers in the code. "auto" is the square root of the data's width, rounded up. None is no narrow code at all,
+        and needs something else that keeps the network from copying: a corruption, a penalty or a sparse code.
+    architecture : Architecture
+        The network: `MLP(hidden=(256, 64))`, `Linear()`, or one of your own.
+    code : Code
+        The activation at the bottleneck: `LinearCode()`, `SigmoidCode()`, `ReLUCode()`, `TopK(k)`, `BatchTopK(k)`,
+        `Nested()`.
+    loss : Loss
+        Per-cell reconstruction error: `Deviance()`, `SquaredError()`, `Huber()`, `BinaryCrossEntropy()`.
+    corruption : Corruption or None
+        Damage done to the input in training while the target stays clean.
+    penalty : Penalty or None
+        lambda * Omega terms, as in `0.1 * L1() + 1e-2 * Contraction()`.
+    inputs : Inputs
+        How data become numbers: `Auto()`, or `Table(...)` with choices by column.
+    trainer : Trainer
+        How long and how fast to train.
+    random_state : int, RandomState, Generator or None
+        Seed; with an int, two fits give the same bits on one machine. No global random state is ever touched.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Numbers in the code.
+    history_ : DataFrame
+        Every term of the objective for training and held-out rows, one line per look.
+    held_out_ : ndarray
+        Row numbers kept from training.
+    notes_ : list of str
+        What was chosen and noticed, in sentences.
+    schema_, network_ : Schema, Network
+        What was learned about the columns, and the weights.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Their names, where X had names that are strings.
+
+    References
+    ----------
+    Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313.
+    """
+
+    def __init__(
+        self,
+        n_components: int | str | None = "auto",
+        *,
+        architecture: Architecture = MLP(),
+        code: Code = LinearCode(),
+        loss: Loss = Deviance(),
+        corruption: Corruption | None = None,
+        penalty: Penalty | None = None,
+        inputs: Inputs = Auto(),
+        trainer: Trainer = Trainer(),
+        random_state: Any = None,
+    ) -> None:
+        self.n_components = n_components
+        self.architecture = architecture
+        self.code = code
+        self.loss = loss
+        self.corruption = corruption
+        self.penalty = penalty
+        self.inputs = inputs
+        self.trainer = trainer
+        self.random_state = random_state
+
+    # ---------------------------------------------------------------- learning
+
+    def fit(self, X: Any, y: None = None) -> Self:
+        """Learn from the rows of X (n, columns): a DataFrame, an array, or whatever `inputs` reads.
+
+        Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows twice.
+        """
+        rows, generator = self._begin(X)
+        train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
+        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.index.numpy()
+        self.architecture.start(self.network_.encoder, self.network_.decoder, train.x)
+        if self._is_pca() and rows.observed is None:
+            self._finish_in_closed_form(rows, generator)
+        else:
+            self._train(X, train, held_out, generator)
+        return self
+
+    def partial_fit(self, X: Any, y: None = None) -> Self:
+        """One more pass over the rows of X; the first call fixes the columns, their scales and the network."""
+        if not hasattr(self, "network_"):
+            rows, generator = self._begin(X)
+            self.held_out_ = np.array([], dtype=np.int64)
+            self.architecture.start(self.network_.encoder, self.network_.decoder, rows.x)
+        else:
+            rows, generator = self._rows(X), self._generator()
+        once = self.trainer.with_params(max_epochs=1)
+        outcome = once(self.network_, self._objective(), rows, None, generator, self._cell_namer(X))
+        passes = self.history_rows_[-1]["epoch"] if self.history_rows_ else 0.0
+        self.history_rows_.extend({**row, "epoch": passes + row["epoch"]} for row in outcome.history)
+        return self
+
+    def _begin(self, X: Any) -> tuple[Rows, torch.Generator]:
+        """Check the parameters, learn the columns, build the network."""
+        self._check_parameters()
+        self.schema_ = self.inputs.fit(X)
+        self._note_features()
+        rows = self._rows(X)
+        need(rows.x.shape[1] > 0, "X", "have a column with at least one value", "none", "Drop the empty columns")
+        self.n_components_ = self._resolve_components(self.schema_.layout)
+        self.loss.check(self.schema_.layout)
+        self._seed = seed_from(self.random_state)
+        self.network_ = self._build_network()
+        if self.penalty is not None:
+            self.penalty.check(self.network_)
+        self.notes_ = list(self.schema_.notes)
+        self.history_rows_: list[dict[str, float]] = []
+        return rows, self._generator()
+
+    def _train(self, X: Any, train: Rows, held_out: Rows | None, generator: torch.Generator) -> None:
+        with isolated(self._seed):
+            outcome = self.trainer(
+                self.network_, self._objective(), train, held_out, generator, self._cell_namer(X)
+            )
+        self.history_rows_ = outcome.history
+        kept = "no rows" if held_out is None else f"{len(held_out):,} rows"
+        self.notes_ += [f"Trained on {len(train):,} rows, {kept} held out: {outcome.plan}.", *outcome.notes]
+
+    def _finish_in_closed_form(self, rows: Rows, generator: torch.Generator) -> None:
+        self.network_.eval()
+        with torch.no_grad():
+            terms = self._objective()(self.network_, rows.x, None, generator)
+        self.history_rows_ = [{"epoch": 0.0, **{name: float(value) for name, value in terms.items()}}]
+        self.notes_.append("Solved in closed form: a linear autoencoder with squared error is PCA.")
+
+    # ---------------------------------------------------------------- using
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """The codes z of the rows of X: (n, n_components_) float32."""
+        check_is_fitted(self)
+        codes = [self.network_.encode(x).numpy() for x in self._chunks(self.schema_.encode(X).x)]
+        return np.concatenate(codes) if codes else np.empty((0, self.n_components_), np.float32)
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
+        check_is_fitted(self)
+        z = np.ascontiguousarray(np.asarray(Z), dtype=np.float32)
+        rule = f"be 2-D with {self.n_components_} columns"
+        need(z.ndim == 2 and z.shape[1] == self.n_components_, "Z", rule, z.shape, "Use the output of transform")
+        return self.schema_.decode(self._decoded(z))
+
+    def reconstruct(self, X: Any) -> Any:
+        """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies."""
+        check_is_fitted(self)
+        return self.schema_.decode(self.reconstruct_encoded(X), like=X)
+
+    def reconstruct_encoded(self, X: Any) -> NDArray[np.float32]:
+        """x_hat (n, d) in the network's own units, beside `schema_.encode(X).x`."""
+        check_is_fitted(self)
+        return self._decoded(self.transform_plain(X))
+
+    def transform_plain(self, X: Any) -> NDArray[np.float32]:
+        """The codes as a plain array, whatever `set_output` asks of `transform`."""
+        return type(self).transform.__wrapped__(self, X)  # type: ignore[attr-defined, no-any-return]
+
+    def errors(self, X: Any) -> Any:
+        """Reconstruction error of every cell, in the loss's units: (n, columns); missing cells are NaN.
+
+        A DataFrame with the columns of X when X is one, otherwise an array. A row's loss is the sum over its cells.
+        """
+        check_is_fitted(self)
+        cells = self._cell_errors(X)
+        return as_frame_like(X, cells, [cell.name for cell in self.schema_.layout.cells])
+
+    def score(self, X: Any, y: None = None) -> float:
+        """Minus the mean error per observed cell: 0 is perfect, higher is better."""
+        check_is_fitted(self)
+        return -float(np.nanmean(self._cell_errors(X)))
+
+    def _cell_errors(self, X: Any) -> NDArray[np.float32]:
+        encoded = self.schema_.encode(X)
+        layout = self.schema_.layout
+        cells = np.empty((len(encoded.x), len(layout.cells)), np.float32)
+        start = 0
+        for x in self._chunks(encoded.x):
+            output = self.network_.decode(self.network_.encode(x))
+            cells[start : start + len(x)] = self.loss(x, output, layout).numpy()
+            start += len(x)
+        if encoded.observed is not None:
+            cells[~encoded.observed] = np.nan
+        return cells
+
+    def _decoded(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        layout = self.schema_.layout
+        out = np.empty((len(z), layout.width), np.float32)
+        start = 0
+        for chunk in self._chunks(z):
+            out[start : start + len(chunk)] = self.loss.link(self.network_.decode(chunk), layout).numpy()
+            start += len(chunk)
+        return out
+
+    def _chunks(self, x: NDArray[np.float32]) -> Iterator[torch.Tensor]:
+        """Tensors of at most CHUNK rows, without gradients."""
+        self.network_.eval()
+        with torch.no_grad():
+            yield from torch.from_numpy(x).split(CHUNK) if len(x) else ()
+
+    @property
+    def history_(self) -> Any:
+        """Every term of the objective by look, as a DataFrame (a dict of lists where no DataFrame library is)."""
+        check_is_fitted(self)
+        names = list(dict.fromkeys(name for row in self.history_rows_ for name in row))
+        return as_frame_like(None, {name: [row.get(name, math.nan) for row in self.history_rows_] for name in names})
+
+    # ---------------------------------------------------------------- the pieces
+
+    def _check_parameters(self) -> None:
+        kinds = {"architecture": Architecture, "code": Code, "loss": Loss, "inputs": Inputs, "trainer": Trainer}
+        optional = {"corruption": Corruption, "penalty": Penalty}
+        for name, kind in {**kinds, **optional}.items():
+            value = getattr(self, name)
+            if not (isinstance(value, kind) or (name in optional and value is None)):
+                raise must(name, f"be a part of type {kind.__name__}", value, f"See isthmus.{kind.__name__}")
+        self.trainer.check()
+
+    def _resolve_components(self, layout: Layout) -> int:
+        """How many numbers the code has, or why it may not have so many."""
+        k, width = self.n_components, layout.width
+        if k == "auto":
+            return math.ceil(math.sqrt(width))
+        if k is not None and not (isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k >= 1):
+            raise must("n_components", "be a whole number of at least 1, None or 'auto'", k, "Use n_components=8")
+        wide = width if k is None else int(k)
+        guarded = self.corruption is not None or self.penalty is not None or self.code.sparse
+        if not guarded and (k is None or wide > width):
+            raise DataError(
+                f"n_components must be less than the {width} numbers of a row, or nothing keeps the autoencoder from "
+                f"copying; got {k}. Use a smaller n_components, a corruption, a penalty, or code=TopK(k)."
+            )
+        if not guarded and wide == width and width > 1:
+            warnings.warn(
+                f"n_components={wide} is as wide as the data: the autoencoder can copy. Use a smaller one.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return wide
+
+    def _build_network(self) -> Network:
+        with isolated(self._seed):
+            encoder, decoder = self.architecture.build(self.schema_.layout, self.n_components_)
+        return Network(encoder, self.code, decoder)
+
+    def _objective(self) -> Objective:
+        return Objective(self.schema_.layout, self.loss, self.penalty, self.corruption)
+
+    def _is_pca(self) -> bool:
+        """Whether the minimum is known: linear both ways, squared error on numbers, nothing else in the objective."""
+        plain = self.penalty is None and self.corruption is None and isinstance(self.code, LinearCode)
+        squared = isinstance(self.loss, (Deviance, SquaredError)) and self.schema_.layout.all_numeric
+        return plain and squared and isinstance(self.architecture, Linear)
+
+    def _rows(self, X: Any) -> Rows:
+        encoded = self.schema_.encode(X)
+        return Rows.of(encoded.x, encoded.observed)
+
+    def _generator(self) -> torch.Generator:
+        passes = len(getattr(self, "history_rows_", ()))
+        return torch.Generator().manual_seed(self._seed + passes)
+
+    def _cell_namer(self, X: Any) -> Any:
+        def name(row: int, cell: int) -> str:
+            column = self.schema_.layout.cells[cell].name
+            return f"column {column!r}, row {row}, value {self.schema_.value(X, row, cell)!r}"
+
+        return name
+
+    def _note_features(self) -> None:
+        names = self.schema_.names
+        self.n_features_in_ = len(names)
+        if self.schema_.named and all(isinstance(name, str) for name in names):
+            self.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -1,0 +1,164 @@
+"""Codes: what happens at the bottleneck itself, z = code(a), where a is the encoder's output.
+
+A code need not be narrow to be a bottleneck. `TopK(k)` lets only k numbers through, whichever they are, which is
+sparsity by construction (Makhzani & Frey 2013; Gao et al. 2024); `Nested()` orders the numbers, so that every prefix of
+a code is a code (Rippel et al. 2014). `SigmoidCode()` is the classical one, and what a KL sparsity penalty needs.
+
+>>> import torch
+>>> TopK(1)(torch.tensor([[3.0, -1.0, 2.0]]))
+tensor([[3., 0., 0.]])
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from isthmus.checks import need
+from isthmus.parts import Part
+
+__all__ = ["BatchTopK", "Code", "LinearCode", "Nested", "ReLUCode", "SigmoidCode", "TopK"]
+
+
+class Code(Part):
+    """An activation of the code layer: a (n, k) -> z (n, k).
+
+    `sparse`: it limits what passes however wide it is, so an overcomplete code cannot copy.
+    `unit`: its values lie in (0, 1).
+    """
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the code limits what passes through however wide it is."""
+        return False
+
+    @property
+    def unit(self) -> bool:
+        """Whether every value lies in (0, 1)."""
+        return False
+
+    def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """z (n, k). In training `generator` is given; `memory` (1,) is the one number a code may keep."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+    def slope(self, a: Tensor, z: Tensor) -> Tensor:
+        """dz_j / da_j, (n, k); override it where a closed form is known, and wherever z_j depends on other a."""
+        with torch.enable_grad():
+            a = a if a.requires_grad else a.detach().requires_grad_()
+            return torch.autograd.grad(self(a).sum(), a, create_graph=True)[0]
+
+
+class LinearCode(Code):
+    """z = a."""
+
+    def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """The encoder's output as it is."""
+        return a
+
+    def slope(self, a: Tensor, z: Tensor) -> Tensor:
+        """1."""
+        return torch.ones_like(a)
+
+
+class SigmoidCode(Code):
+    """z = 1 / (1 + exp(-a))."""
+
+    @property
+    def unit(self) -> bool:
+        """Always."""
+        return True
+
+    def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """The logistic function."""
+        return torch.sigmoid(a)
+
+    def slope(self, a: Tensor, z: Tensor) -> Tensor:
+        """z (1 - z)."""
+        return z * (1 - z)
+
+
+class ReLUCode(Code):
+    """z = max(a, 0): activations that can be exactly zero, which an L1 penalty needs to be truly sparse."""
+
+    def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """max(a, 0)."""
+        return torch.relu(a)
+
+    def slope(self, a: Tensor, z: Tensor) -> Tensor:
+        """1 where the unit is on."""
+        return (z > 0).to(a.dtype)
+
+
+class TopK(Code):
+    """Keep the k largest positive activations of every row, zero the rest: at most k nonzeros, exactly."""
+
+    k: int = 32
+
+    @property
+    def sparse(self) -> bool:
+        """Always."""
+        return True
+
+    def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """max(a, 0) on each row's k largest, 0 elsewhere."""
+        _check_k(self.k)
+        top = torch.relu(a).topk(min(self.k, a.shape[1]), dim=1)
+        return torch.zeros_like(a).scatter(1, top.indices, top.values)
+
+    def slope(self, a: Tensor, z: Tensor) -> Tensor:
+        """1 where the unit is on."""
+        return (z != 0).to(a.dtype)
+
+
+class BatchTopK(Code):
+    """Keep the k * n largest positive activations of the whole batch, so that rows share the budget as they need it.
+
+    A row on its own has no batch: after training, what passes is what exceeds the mean threshold met in training
+    (Bussmann et al. 2024), and k holds on average.
+    """
+
+    k: int = 32
+
+    @property
+    def sparse(self) -> bool:
+        """Always."""
+        return True
+
+    def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """max(a, 0) above the batch's threshold in training, above the remembered one afterwards."""
+        _check_k(self.k)
+        positive = torch.relu(a)
+        if generator is None and memory is not None:
+            return positive * (positive > memory)
+        keep = min(self.k * len(a), a.numel())
+        threshold = positive.detach().flatten().kthvalue(a.numel() - keep + 1).values
+        if memory is not None and torch.is_grad_enabled():
+            memory.lerp_(threshold.expand(1), 0.01) if memory.item() else memory.copy_(threshold.expand(1))
+        return positive * (positive >= threshold)
+
+    def slope(self, a: Tensor, z: Tensor) -> Tensor:
+        """1 where the unit is on."""
+        return (z != 0).to(a.dtype)
+
+
+class Nested(Code):
+    """z = a with, in training, a random prefix of every row's code kept: the first numbers learn to do most.
+
+    The prefix length is uniform on 1..k (Rippel et al. 2014, "nested dropout"). Every prefix of the code is a code.
+    """
+
+    def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """a, its tail zeroed at a random place in training."""
+        if generator is None:
+            return a
+        k = a.shape[1]
+        kept = torch.randint(1, k + 1, (len(a), 1), generator=generator, device=a.device)
+        return a * (torch.arange(k, device=a.device) < kept)
+
+    def slope(self, a: Tensor, z: Tensor) -> Tensor:
+        """1 where the prefix reaches."""
+        return (z != 0).to(a.dtype)
+
+
+def _check_k(k: object) -> None:
+    need(isinstance(k, int) and k >= 1, "k", "be a whole number of at least 1", k, "Use TopK(k=32)")

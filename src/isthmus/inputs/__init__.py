@@ -1,0 +1,35 @@
+"""Inputs: tables, arrays and files as numbers, and back. numpy and narwhals only."""
+
+from isthmus.inputs.arrays import ArraySchema
+from isthmus.inputs.auto import Auto
+from isthmus.inputs.base import Encoded, Inputs, Schema
+from isthmus.inputs.columns import Boolean, Categorical, ColumnKind, Datetime, LevelSpec, NumberSpec, Numeric, TruthSpec
+from isthmus.inputs.frames import DType, as_frame_like
+from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
+from isthmus.inputs.table import Table, TableSchema
+
+__all__ = [
+    "ArraySchema",
+    "Auto",
+    "Boolean",
+    "Categorical",
+    "ColumnKind",
+    "DType",
+    "Datetime",
+    "Encoded",
+    "Inputs",
+    "LevelSpec",
+    "NumberSpec",
+    "Numeric",
+    "Scales",
+    "Scaling",
+    "Schema",
+    "Shared",
+    "Standard",
+    "Table",
+    "TableSchema",
+    "TruthSpec",
+    "UnitRange",
+    "Unscaled",
+    "as_frame_like",
+]

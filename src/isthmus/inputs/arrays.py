@@ -1,0 +1,117 @@
+"""Arrays: every column a number. The fast road, without a loop over columns.
+
+A 2-D array is a table of numbers. Arrays of more than two dimensions, and uint8 arrays of 64 columns or more, are read as
+pixels: all their cells share one unit, so all share one range.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.checks import DataError, brief
+from isthmus.inputs.base import Encoded, Schema
+from isthmus.inputs.scaling import Scales
+from isthmus.parts import Layout
+
+__all__ = ["ArraySchema", "as_array", "refuse_infinite"]
+
+
+class ArraySchema(Schema):
+    """Columns of a numeric array, by position. `shape` is one sample's, () for tables; `dtype` comes back."""
+
+    scales: Scales
+    dtype: str = "float64"
+    shape: tuple[int, ...] = ()
+    positive: bool = False
+
+    @property
+    def names(self) -> tuple[str | int, ...]:
+        """0 ... m - 1."""
+        return tuple(range(len(self.scales.centre)))
+
+    @property
+    def named(self) -> bool:
+        """Never."""
+        return False
+
+    @cached_property
+    def layout(self) -> Layout:  # type: ignore[override]
+        """One numeric cell per column."""
+        return Layout.numeric(len(self.scales.centre), self.shape, self.positive)
+
+    def encode(self, X: Any) -> Encoded:
+        """Rows of an array, or of a frame of numbers by position."""
+        values = self._values(X)
+        refuse_infinite(values, self.names)
+        observed = ~np.isnan(values)
+        x = np.nan_to_num(self.scales.encode(values), nan=0.0).astype(np.float32)
+        return Encoded(np.ascontiguousarray(x), None if observed.all() else observed)
+
+    def decode(self, x_hat: NDArray[np.float32], like: Any = None) -> Any:
+        """An array of the fitted dtype and sample shape."""
+        values = self.scales.decode(x_hat)
+        dtype = np.dtype(self.dtype)
+        if dtype == bool:
+            values = values > 0.5
+        elif np.issubdtype(dtype, np.integer):
+            bounds = np.iinfo(dtype)
+            values = np.clip(np.rint(values), float(bounds.min), np.nextafter(float(bounds.max), 0))
+        return values.astype(dtype).reshape(len(values), *(self.shape or values.shape[1:]))
+
+    def value(self, X: Any, row: int, cell: int) -> Any:
+        """X[row, cell]."""
+        return np.asarray(X)[row].reshape(-1)[cell].item()
+
+    def _values(self, X: Any) -> NDArray[np.float64]:
+        array = as_array(X)
+        values = array.reshape(len(array), -1)
+        if values.shape[1] != len(self.names):
+            raise DataError(
+                f"X has {values.shape[1]} features, but Autoencoder is expecting {len(self.names)} features as input."
+            )
+        return values.astype(np.float64)
+
+
+def as_array(X: Any) -> NDArray[Any]:
+    """X as an array of numbers of two or more dimensions, with at least one row and column, or one clear sentence."""
+    if hasattr(X, "tocsr") or type(X).__module__.startswith("scipy.sparse"):
+        raise TypeError("X must be dense; got a sparse matrix, which is not supported here. Use X.toarray().")
+    array = np.asarray(X)
+    if array.dtype.kind == "c":
+        raise DataError("X must be real; got complex numbers. Complex data not supported: use X.real and X.imag.")
+    if array.ndim < 2:
+        raise DataError(
+            f"X must be 2-D (rows, columns); got a {array.ndim}-D array. Expected 2D array, got {array.ndim}D array "
+            "instead. Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row."
+        )
+    if len(array) == 0:
+        raise DataError(f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required.")
+    if array.size == 0:
+        raise DataError(f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
+    return _numbers(array)
+
+
+def _numbers(array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.kind in "biuf":
+        return array
+    try:
+        return array.astype(np.float64)
+    except TypeError as error:
+        raise TypeError(f"X must hold numbers: {error}. Convert or drop those cells.") from None
+    except ValueError as error:
+        raise DataError(f"X must hold numbers; {error}. Use a DataFrame for columns of text.") from None
+
+
+def refuse_infinite(values: NDArray[np.float64], names: tuple[str | int, ...]) -> None:
+    """Raise if any value is infinite, naming the column, the row and the value."""
+    if not np.isinf(values).any():
+        return
+    row, column = np.argwhere(np.isinf(values))[0]
+    raise DataError(
+        f"Input X contains infinity or a value too large: column {brief(repr(names[column]))}, row {row}, "
+        f"value {values[row, column]}. Replace it, or mark it missing with NaN."
+    )

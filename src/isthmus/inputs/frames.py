@@ -1,0 +1,243 @@
+"""Frames: columns of a pandas or polars DataFrame as plain arrays, and arrays as columns again.
+
+Reading goes through narwhals, one code for both libraries. Writing goes through the library itself, because only it
+knows its own dtypes; a `DType` is such a dtype as text, so that it survives in a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.checks import DataError, brief, must
+from isthmus.parts import Record
+
+__all__ = ["Column", "DType", "as_frame_like", "column_names", "is_frame", "read_columns", "write_frame"]
+
+
+class DType(Record):
+    """A column's dtype: the library, its name there, and the categories where it has a fixed list of them."""
+
+    library: str
+    text: str
+    categories: tuple[Any, ...] | None = None
+    ordered: bool = False
+
+
+class Column(NamedTuple):
+    """One column: `numbers` float64 with NaN (numeric and time), or `values` a list with None (the rest)."""
+
+    name: str | int
+    kind: str  # "numeric", "boolean", "levels" or "time"
+    numbers: NDArray[np.float64] | None
+    values: list[Any] | None
+    dtype: DType
+
+    def raw(self, row: int) -> Any:
+        """The value in one row."""
+        return self.values[row] if self.values is not None else self.numbers[row]  # type: ignore[index]
+
+
+def library_of(X: Any) -> str:
+    """ "pandas", "polars", or "" for anything that is not a frame."""
+    module = type(X).__module__.partition(".")[0]
+    return module if module in ("pandas", "polars") and type(X).__name__ == "DataFrame" else ""
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a pandas or polars DataFrame; other frames are refused with the way to convert them."""
+    if library_of(X):
+        return True
+    if type(X).__module__.partition(".")[0] in ("pyarrow", "polars", "dask", "pyspark", "duckdb", "modin"):
+        do = "Use X.collect() or X.to_pandas()"
+        raise must("X", "be a pandas or polars DataFrame or an array", type(X).__name__, do)
+    return False
+
+
+def column_names(X: Any) -> list[str | int]:
+    """The column names of a frame: unique, strings or whole numbers."""
+    names = [name.item() if isinstance(name, np.integer) else name for name in X.columns]
+    odd = [name for name in names if not isinstance(name, (str, int)) or isinstance(name, bool)]
+    if odd:
+        raise must("column names", "be strings or whole numbers", odd[0], "Use X.columns = X.columns.map(str)")
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise must("column names", "be unique", ", ".join(twice[:5]), "Rename or drop the duplicates")
+    return names
+
+
+def read_columns(X: Any) -> list[Column]:
+    """Every column of a frame."""
+    names = column_names(X)
+    frame = nw.from_native(X, eager_only=True)
+    return [_read(name, series) for name, series in zip(names, frame.iter_columns(), strict=True)]
+
+
+def _read(name: str | int, series: Any) -> Column:
+    dtype, native = series.dtype, _dtype_of(series.to_native())
+    if dtype.is_numeric():
+        return Column(name, "numeric", _floats(series), None, native)
+    if dtype in (nw.Datetime, nw.Date):
+        moment = series.cast(nw.Datetime("us")) if dtype == nw.Date else series
+        return Column(name, "time", _floats(moment.dt.timestamp("us")), None, native)
+    if dtype == nw.Duration:
+        return Column(name, "time", _floats(series.dt.total_microseconds()), None, native)
+    missing = series.is_null().to_numpy()
+    values = [None if gone else value for value, gone in zip(series.to_list(), missing, strict=True)]
+    return _from_values(name, values, dtype, native)
+
+
+def _from_values(name: str | int, values: list[Any], dtype: Any, native: DType) -> Column:
+    """A column of Python values: yes/no, numbers in an object column, or levels."""
+    types = {type(value) for value in values if value is not None}
+    if dtype == nw.Boolean or (types and types <= {bool, np.bool_}):
+        return Column(name, "boolean", None, values, native)
+    if types and dtype == nw.Object and types <= {int, float, np.int64, np.float64, bool}:
+        numbers = np.array([np.nan if value is None else float(value) for value in values])
+        return Column(name, "numeric", numbers, None, native)
+    odd = next((t for t in types if not issubclass(t, (str, int, float, bool))), None)
+    if odd is not None:
+        do = "Convert it with X.astype(str), or drop it"
+        raise must(f"column {name!r}", "hold numbers, text, yes/no or dates", odd.__name__, do)
+    return Column(name, "levels", None, values, native)
+
+
+def _floats(series: Any) -> NDArray[np.float64]:
+    return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+
+
+# ---------------------------------------------------------------- dtypes as text, and back
+
+
+def _dtype_of(native: Any) -> DType:
+    library = type(native).__module__.partition(".")[0]
+    if library == "polars":
+        categories = native.dtype.categories.to_list() if native.dtype.base_type().__name__ == "Enum" else None
+        return DType("polars", repr(native.dtype) if categories is None else "Enum", _tuple(categories))
+    if str(native.dtype) == "category":
+        return DType("pandas", "category", _tuple(native.cat.categories.tolist()), bool(native.cat.ordered))
+    return DType("pandas", str(native.dtype))
+
+
+def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def write_frame(columns: Mapping[str | int, tuple[Any, DType]], library: str, like: Any = None) -> Any:
+    """A frame of `library` from (values, dtype) by name; `like` lends its index and column order."""
+    if like is not None and library_of(like) == library:
+        columns = {name: columns[name] for name in column_names(like)}
+    if library == "polars":
+        import polars
+
+        return polars.DataFrame([_polars_series(name, *column) for name, column in columns.items()])
+    import pandas
+
+    index = like.index if like is not None and library_of(like) == "pandas" else None
+    made = {name: _pandas_series(values, dtype) for name, (values, dtype) in columns.items()}
+    frame = pandas.DataFrame(made, columns=list(made))
+    return frame if index is None else frame.set_axis(index, axis=0)
+
+
+def _pandas_series(values: Any, dtype: DType) -> Any:
+    import pandas
+
+    if dtype.text == "category":
+        kind = pandas.CategoricalDtype(list(dtype.categories or ()), dtype.ordered)
+        return pandas.Series(pandas.Categorical(values, dtype=kind))
+    if dtype.text.startswith(("datetime64", "timedelta64")):
+        unit = re.match(r"(datetime64|timedelta64)\[(\w+)(?:, (.+))?\]", dtype.text)
+        base, step, zone = unit.groups() if unit else ("datetime64", "us", None)
+        moments = pandas.Series(_micros(values, base))
+        moments = moments.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else moments
+        return moments.astype(dtype.text)
+    series = pandas.Series(values, dtype=object if isinstance(values, list) else None)
+    return series.astype(_settled(series, dtype.text))
+
+
+def _settled(series: Any, text: str) -> str:
+    """The dtype a column can really have: one that holds gaps, when it has gaps."""
+    gaps = bool(series.isna().any())
+    return "float64" if gaps and re.fullmatch(r"u?int\d+", text) else "object" if gaps and text == "bool" else text
+
+
+def _micros(values: Any, base: str) -> Any:
+    """Microseconds as float64 with NaN -> datetime64[us] or timedelta64[us] with NaT."""
+    gone = np.isnan(values)
+    whole = np.clip(np.where(gone, 0, np.rint(values)), -9.2e18, 9.2e18).astype(np.int64)
+    moments = whole.astype(f"{base}[us]")
+    moments[gone] = np.array("NaT", dtype=f"{base}[us]")
+    return moments
+
+
+def _polars_series(name: str | int, values: Any, dtype: DType) -> Any:
+    import polars
+
+    kind = _polars_dtype(dtype)
+    if kind.is_temporal():
+        base = "timedelta64" if kind.base_type() is polars.Duration else "datetime64"
+        moments = polars.Series(str(name), _micros(values, base))
+        zone = getattr(kind, "time_zone", None)
+        moments = moments.dt.replace_time_zone("UTC").dt.convert_time_zone(zone) if zone else moments
+        return moments.cast(kind)
+    if isinstance(values, np.ndarray):
+        plain = polars.Series(str(name), values).fill_nan(None) if values.dtype.kind == "f" else values
+        return polars.Series(str(name), plain).cast(kind)
+    base_kind = polars.Boolean if kind == polars.Boolean else polars.String if _is_text(values) else None
+    return polars.Series(str(name), values, dtype=base_kind, strict=False).cast(kind)
+
+
+def _is_text(values: list[Any]) -> bool:
+    return all(value is None or isinstance(value, str) for value in values)
+
+
+def _polars_dtype(dtype: DType) -> Any:
+    import polars
+
+    if dtype.text == "Enum":
+        return polars.Enum(list(dtype.categories or ()))
+    zoned = re.fullmatch(r"Datetime\(time_unit='(\w+)', time_zone=(?:None|'(.+)')\)", dtype.text)
+    if zoned:
+        return polars.Datetime(zoned[1], zoned[2])  # type: ignore[arg-type]
+    span = re.fullmatch(r"Duration\(time_unit='(\w+)'\)", dtype.text)
+    if span:
+        return polars.Duration(span[1])  # type: ignore[arg-type]
+    simple = re.match(r"[A-Za-z0-9]+", dtype.text)
+    kind = getattr(polars, simple[0] if simple else "", None)
+    if not (isinstance(kind, type) and issubclass(kind, polars.DataType)):
+        raise DataError(f"a saved dtype must be one polars knows; got {brief(dtype.text)}. Upgrade polars.")
+    return polars.Float64 if kind is polars.Decimal else kind
+
+
+# ---------------------------------------------------------------- tables of results
+
+
+def as_frame_like(like: Any, values: Any, names: list[str | int] | None = None) -> Any:
+    """Results as what the user works in: a frame of the library of `like`, an array where `like` is an array.
+
+    values: (n, m) with `names`, or a dict of columns. With `like` None, pandas or polars if installed, else as it is.
+    """
+    library = library_of(like) or ("" if like is not None else _installed())
+    if not library:
+        return values
+    columns = values if isinstance(values, dict) else {name: values[:, j] for j, name in enumerate(names or ())}
+    if library_of(like):
+        columns = {name: columns[name] for name in column_names(like)}
+    if library == "polars":
+        import polars
+
+        return polars.DataFrame({str(name): column for name, column in columns.items()})
+    import pandas
+
+    return pandas.DataFrame(columns, index=like.index if library_of(like) else None)
+
+
+def _installed() -> str:
+    from importlib.util import find_spec
+
+    return next((name for name in ("pandas", "polars") if find_spec(name)), "")

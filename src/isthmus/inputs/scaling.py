@@ -1,0 +1,181 @@
+"""Scaling: numbers of any unit as numbers near 1, and back.
+
+    x = (u - centre) / scale,     u = X, or asinh((X - median) / spread) for a heavy-tailed column
+
+Everything is computed in float64 and only the result is float32, so a column around 1e12 keeps its digits. The squeeze
+by asinh is for columns whose variance is the work of a handful of values: standardised as they are, all the others would
+be indistinguishable. It is applied where one value in a thousand carries over half of the variance and one lies beyond
+ten standard deviations; normal, uniform, exponential and log-normal (sigma 1) columns stay as they are.
+
+>>> import numpy as np
+>>> scales = Standard().fit(np.array([[1.0], [3.0]]))
+>>> scales.encode(np.array([[5.0]])), scales.decode(np.array([[3.0]]))
+(array([[3.]]), array([[5.]]))
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.parts import Part, Record
+
+__all__ = ["Scales", "Scaling", "Shared", "Standard", "UnitRange", "Unscaled"]
+
+Array = NDArray[np.float64]
+LIMIT = 1e9  # encoded values beyond are cut: their squares must stay finite in float32
+
+
+class Scales(Record):
+    """Learned centres and scales of m numeric columns; `squeezed` columns also have a median, a spread and a cap."""
+
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    squeezed: tuple[int, ...] = ()
+    median: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
+    cap: tuple[float, ...] = ()
+
+    @cached_property
+    def _arrays(self) -> tuple[Array, Array, list[int], Array, Array, Array]:
+        centre, scale, median, spread, cap = (
+            np.array(v, dtype=float) for v in (self.centre, self.scale, self.median, self.spread, self.cap)
+        )
+        return centre, scale, list(self.squeezed), median, spread, cap
+
+    def encode(self, values: Array) -> Array:
+        """(n, m) in the data's units -> (n, m) scaled; NaN stays NaN."""
+        centre, scale, squeezed, median, spread, _ = self._arrays
+        if squeezed:
+            values = values.copy()
+            values[:, squeezed] = np.arcsinh((values[:, squeezed] - median) / spread)
+        return np.clip((values - centre) / scale, -LIMIT, LIMIT)
+
+    def decode(self, scaled: Array) -> Array:
+        """(n, m) scaled -> (n, m) in the data's units."""
+        centre, scale, squeezed, median, spread, cap = self._arrays
+        values = scaled.astype(np.float64) * scale + centre
+        if squeezed:
+            values[:, squeezed] = np.sinh(np.clip(values[:, squeezed], -cap, cap)) * spread + median
+        return values
+
+
+class Scaling(Part):
+    """A way to choose centres and scales."""
+
+    def fit(self, values: Array) -> Scales:
+        """Scales for the columns of values (n, m) float64 with NaN for what is missing."""
+        raise NotImplementedError(f"{type(self).__name__} must define fit")
+
+    def __call__(self, values: Array) -> Scales:
+        """The same as `fit`."""
+        return self.fit(values)
+
+    @property
+    def positive(self) -> bool:
+        """Whether everything ends up in [0, 1]."""
+        return False
+
+
+class Standard(Scaling):
+    """Each column by its own mean and standard deviation.
+
+    squeeze: pass heavy-tailed columns through asinh first (see the module's text).
+    """
+
+    squeeze: bool = True
+
+    def fit(self, values: Array) -> Scales:
+        """Scales for the columns of values (n, m)."""
+        heavy = _heavy(values) if self.squeeze else []
+        if not heavy:
+            return Scales(*_plain(values))
+        middle, spread = _robust(values[:, heavy])
+        squeezed = values.copy()
+        squeezed[:, heavy] = np.arcsinh((values[:, heavy] - middle) / spread)
+        cap = 1.1 * _quietly(np.nanmax, np.abs(squeezed[:, heavy]))
+        return Scales(*_plain(squeezed), tuple(heavy), tuple(middle), tuple(spread), tuple(cap))
+
+
+class Shared(Scaling):
+    """Each column by its own mean, all by one scale, so that a squared error is proportional to the raw one."""
+
+    def fit(self, values: Array) -> Scales:
+        """Scales for the columns of values (n, m)."""
+        centre, own = _mean_and_std(values)
+        common = _positive(np.sqrt(np.mean(np.square(own / max(own.max(initial=0), 1e-300)))) * own.max(initial=0))
+        return Scales(tuple(centre), tuple(np.full_like(own, common)))
+
+
+class UnitRange(Scaling):
+    """All columns by one range, its ends given or taken from the data, so that everything lies in [0, 1]."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def fit(self, values: Array) -> Scales:
+        """Scales for the columns of values (n, m)."""
+        low = _quietly(np.nanmin, values, axis=None) if self.low is None else self.low
+        high = _quietly(np.nanmax, values, axis=None) if self.high is None else self.high
+        m = values.shape[1]
+        return Scales((float(low),) * m, (float(_positive(np.float64(high - low))),) * m)
+
+    @property
+    def positive(self) -> bool:
+        """Always."""
+        return True
+
+
+class Unscaled(Scaling):
+    """Numbers as they are."""
+
+    def fit(self, values: Array) -> Scales:
+        """Centre 0, scale 1."""
+        m = values.shape[1]
+        return Scales((0.0,) * m, (1.0,) * m)
+
+
+def _plain(values: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    centre, scale = _mean_and_std(values)
+    return tuple(centre.tolist()), tuple(_positive(scale).tolist())
+
+
+def _mean_and_std(values: Array) -> tuple[Array, Array]:
+    """Means and standard deviations without overflow or loss of digits; 0 and 0 for an empty column."""
+    size = _positive(_quietly(np.nanmax, np.abs(values)))
+    mean = _quietly(np.nanmean, values / size) * size
+    std = _quietly(np.nanstd, (values - mean) / size) * size
+    std[std <= 1e-13 * np.abs(mean)] = 0.0  # a constant column: what is left is rounding
+    return mean, std
+
+
+def _positive(scale: Array) -> Array:
+    return np.where(scale > 0, scale, 1.0)
+
+
+def _quietly(function: np.ufunc, values: Array, axis: int | None = 0) -> Array:
+    """A NaN-aware reduction that gives 0 for columns with no value at all."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        if not values.size:
+            return np.zeros(values.shape[1] if axis == 0 else ())
+        return np.nan_to_num(function(values, axis=axis), nan=0.0)
+
+
+def _heavy(values: Array) -> list[int]:
+    """Columns whose variance is mostly the work of one value in a thousand."""
+    mean, std = _mean_and_std(values)
+    z = np.nan_to_num(np.square((values - mean) / _positive(std)), nan=0.0)
+    suspects = np.flatnonzero(z.max(0, initial=0.0) > 100.0)
+    top = max(1, len(values) // 1000)
+    return [int(j) for j in suspects if np.partition(z[:, j], -top)[-top:].sum() > 0.5 * z[:, j].sum()]
+
+
+def _robust(values: Array) -> tuple[Array, Array]:
+    """Medians and spreads: half the interquartile range, or where that is 0 the mean absolute deviation."""
+    low, middle, high = np.nanpercentile(values, [25, 50, 75], axis=0)
+    fallback = np.nanmean(np.abs(values - middle), axis=0)
+    return middle, _positive(np.where(high > low, (high - low) / 2, fallback))

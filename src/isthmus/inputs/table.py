@@ -1,0 +1,223 @@
+"""Tables: numbers, yes/no, categories, moments and gaps in one matrix, and back.
+
+Each column becomes one cell: a scaled number, a sign, or a one-hot group. All numbers are scaled together; everything
+learned is in the schema, so a saved model needs nothing else to read the next table.
+
+>>> import pandas as pd
+>>> df = pd.DataFrame({"size": [1.0, 2.0, None], "kind": ["a", "b", "a"]})
+>>> schema = Table().fit(df)
+>>> schema.encode(df).x.shape, schema.layout.cells[1].kind
+((3, 3), 'categorical')
+>>> schema.decode(schema.encode(df).x)["kind"].tolist()
+['a', 'b', 'a']
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.checks import DataError, must
+from isthmus.inputs.arrays import ArraySchema, as_array, refuse_infinite
+from isthmus.inputs.base import Encoded, Inputs, Schema
+from isthmus.inputs.columns import (
+    Boolean,
+    Categorical,
+    ColumnKind,
+    Datetime,
+    LevelSpec,
+    NumberSpec,
+    Numeric,
+    Spec,
+    TruthSpec,
+)
+from isthmus.inputs.frames import Column, column_names, is_frame, library_of, read_columns, write_frame
+from isthmus.inputs.scaling import Scales, Scaling, Standard
+from isthmus.parts import Cell, Layout
+
+__all__ = ["Table", "TableSchema"]
+
+
+class TableSchema(Schema):
+    """The columns of a DataFrame, by name."""
+
+    columns: tuple[Spec, ...]
+    scales: Scales
+    positive: bool = False
+
+    @cached_property
+    def names(self) -> tuple[str | int, ...]:  # type: ignore[override]
+        """Columns in the order of fitting."""
+        return tuple(spec.name for spec in self.columns)
+
+    @property
+    def named(self) -> bool:
+        """Always."""
+        return True
+
+    @cached_property
+    def layout(self) -> Layout:  # type: ignore[override]
+        """One cell per column."""
+        cells, start = [], 0
+        for spec in self.columns:
+            cells.append(Cell(spec.name, spec.kind, start, start + spec.width))
+            start += spec.width
+        return Layout(tuple(cells), (), self.positive and all(cell.kind == "numeric" for cell in cells))
+
+    def encode(self, X: Any) -> Encoded:
+        """Columns matched by name, in any order; an array or nameless data by position."""
+        columns = self._matched(X)
+        x = np.zeros((_rows(X), self.layout.width), np.float32)
+        numeric = [(cell, spec, c) for cell, spec, c in columns if isinstance(spec, NumberSpec)]
+        if numeric:
+            values = np.column_stack([spec.numbers(column) for _, spec, column in numeric])
+            refuse_infinite(values, tuple(cell.name for cell, _, _ in numeric))
+            gone = np.isnan(values)
+            places = [cell.start for cell, _, _ in numeric]
+            x[:, places] = np.where(gone, 0.0, self.scales.encode(values))
+        observed = np.empty((len(x), len(self.columns)), dtype=bool)
+        for j, (cell, spec, column) in enumerate(columns):
+            if isinstance(spec, NumberSpec):
+                observed[:, j] = ~np.isnan(spec.numbers(column))
+            elif isinstance(spec, (TruthSpec, LevelSpec)):
+                x[:, cell.start : cell.stop] = spec.encode(column)
+                observed[:, j] = x[:, cell.start : cell.stop].any(1)
+        return Encoded(x, None if observed.all() else observed)
+
+    def decode(self, x_hat: NDArray[np.float32], like: Any = None) -> Any:
+        """A DataFrame of the fitted library, columns and dtypes."""
+        places = [c.start for c, spec in zip(self.layout.cells, self.columns, strict=True) if isinstance(spec, NumberSpec)]
+        numbers = iter(self.scales.decode(x_hat[:, places]).T)
+        made: dict[str | int, Any] = {}
+        for cell, spec in zip(self.layout.cells, self.columns, strict=True):
+            if isinstance(spec, NumberSpec):
+                values = next(numbers)
+                made[spec.name] = spec.decode(np.full_like(values, np.nan) if spec.name in self._empty else values)
+            elif isinstance(spec, (TruthSpec, LevelSpec)):
+                made[spec.name] = spec.decode(x_hat[:, cell.start : cell.stop])
+        return write_frame(made, self.columns[0].dtype.library, like)
+
+    def value(self, X: Any, row: int, cell: int) -> Any:
+        """The value of column number `cell` in row number `row`."""
+        return self._matched(X)[cell][2].raw(row)
+
+    @cached_property
+    def _empty(self) -> set[str | int]:
+        """Numeric columns that never had a value: their scale is NaN."""
+        numeric = [spec.name for spec in self.columns if isinstance(spec, NumberSpec)]
+        return {name for name, centre in zip(numeric, self.scales.centre, strict=True) if np.isnan(centre)}
+
+    def _matched(self, X: Any) -> list[tuple[Cell, Spec, Column]]:
+        """The fitted columns beside those of X."""
+        if not is_frame(X):
+            X = _frame_by_position(X, self.names)
+        given, wanted = column_names(X), self.names
+        if set(given) != set(wanted):
+            raise DataError(_difference(given, list(wanted)))
+        by_name = {column.name: column for column in read_columns(X)}
+        return [(c, s, by_name[s.name]) for c, s in zip(self.layout.cells, self.columns, strict=True)]
+
+
+class Table(Inputs):
+    """A DataFrame or a 2-D array, each column read by its dtype.
+
+    columns: kinds by name, where the dtype misleads: {"zip": Categorical(), "flag": Boolean()}.
+    scaling: how numbers are scaled: `Standard()`, `Shared()`, `UnitRange()`, `Unscaled()`.
+    max_levels: levels kept in a column of text.
+    """
+
+    columns: dict[str | int, ColumnKind] | None = None
+    scaling: Scaling = Standard()
+    max_levels: int = 64
+
+    def fit(self, X: Any) -> Schema:
+        """Learn the columns of X."""
+        return self._fit_frame(X) if is_frame(X) else self._fit_array(X)
+
+    def _fit_array(self, X: Any) -> Schema:
+        if self.columns:
+            do = "Use a DataFrame"
+            raise must("columns", "be left out for an array, whose columns are all numbers", list(self.columns), do)
+        array = as_array(X)
+        values = array.reshape(len(array), -1).astype(np.float64)
+        refuse_infinite(values, tuple(range(values.shape[1])))
+        scales = self.scaling.fit(values)
+        dtype = np.asarray(X).dtype
+        shape = array.shape[1:] if array.ndim > 2 else ()
+        notes = _about_tails(scales, tuple(range(values.shape[1])))
+        return ArraySchema(scales, str(dtype), shape, self.scaling.positive, notes=notes)
+
+    def _fit_frame(self, X: Any) -> Schema:
+        columns = read_columns(X)
+        _refuse_empty(X, columns)
+        chosen = self.columns or {}
+        unknown = [name for name in chosen if name not in [column.name for column in columns]]
+        if unknown:
+            raise must("columns", "name columns of X", unknown[0], f"X has {_few([c.name for c in columns])}")
+        learned = [chosen.get(column.name, self._guess(column)).learn(column) for column in columns]
+        specs = tuple(spec for spec, _ in learned)
+        numeric = [(s, c) for s, c in zip(specs, columns, strict=True) if isinstance(s, NumberSpec)]
+        names = tuple(spec.name for spec, _ in numeric)
+        values = np.column_stack([s.numbers(c) for s, c in numeric]) if numeric else np.empty((len(X), 0))
+        refuse_infinite(values, names)
+        scales = _mark_empty(self.scaling.fit(values), values)
+        notes = (*(note for _, some in learned for note in some), *_about_tails(scales, names))
+        return TableSchema(specs, scales, self.scaling.positive, notes=notes)
+
+    def _guess(self, column: Column) -> ColumnKind:
+        kinds: dict[str, ColumnKind] = {"numeric": Numeric(), "time": Datetime(), "boolean": Boolean()}
+        return kinds.get(column.kind, Categorical(self.max_levels))
+
+
+def _rows(X: Any) -> int:
+    return len(X)
+
+
+def _mark_empty(scales: Scales, values: NDArray[np.float64]) -> Scales:
+    """A NaN centre for columns without a single value, so that they come back empty."""
+    empty = np.isnan(values).all(0)
+    centre = tuple(np.where(empty, np.nan, scales.centre).tolist()) if len(empty) else scales.centre
+    return dataclasses.replace(scales, centre=centre)
+
+
+def _refuse_empty(X: Any, columns: list[Column]) -> None:
+    if not columns:
+        raise DataError(f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
+    if not len(X):
+        raise DataError(f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required.")
+
+
+def _about_tails(scales: Scales, names: tuple[str | int, ...]) -> tuple[str, ...]:
+    if not scales.squeezed:
+        return ()
+    which = _few([names[j] for j in scales.squeezed])
+    return (f"Heavy tails: {which} squeezed by asinh, so that a few extreme values do not drown the rest.",)
+
+
+def _few(names: list[str | int]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+
+
+def _difference(given: list[str | int], wanted: list[str | int]) -> str:
+    missing = [name for name in wanted if name not in given]
+    unknown = [name for name in given if name not in wanted]
+    parts = [f"lacks {_few(missing)}"] if missing else []
+    parts += [f"has unknown {_few(unknown)}"] if unknown else []
+    return f"X must have the columns it was fitted on; got one that {' and '.join(parts)}. Add or drop those columns."
+
+
+def _frame_by_position(X: Any, names: tuple[str | int, ...]) -> Any:
+    """An array's columns under the fitted names."""
+    array = np.asarray(X, dtype=object) if not isinstance(X, np.ndarray) else X
+    if array.ndim != 2 or array.shape[1] != len(names):
+        shape = array.shape[1] if array.ndim == 2 else array.ndim
+        raise DataError(f"X has {shape} features, but Autoencoder is expecting {len(names)} features as input.")
+    library = "pandas" if library_of(X) == "" else library_of(X)
+    import importlib
+
+    return importlib.import_module(library).DataFrame({name: array[:, j] for j, name in enumerate(names)})

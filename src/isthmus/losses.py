@@ -1,0 +1,176 @@
+"""Losses: how wrong a reconstruction is, cell by cell, L(x, x_hat).
+
+A cell is one column of one row; a one-hot group is one cell. Errors come as (n, cells), so they can be masked where a
+value was never observed, summed into the loss of a row, or read one by one to see which column is to blame.
+
+The default is the deviance: twice the log-likelihood given up by not predicting the cell exactly, with one likelihood
+per kind of column. For a number (Gaussian of unit variance) that *is* the squared error; for a yes/no column and for a
+category it is twice the cross-entropy. All columns are thus in one unit.
+
+    numeric      (x - o)^2
+    binary       2 log(1 + exp(-x o))              x in {-1, +1}, o a logit
+    categorical  2 (log sum_l exp(o_l) - o_x)      o one logit per level
+
+`link` maps the network's output o to x_hat, which lives in the space of x: o, tanh(o / 2), softmax(o).
+
+>>> import torch
+>>> from isthmus.parts import Layout
+>>> Deviance()(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 0.0]]), Layout.numeric(2))
+tensor([[0., 4.]])
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from isthmus.checks import must, need
+from isthmus.parts import Layout, Part
+
+__all__ = ["BinaryCrossEntropy", "Deviance", "Huber", "Loss", "SquaredError"]
+
+
+class Loss(Part):
+    """Per-cell reconstruction error. A loss of your own needs `__call__`, and `link` if its output is not x_hat."""
+
+    def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
+        """x (n, d), output (n, d) -> errors (n, cells), each >= 0 and 0 where x is met exactly."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+    def link(self, output: Tensor, layout: Layout) -> Tensor:
+        """The network's output as a reconstruction x_hat (n, d) in the space of x."""
+        return output
+
+    def check(self, layout: Layout) -> None:
+        """Raise if the loss does not suit data of this layout."""
+
+
+class Deviance(Loss):
+    """One likelihood per column: Gaussian, Bernoulli or categorical. On numbers alone it is the squared error."""
+
+    def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
+        """Twice the negative log-likelihood of each cell, in nats, relative to a perfect prediction: (n, cells)."""
+        if layout.all_numeric:
+            return (x - output).square()
+        groups = _groups(layout, x.device)
+        errors = x.new_empty(len(x), len(layout.cells))
+        errors[:, groups.numeric_cells] = (x - output)[:, groups.numeric].square()
+        errors[:, groups.binary_cells] = 2 * F.softplus(-(x * output)[:, groups.binary])
+        if len(groups.levels):
+            logits = output[:, groups.levels].masked_fill(groups.padding, -torch.inf)
+            chosen = (x * output)[:, groups.levels].masked_fill(groups.padding, 0.0).sum(2)
+            errors[:, groups.categorical_cells] = 2 * (logits.logsumexp(2) - chosen)
+        return errors
+
+    def link(self, output: Tensor, layout: Layout) -> Tensor:
+        """Numbers as they are, tanh(o / 2) in (-1, 1) for yes/no, probabilities for categories."""
+        if layout.all_numeric:
+            return output
+        groups = _groups(layout, output.device)
+        x_hat = output.clone()
+        x_hat[:, groups.binary] = torch.tanh(output[:, groups.binary] / 2)
+        if len(groups.levels):
+            logits = output[:, groups.levels].masked_fill(groups.padding, -torch.inf)
+            x_hat[:, groups.levels[~groups.padding]] = logits.softmax(2)[:, ~groups.padding]
+        return x_hat
+
+
+class SquaredError(Loss):
+    """norm(x - x_hat)^2 over the features of each cell, whatever its kind."""
+
+    def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
+        """(n, cells)."""
+        return _summed((x - output).square(), layout)
+
+
+class Huber(Loss):
+    """Squared near 0, linear beyond `delta` standard units: outlying cells pull less (Huber 1964).
+
+    r^2 for abs(r) <= delta, else 2 delta abs(r) - delta^2, with r = x - x_hat.
+    """
+
+    delta: float = 1.0
+
+    def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
+        """(n, cells)."""
+        need(self.delta > 0, "delta", "be positive", self.delta, "Use Huber(delta=1.0)")
+        return _summed(2 * F.huber_loss(output, x, reduction="none", delta=self.delta), layout)
+
+
+class BinaryCrossEntropy(Loss):
+    """For values in [0, 1], such as pixels: -x log p - (1 - x) log(1 - p), less its floor at p = x.
+
+    The floor is the entropy of x itself, which no reconstruction can go below; without it the figure would not be 0 for
+    a perfect one. What remains is the Kullback-Leibler divergence from p to x.
+    """
+
+    def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
+        """(n, cells), in nats."""
+        crossed = F.binary_cross_entropy_with_logits(output, x, reduction="none")
+        floor = torch.special.entr(x) + torch.special.entr(1 - x)
+        return crossed - floor
+
+    def link(self, output: Tensor, layout: Layout) -> Tensor:
+        """sigmoid(o)."""
+        return torch.sigmoid(output)
+
+    def check(self, layout: Layout) -> None:
+        """The data must lie in [0, 1]."""
+        if not layout.positive:
+            do = "Use inputs=Table(scaling=UnitRange()), or another loss"
+            raise must("x", "lie in [0, 1] for BinaryCrossEntropy", "another scaling", do)
+
+
+class _Groups(NamedTuple):
+    """Feature and cell numbers by kind, as tensors; `levels` (groups, longest) is padded where `padding` is True."""
+
+    numeric: Tensor
+    numeric_cells: Tensor
+    binary: Tensor
+    binary_cells: Tensor
+    levels: Tensor
+    padding: Tensor
+    categorical_cells: Tensor
+    cell_of_feature: Tensor
+
+
+def _groups(layout: Layout, device: torch.device) -> _Groups:
+    """The layout's groups on a device, built once and kept on the layout."""
+    cache: dict[torch.device, _Groups] = layout.__dict__.setdefault("_groups", {})
+    if device not in cache:
+        cache[device] = _build_groups(layout, device)
+    return cache[device]
+
+
+def _build_groups(layout: Layout, device: torch.device) -> _Groups:
+    numbered = list(enumerate(layout.cells))
+    numeric = [(i, c) for i, c in numbered if c.kind == "numeric"]
+    binary = [(i, c) for i, c in numbered if c.kind == "binary"]
+    groups = [(i, c) for i, c in numbered if c.kind == "categorical"]
+    longest = max((c.width for _, c in groups), default=0)
+    starts = torch.tensor([c.start for _, c in groups], dtype=torch.long)[:, None]
+    widths = torch.tensor([c.width for _, c in groups], dtype=torch.long)[:, None]
+    offsets = torch.arange(longest)[None, :]
+    padding = offsets >= widths
+    parts = (
+        torch.tensor([c.start for _, c in numeric], dtype=torch.long),
+        torch.tensor([i for i, _ in numeric], dtype=torch.long),
+        torch.tensor([c.start for _, c in binary], dtype=torch.long),
+        torch.tensor([i for i, _ in binary], dtype=torch.long),
+        (starts + offsets).where(~padding, starts),
+        padding,
+        torch.tensor([i for i, _ in groups], dtype=torch.long),
+        torch.tensor([i for i, c in numbered for _ in range(c.width)], dtype=torch.long),
+    )
+    return _Groups(*(part.to(device) for part in parts))
+
+
+def _summed(errors: Tensor, layout: Layout) -> Tensor:
+    """Per-feature errors (n, d) summed within each cell: (n, cells)."""
+    if layout.all_numeric:
+        return errors
+    cells = errors.new_zeros(len(errors), len(layout.cells))
+    return cells.index_add_(1, _groups(layout, errors.device).cell_of_feature, errors)

@@ -1,0 +1,24 @@
+"""Networks: architectures (parts) and the torch modules they build."""
+
+from isthmus.networks.activations import Activation, ReLU, Sigmoid, SiLU, Tanh
+from isthmus.networks.architecture import MLP, Architecture, Linear
+from isthmus.networks.chain import Chain
+from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
+from isthmus.networks.network import Network
+
+__all__ = [
+    "MLP",
+    "Activation",
+    "Architecture",
+    "Chain",
+    "Linear",
+    "Network",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Tanh",
+    "decoder_gram",
+    "encoder_gram",
+    "probed_encoder",
+    "probed_reconstruction",
+]

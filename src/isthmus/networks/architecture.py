@@ -1,0 +1,119 @@
+"""Architectures: from the shape of the data to an encoder and a decoder.
+
+An architecture is a part: it knows widths and activations, never weights. A user's own is a subclass with one method:
+
+>>> from torch import nn
+>>> class Tower(Architecture):
+...     width: int = 64
+...
+...     def build(self, layout, n_components):
+...         up = nn.Sequential(nn.Linear(layout.width, self.width), nn.ReLU(), nn.Linear(self.width, n_components))
+...         return up, nn.Linear(n_components, layout.width)
+>>> from isthmus import Autoencoder
+>>> Autoencoder(2, architecture=Tower(32))
+Autoencoder(architecture=Tower(width=32), n_components=2)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.checks import need
+from isthmus.networks.activations import Activation, SiLU
+from isthmus.networks.chain import Chain
+from isthmus.networks.pca import principal_axes
+from isthmus.parts import Layout, Part
+
+__all__ = ["MLP", "Architecture", "Linear"]
+
+
+class Architecture(Part):
+    """Builds the two halves of an autoencoder."""
+
+    def build(self, layout: Layout, n_components: int) -> tuple[nn.Module, nn.Module]:
+        """Fresh encoder (n, layout.width) -> (n, n_components) and decoder back, randomly initialised.
+
+        Called with torch's random state seeded and put back afterwards, so ordinary initialisers are reproducible.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define build")
+
+    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
+        """Set weights from the training rows x (n, d) before the first step; by default nothing."""
+
+    def __call__(self, layout: Layout, n_components: int) -> tuple[nn.Module, nn.Module]:
+        """The same as `build`."""
+        return self.build(layout, n_components)
+
+
+class Linear(Architecture):
+    """z = W x + b, output = V z + c. Started at the principal axes, where squared error has its minimum.
+
+    W's rows are orthonormal and V = W^T, so `transform` gives scikit-learn's PCA scores, signs included.
+    """
+
+    def build(self, layout: Layout, n_components: int) -> tuple[Chain, Chain]:
+        """One dense layer each way."""
+        d = layout.width
+        return Chain.dense((d, n_components), SiLU()), Chain.dense((n_components, d), SiLU())
+
+    @torch.no_grad()
+    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
+        """Put both halves at the principal axes of x."""
+        mean, axes, _ = principal_axes(x, encoder.layers[0].out_features)  # type: ignore[union-attr, arg-type]
+        down, up = encoder.layers[0], decoder.layers[0]  # type: ignore[union-attr, index]
+        down.weight.zero_()  # type: ignore[operator, union-attr]
+        up.weight.zero_()  # type: ignore[operator, union-attr]
+        down.weight[: len(axes)] = axes.to(x.dtype)  # type: ignore[union-attr, index, operator]
+        up.weight[:, : len(axes)] = axes.t().to(x.dtype)  # type: ignore[union-attr, index, operator]
+        down.bias.copy_(-(down.weight.double() @ mean))  # type: ignore[operator, union-attr]
+        up.bias.copy_(mean)  # type: ignore[operator, union-attr]
+
+
+class MLP(Architecture):
+    """Dense layers: width -> hidden... -> n_components, and its mirror image back.
+
+    hidden: widths of the encoder's hidden layers; () is the classical one-layer autoencoder; None chooses two layers by
+        the width of the data.
+    activation: between layers (`SiLU()`, `ReLU()`, `Tanh()`, `Sigmoid()`).
+    tied: the decoder uses the encoder's weights transposed, W' = W^T.
+    from_pca: a linear road runs beside the layers, started at the principal axes, so that training begins where PCA
+        ends. Not with tied weights, nor without hidden layers, where it would add nothing.
+    """
+
+    hidden: tuple[int, ...] | None = None
+    activation: Activation = SiLU()
+    tied: bool = False
+    from_pca: bool = True
+
+    def widths(self, d: int) -> tuple[int, ...]:
+        """The hidden widths used for data of d features."""
+        if self.hidden is None:
+            wide = min(max(64, 1 << (4 * d - 1).bit_length()), 512)
+            return (wide, wide // 2)
+        sizes = tuple(self.hidden)
+        need(all(isinstance(h, int) and h >= 1 for h in sizes), "hidden", "be positive widths", sizes, "Use (256, 64)")
+        return sizes
+
+    def build(self, layout: Layout, n_components: int) -> tuple[Chain, Chain]:
+        """Two chains, mirror images of each other."""
+        widths = (layout.width, *self.widths(layout.width), n_components)
+        road = self.from_pca and not self.tied and len(widths) > 2
+        encoder = Chain.dense(widths, self.activation, road)
+        if self.tied:
+            return encoder, Chain.tied_to(encoder)
+        return encoder, Chain.dense(widths[::-1], self.activation, road)
+
+    @torch.no_grad()
+    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
+        """Put the linear roads at the principal axes of x, in a common scale that gives the code unit variance."""
+        if encoder.road is None:
+            return
+        mean, axes, spread = principal_axes(x, encoder.road.out_features)  # type: ignore[union-attr, arg-type]
+        scale = spread.square().mean().sqrt().clamp_min(1e-12)
+        down, up = encoder.road.weight, decoder.road.weight  # type: ignore[union-attr]
+        down[: len(axes)] = (axes / scale).to(x.dtype)  # type: ignore[index, operator]
+        up[:, : len(axes)] = (axes.t() * scale).to(x.dtype)  # type: ignore[index, operator]
+        last_down, last_up = encoder.layers[-1], decoder.layers[-1]  # type: ignore[union-attr, index]
+        last_down.bias.copy_(-(down.double() @ mean))  # type: ignore[operator, union-attr]
+        last_up.bias.copy_(mean)  # type: ignore[operator, union-attr]

@@ -1,0 +1,95 @@
+"""A chain of dense layers with an optional linear road beside it.
+
+    h_0 = x,   a_l = W_l h_(l-1) + b_l,   h_l = phi(a_l),   out = a_L + S x
+
+The last layer has no activation. S is the linear road: with the layers' last weights at zero and S set to the leading
+principal axes, the chain *is* PCA before the first step of training, and training can only add to it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.networks.activations import Activation
+
+__all__ = ["Chain", "TiedLinear"]
+
+
+class TiedLinear(nn.Module):
+    """x @ W + b, where W is another layer's weight (used transposed) and only b is this layer's own."""
+
+    def __init__(self, source: nn.Linear) -> None:
+        super().__init__()
+        self._source = (source,)  # in a tuple, so that the shared weight is registered and saved once
+        self.bias = nn.Parameter(torch.zeros(source.in_features))
+
+    @property
+    def weight(self) -> Tensor:
+        """(out, in): the transposed weight of the layer it is tied to."""
+        return self._source[0].weight.t()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, in) -> (n, out)."""
+        return nn.functional.linear(x, self.weight, self.bias)
+
+
+class _Hidden(nn.Module):
+    """An activation as a module, so that a hidden layer has a name (`encoder.hidden.0`) and can be watched."""
+
+    def __init__(self, activation: Activation) -> None:
+        super().__init__()
+        self.activation = activation
+
+    def forward(self, a: Tensor) -> Tensor:
+        return self.activation(a)  # type: ignore[no-any-return]
+
+
+class Chain(nn.Module):
+    """Dense layers `widths[0] -> ... -> widths[-1]`, an activation between each two, and maybe a linear road."""
+
+    def __init__(self, layers: Sequence[nn.Module], activation: Activation, road: nn.Linear | None = None) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.hidden = nn.ModuleList(_Hidden(activation) for _ in layers[1:])
+        self.road = road
+        self.activation = activation
+
+    @classmethod
+    def dense(cls, widths: Sequence[int], activation: Activation, road: bool = False) -> Chain:
+        """A fresh chain; with a road its last layer starts at zero."""
+        layers = [nn.Linear(a, b) for a, b in itertools.pairwise(widths)]
+        for layer in layers:
+            nn.init.kaiming_uniform_(layer.weight, nonlinearity="linear")
+            nn.init.zeros_(layer.bias)
+        if not road:
+            return cls(layers, activation)
+        nn.init.zeros_(layers[-1].weight)
+        return cls(layers, activation, nn.Linear(widths[0], widths[-1], bias=False))
+
+    @classmethod
+    def tied_to(cls, encoder: Chain) -> Chain:
+        """The mirror image of `encoder`, with its weights transposed and biases of its own."""
+        return cls([TiedLinear(layer) for layer in reversed(list(encoder.layers))], encoder.activation)  # type: ignore[arg-type]
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether the weights belong to another chain."""
+        return isinstance(self.layers[0], TiedLinear)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, widths[0]) -> (n, widths[-1])."""
+        return self.taped(x)[0]
+
+    def taped(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The output and the pre-activations a_1 ... a_(L-1), from which every slope follows."""
+        h, tape = x, []
+        for layer, hidden in zip(self.layers, self.hidden, strict=False):
+            a = layer(h)
+            tape.append(a)
+            h = hidden(a)
+        out: Tensor = self.layers[-1](h)
+        return (out if self.road is None else out + self.road(x)), tape

@@ -1,0 +1,44 @@
+"""The one equation: L(x, x_hat) + sum_k lambda_k * Omega_k, with x_tilde = corrupt(x).
+
+    x -> corrupt -> x_tilde -> encode -> z -> decode -> x_hat
+
+L is the sum of a row's cell errors over the cells that were observed, averaged over rows; each Omega is a mean over
+rows too. Undercomplete, sparse, denoising and contractive autoencoders are this function with different arguments.
+"""
+
+from __future__ import annotations
+
+from torch import Generator, Tensor
+
+from isthmus.corruptions import Corruption
+from isthmus.losses import Loss
+from isthmus.networks import Network
+from isthmus.parts import Layout, Record
+from isthmus.penalties import Penalty
+
+__all__ = ["Objective"]
+
+
+class Objective(Record):
+    """The trade-off between reconstructing and not memorising, as a function of a network and a batch."""
+
+    layout: Layout
+    loss: Loss
+    penalty: Penalty | None = None
+    corruption: Corruption | None = None
+
+    def __call__(
+        self, network: Network, x: Tensor, observed: Tensor | None, generator: Generator
+    ) -> dict[str, Tensor]:
+        """The terms by name: "objective", "loss", then each penalty already times its weight.
+
+        x (n, d); observed (n, cells) of booleans, or None when nothing is missing.
+        """
+        x_tilde = x if self.corruption is None else self.corruption(x, self.layout, generator)
+        layers = () if self.penalty is None else self.penalty.layers
+        trace = network.trace(x, x_tilde, self.layout, generator, layers)
+        errors = self.loss(x, trace.output, self.layout)
+        loss = (errors if observed is None else errors * observed).sum() / len(x)
+        terms = {} if self.penalty is None else self.penalty.terms_by_name
+        omegas = {name: term.weight * term(trace) for name, term in terms.items()}
+        return {"objective": sum(omegas.values(), loss), "loss": loss, **omegas}

@@ -1,0 +1,28 @@
+"""Randomness is passed in: one integer seeds a local generator, and the global states stay as they were."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+__all__ = ["isolated", "seed_from"]
+
+
+def seed_from(random_state: object) -> int:
+    """An integer seed from None (fresh), an int, a numpy `RandomState` or a numpy `Generator`."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return int(np.random.default_rng(random_state).integers(2**31 - 1))  # type: ignore[call-overload]
+
+
+@contextlib.contextmanager
+def isolated(seed: int) -> Iterator[None]:
+    """Seed torch's global generator for a block and put its state back: for modules that draw from it themselves."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

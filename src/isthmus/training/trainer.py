@@ -1,0 +1,81 @@
+"""The trainer: how long and how fast, as a part.
+
+>>> Trainer(max_epochs=60, lr=3e-3)
+Trainer(max_epochs=60, lr=0.003)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+
+from isthmus.checks import need
+from isthmus.networks import Network
+from isthmus.objective import Objective
+from isthmus.parts import Part
+from isthmus.training.loop import Run
+from isthmus.training.plan import Plan, make_plan
+from isthmus.training.rows import Rows
+from isthmus.training.threads import suitable_threads
+
+__all__ = ["Outcome", "Trainer"]
+
+
+class Outcome(NamedTuple):
+    """What a run left behind besides the weights."""
+
+    history: list[dict[str, float]]
+    notes: list[str]
+    plan: Plan
+
+
+class Trainer(Part):
+    """Trains a network in place. Whatever is None is chosen from the size of the data and said in `notes_`.
+
+    max_epochs: passes over the training rows at most.
+    batch_size: rows per update.
+    lr: the highest learning rate of Adam, reached after a short warm-up and then lowered along a cosine.
+    held_out: share of the rows kept from training, to stop on and to report; 0 for none.
+    patience: looks at the held-out rows without progress that end the run.
+    progress: draw a bar; None draws one where standard error is a terminal.
+    """
+
+    max_epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
+    held_out: float = 0.1
+    patience: int | None = None
+    progress: bool | None = None
+
+    def check(self) -> None:
+        """Raise unless every setting makes sense."""
+        for name in ("max_epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            good = value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
+            need(good, name, "be a whole number of at least 1, or None", value, f"Use Trainer({name}=32)")
+        need(self.lr is None or 0 < self.lr < float("inf"), "lr", "be positive, or None", self.lr, "Use lr=1e-3")
+        need(0 <= self.held_out < 1, "held_out", "lie in [0, 1)", self.held_out, "Use held_out=0.1")
+
+    def plan(self, rows: int) -> Plan:
+        """The plan for so many training rows."""
+        return make_plan(rows, self.batch_size, self.max_epochs, self.lr, self.patience)
+
+    def __call__(
+        self,
+        network: Network,
+        objective: Objective,
+        train: Rows,
+        held_out: Rows | None,
+        generator: torch.Generator,
+        name_cell: Callable[[int, int], str],
+    ) -> Outcome:
+        """Train; the network keeps the weights that did best on the held-out rows."""
+        plan = self.plan(len(train))
+        run = Run(network, objective, plan, train, held_out, generator, name_cell)
+        largest = max((p.numel() for p in network.parameters()), default=0)
+        with suitable_threads(plan.batch_size * largest):
+            run.go(self.progress)
+        return Outcome(run.history, run.notes, plan)
+
