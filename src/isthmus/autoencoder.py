@@ -30,6 +30,7 @@ from isthmus.checks import DataError, must, need
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.inputs import Auto, Inputs, as_frame_like
+from isthmus.fingerprint import fingerprint
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.networks import MLP, Architecture, Linear, Network
 from isthmus.objective import Objective
@@ -78,6 +79,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         Row numbers kept from training.
     notes_ : list of str
         What was chosen and noticed, in sentences.
+    fingerprint_ : dict
+        Rows, columns and a checksum of the training data, to recognise them by.
     schema_, network_ : Schema, Network
         What was learned about the columns, and the weights.
     n_features_in_ : int
@@ -158,6 +161,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         if self.penalty is not None:
             self.penalty.check(self.network_)
         self.notes_ = list(self.schema_.notes)
+        self.fingerprint_ = fingerprint(rows.x.numpy(), self.schema_.names)
         self.history_rows_: list[dict[str, float]] = []
         return rows, self._generator()
 

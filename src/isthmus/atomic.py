@@ -1,0 +1,46 @@
+"""Files written whole or not at all.
+
+Everything goes to a temporary name in the same folder, is flushed to the disk, and only then takes the real name; a full
+disk, a crash or Ctrl-C leaves the old file as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from isthmus.checks import FileError
+
+__all__ = ["write_atomically"]
+
+
+def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO], object]) -> None:
+    """Call `write_to` with a binary file that becomes `path` when all went well; raises FileError otherwise."""
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileError(f"the folder of {str(target)!r} must exist; got none. Create it first.")
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {error.strerror}. Choose another place.") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write_to(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, target)
+    except BaseException as error:
+        Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise FileError(f"{target} cannot be written: {error.strerror or error}. Free some space.") from None
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
