@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         Unscaled,
     )
     from isthmus.losses import BinaryCrossEntropy, Deviance, Huber, Loss, SquaredError
-    from isthmus.networks import MLP, Architecture, Linear, ReLU, Sigmoid, SiLU, Tanh
+    from isthmus.networks import MLP, Architecture, Dictionary, Linear, ReLU, Sigmoid, SiLU, Tanh
     from isthmus.parts import Part
     from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
     from isthmus.recipes import (
@@ -61,7 +61,7 @@ _HOME = {
     "diagnostics": "pca_comparison",
     "inputs": "Auto Boolean Categorical Datetime Numeric Shared Standard Table UnitRange Unscaled",
     "losses": "BinaryCrossEntropy Deviance Huber Loss SquaredError",
-    "networks": "MLP Architecture Linear ReLU SiLU Sigmoid Tanh",
+    "networks": "MLP Architecture Dictionary Linear ReLU SiLU Sigmoid Tanh",
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
     "recipes": (
@@ -90,6 +90,7 @@ __all__ = [
     "DataError",
     "Datetime",
     "Deviance",
+    "Dictionary",
     "FileError",
     "GaussianNoise",
     "Huber",

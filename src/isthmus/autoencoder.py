@@ -126,7 +126,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         rows, generator = self._begin(X)
         train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
         self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.index.numpy()
-        self.architecture.start(self.network_.encoder, self.network_.decoder, train.x)
+        self._start(train)
         if self._is_pca() and rows.observed is None:
             self._finish_in_closed_form(rows, generator)
         else:
@@ -138,7 +138,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         if not hasattr(self, "network_"):
             rows, generator = self._begin(X)
             self.held_out_ = np.array([], dtype=np.int64)
-            self.architecture.start(self.network_.encoder, self.network_.decoder, rows.x)
+            self._start(rows)
         else:
             rows, generator = self._rows(X), self._generator()
         once = self.trainer.with_params(max_epochs=1)
@@ -297,6 +297,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         with isolated(self._seed):
             encoder, decoder = self.architecture.build(self.schema_.layout, self.n_components_)
         return Network(encoder, self.code, decoder)
+
+    def _start(self, rows: Rows) -> None:
+        with isolated(self._seed):
+            self.architecture.start(self.network_.encoder, self.network_.decoder, rows.x)
 
     def _objective(self) -> Objective:
         return Objective(self.schema_.layout, self.loss, self.penalty, self.corruption)

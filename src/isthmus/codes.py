@@ -38,7 +38,11 @@ class Code(Part):
         return False
 
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
-        """z (n, k). In training `generator` is given; `memory` (1,) is the one number a code may keep."""
+        """z (n, k). `generator` is given in training only.
+
+        memory: two numbers. The trainer writes the share of training done, 0 to 1, into the first; the second is for
+        the code to keep between batches.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
 
     def slope(self, a: Tensor, z: Tensor) -> Tensor:
@@ -90,9 +94,14 @@ class ReLUCode(Code):
 
 
 class TopK(Code):
-    """Keep the k largest positive activations of every row, zero the rest: at most k nonzeros, exactly."""
+    """Keep the k largest positive activations of every row, zero the rest: at most k nonzeros, exactly.
+
+    Training starts with `ease` * k of them and comes down to k by its middle: every unit gets a turn before they have to
+    compete, which leaves fewer dead or doubled (Makhzani & Frey 2013, on scheduling the sparsity level).
+    """
 
     k: int = 32
+    ease: float = 4.0
 
     @property
     def sparse(self) -> bool:
@@ -101,8 +110,7 @@ class TopK(Code):
 
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """max(a, 0) on each row's k largest, 0 elsewhere."""
-        _check_k(self.k)
-        top = torch.relu(a).topk(min(self.k, a.shape[1]), dim=1)
+        top = torch.relu(a).topk(min(_eased(self.k, self.ease, memory, generator), a.shape[1]), dim=1)
         return torch.zeros_like(a).scatter(1, top.indices, top.values)
 
     def slope(self, a: Tensor, z: Tensor) -> Tensor:
@@ -114,10 +122,11 @@ class BatchTopK(Code):
     """Keep the k * n largest positive activations of the whole batch, so that rows share the budget as they need it.
 
     A row on its own has no batch: after training, what passes is what exceeds the mean threshold met in training
-    (Bussmann et al. 2024), and k holds on average.
+    (Bussmann et al. 2024), and k holds on average. `ease` as in `TopK`.
     """
 
     k: int = 32
+    ease: float = 4.0
 
     @property
     def sparse(self) -> bool:
@@ -126,14 +135,13 @@ class BatchTopK(Code):
 
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """max(a, 0) above the batch's threshold in training, above the remembered one afterwards."""
-        _check_k(self.k)
         positive = torch.relu(a)
         if generator is None and memory is not None:
-            return positive * (positive > memory)
-        keep = min(self.k * len(a), a.numel())
+            return positive * (positive > memory[1])
+        keep = min(_eased(self.k, self.ease, memory, generator) * len(a), a.numel())
         threshold = positive.detach().flatten().kthvalue(a.numel() - keep + 1).values
         if memory is not None and torch.is_grad_enabled():
-            memory.lerp_(threshold.expand(1), 0.01) if memory.item() else memory.copy_(threshold.expand(1))
+            memory[1] = threshold if memory[1] == 0 else memory[1].lerp(threshold.to(memory.dtype), 0.01)
         return positive * (positive >= threshold)
 
     def slope(self, a: Tensor, z: Tensor) -> Tensor:
@@ -160,5 +168,10 @@ class Nested(Code):
         return (z != 0).to(a.dtype)
 
 
-def _check_k(k: object) -> None:
+def _eased(k: int, ease: float, memory: Tensor | None, generator: Generator | None) -> int:
+    """How many may pass: k, or in the first half of training more, from ease * k down to k in equal ratios."""
     need(isinstance(k, int) and k >= 1, "k", "be a whole number of at least 1", k, "Use TopK(k=32)")
+    need(ease >= 1, "ease", "be at least 1", ease, "Use TopK(k=32, ease=4.0)")
+    if memory is None or generator is None or not torch.is_grad_enabled():
+        return k
+    return round(k * ease ** max(0.0, 1 - 2 * float(memory[0])))

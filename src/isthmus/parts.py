@@ -154,12 +154,13 @@ class Layout(Record):
     """The cells of x in order, and the shape of one sample when it is a picture or a signal.
 
     `shape` is () for tables, (h, w) or (h, w, c) for pictures, (channels, time) for signals; its product is `width`.
-    `positive` says that every value lies in [0, 1] (what binary cross-entropy needs).
+    `positive` says that every value lies in [0, 1] (what binary cross-entropy needs), `gaps` that some were missing.
     """
 
     cells: tuple[Cell, ...]
     shape: tuple[int, ...] = ()
     positive: bool = False
+    gaps: bool = False
 
     @property
     def width(self) -> int:
@@ -172,9 +173,9 @@ class Layout(Record):
         return all(cell.kind == "numeric" for cell in self.cells)
 
     @classmethod
-    def numeric(cls, width: int, shape: tuple[int, ...] = (), positive: bool = False) -> Layout:
+    def numeric(cls, width: int, shape: tuple[int, ...] = (), positive: bool = False, gaps: bool = False) -> Layout:
         """A layout of `width` numbers."""
-        return cls(tuple(Cell(j, "numeric", j, j + 1) for j in range(width)), shape, positive)
+        return cls(tuple(Cell(j, "numeric", j, j + 1) for j in range(width)), shape, positive, gaps)
 
 
 @dataclasses.dataclass

@@ -15,8 +15,9 @@ from typing import Any
 from isthmus.autoencoder import Autoencoder
 from isthmus.codes import Nested, SigmoidCode, TopK
 from isthmus.corruptions import Corruption, GaussianNoise
-from isthmus.networks import MLP, Linear
+from isthmus.networks import MLP, Dictionary, Linear
 from isthmus.penalties import L1, Contraction, KLSparsity
+from isthmus.training import Trainer
 
 __all__ = [
     "contractive_autoencoder",
@@ -60,7 +61,7 @@ def kl_sparse_autoencoder(n_components: int = 64, rho: float = 0.05, weight: flo
 
 def k_sparse_autoencoder(n_components: int = 256, k: int = 16, **options: Any) -> Autoencoder:
     """A wide code of which only the k largest numbers pass (Makhzani & Frey 2013)."""
-    return Autoencoder(n_components, **{"architecture": MLP(hidden=()), "code": TopK(k), **options})
+    return Autoencoder(n_components, **{"architecture": Dictionary(), "code": TopK(k), "trainer": Trainer(lr=1e-2), **options})
 
 
 def denoising_autoencoder(

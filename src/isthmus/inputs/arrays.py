@@ -27,6 +27,7 @@ class ArraySchema(Schema):
     dtype: str = "float64"
     shape: tuple[int, ...] = ()
     positive: bool = False
+    gaps: bool = False
 
     @property
     def names(self) -> tuple[str | int, ...]:
@@ -41,7 +42,7 @@ class ArraySchema(Schema):
     @cached_property
     def layout(self) -> Layout:  # type: ignore[override]
         """One numeric cell per column."""
-        return Layout.numeric(len(self.scales.centre), self.shape, self.positive)
+        return Layout.numeric(len(self.scales.centre), self.shape, self.positive, self.gaps)
 
     def encode(self, X: Any) -> Encoded:
         """Rows of an array, or of a frame of numbers by position."""

@@ -38,6 +38,11 @@ class Column(NamedTuple):
     values: list[Any] | None
     dtype: DType
 
+    @property
+    def gaps(self) -> bool:
+        """Whether any value is missing."""
+        return bool(np.isnan(self.numbers).any()) if self.numbers is not None else None in (self.values or ())
+
     def raw(self, row: int) -> Any:
         """The value in one row."""
         return self.values[row] if self.values is not None else self.numbers[row]  # type: ignore[index]

@@ -48,6 +48,7 @@ class TableSchema(Schema):
     columns: tuple[Spec, ...]
     scales: Scales
     positive: bool = False
+    gaps: bool = False
 
     @cached_property
     def names(self) -> tuple[str | int, ...]:  # type: ignore[override]
@@ -66,7 +67,8 @@ class TableSchema(Schema):
         for spec in self.columns:
             cells.append(Cell(spec.name, spec.kind, start, start + spec.width))
             start += spec.width
-        return Layout(tuple(cells), (), self.positive and all(cell.kind == "numeric" for cell in cells))
+        positive = self.positive and all(cell.kind == "numeric" for cell in cells)
+        return Layout(tuple(cells), (), positive, self.gaps)
 
     def encode(self, X: Any) -> Encoded:
         """Columns matched by name, in any order; an array or nameless data by position."""
@@ -149,7 +151,8 @@ class Table(Inputs):
         dtype = np.asarray(X).dtype
         shape = array.shape[1:] if array.ndim > 2 else ()
         notes = _about_tails(scales, tuple(range(values.shape[1])))
-        return ArraySchema(scales, str(dtype), shape, self.scaling.positive, notes=notes)
+        gaps = bool(np.isnan(values).any())
+        return ArraySchema(scales, str(dtype), shape, self.scaling.positive, gaps, notes=notes)
 
     def _fit_frame(self, X: Any) -> Schema:
         columns = read_columns(X)
@@ -166,7 +169,8 @@ class Table(Inputs):
         refuse_infinite(values, names)
         scales = _mark_empty(self.scaling.fit(values), values)
         notes = (*(note for _, some in learned for note in some), *_about_tails(scales, names))
-        return TableSchema(specs, scales, self.scaling.positive, notes=notes)
+        gaps = any(column.gaps for column in columns)
+        return TableSchema(specs, scales, self.scaling.positive, gaps, notes=notes)
 
     def _guess(self, column: Column) -> ColumnKind:
         kinds: dict[str, ColumnKind] = {"numeric": Numeric(), "time": Datetime(), "boolean": Boolean()}

@@ -1,7 +1,7 @@
 """Networks: architectures (parts) and the torch modules they build."""
 
 from isthmus.networks.activations import Activation, ReLU, Sigmoid, SiLU, Tanh
-from isthmus.networks.architecture import MLP, Architecture, Linear
+from isthmus.networks.architecture import MLP, Architecture, Dictionary, Linear
 from isthmus.networks.chain import Chain
 from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
 from isthmus.networks.network import Network
@@ -11,6 +11,7 @@ __all__ = [
     "Activation",
     "Architecture",
     "Chain",
+    "Dictionary",
     "Linear",
     "Network",
     "ReLU",

@@ -25,7 +25,7 @@ from isthmus.networks.chain import Chain
 from isthmus.networks.pca import principal_axes
 from isthmus.parts import Layout, Part
 
-__all__ = ["MLP", "Architecture", "Linear"]
+__all__ = ["MLP", "Architecture", "Dictionary", "Linear"]
 
 
 class Architecture(Part):
@@ -70,6 +70,31 @@ class Linear(Architecture):
         up.bias.copy_(mean)  # type: ignore[operator, union-attr]
 
 
+class Dictionary(Architecture):
+    """z = code(W x + b), output = V z + c: every code unit is one atom, a column of V, added z_j times.
+
+    The atoms start as training rows chosen at random, at unit length and seen by W as by V, so that every unit answers
+    to some of the data from the first step and few die.
+    """
+
+    def build(self, layout: Layout, n_components: int) -> tuple[Chain, Chain]:
+        """One dense layer each way."""
+        return Linear().build(layout, n_components)
+
+    @torch.no_grad()
+    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
+        """Atoms at rows of x, less the mean."""
+        down, up = encoder.layers[0], decoder.layers[0]  # type: ignore[union-attr, index]
+        mean = x.mean(0)
+        rows = x[torch.randint(len(x), (down.out_features,))] - mean  # type: ignore[union-attr, arg-type]
+        rows = rows + 1e-3 * x.std(0, correction=0).mean() * torch.randn_like(rows)  # no two atoms alike
+        atoms = nn.functional.normalize(rows, dim=1)
+        down.weight.copy_(atoms)  # type: ignore[operator, union-attr]
+        up.weight.copy_(atoms.t())  # type: ignore[operator, union-attr]
+        down.bias.copy_(-(atoms @ mean))  # type: ignore[operator, union-attr]
+        up.bias.copy_(mean)  # type: ignore[operator, union-attr]
+
+
 class MLP(Architecture):
     """Dense layers: width -> hidden... -> n_components, and its mirror image back.
 
@@ -79,12 +104,15 @@ class MLP(Architecture):
     tied: the decoder uses the encoder's weights transposed, W' = W^T.
     from_pca: a linear road runs beside the layers, started at the principal axes, so that training begins where PCA
         ends. Not with tied weights, nor without hidden layers, where it would add nothing.
+    gaps: also show the first layer which features are blank (0), so that a gap is not mistaken for an average value;
+        None does so for data that had gaps when they were fitted. Worth it with `MaskingNoise` on complete data.
     """
 
     hidden: tuple[int, ...] | None = None
     activation: Activation = SiLU()
     tied: bool = False
     from_pca: bool = True
+    gaps: bool | None = None
 
     def widths(self, d: int) -> tuple[int, ...]:
         """The hidden widths used for data of d features."""
@@ -100,6 +128,8 @@ class MLP(Architecture):
         widths = (layout.width, *self.widths(layout.width), n_components)
         road = self.from_pca and not self.tied and len(widths) > 2
         encoder = Chain.dense(widths, self.activation, road)
+        if layout.gaps if self.gaps is None else self.gaps:
+            encoder.show_gaps()
         if self.tied:
             return encoder, Chain.tied_to(encoder)
         return encoder, Chain.dense(widths[::-1], self.activation, road)
@@ -110,8 +140,10 @@ class MLP(Architecture):
         if encoder.road is None:
             return
         mean, axes, spread = principal_axes(x, encoder.road.out_features)  # type: ignore[union-attr, arg-type]
-        scale = spread.square().mean().sqrt().clamp_min(1e-12)
+        scale = spread.square().mean().sqrt() if len(spread) else mean.new_ones(())
         down, up = encoder.road.weight, decoder.road.weight  # type: ignore[union-attr]
+        down.zero_()  # type: ignore[operator]
+        up.zero_()  # type: ignore[operator]
         down[: len(axes)] = (axes / scale).to(x.dtype)  # type: ignore[index, operator]
         up[:, : len(axes)] = (axes.t() * scale).to(x.dtype)  # type: ignore[index, operator]
         last_down, last_up = encoder.layers[-1], decoder.layers[-1]  # type: ignore[union-attr, index]

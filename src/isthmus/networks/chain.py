@@ -4,6 +4,9 @@
 
 The last layer has no activation. S is the linear road: with the layers' last weights at zero and S set to the leading
 principal axes, the chain *is* PCA before the first step of training, and training can only add to it.
+
+A chain may also be shown its gaps: G [x = 0] is added to a_1, where [x = 0] marks the features that are blank. It is flat
+almost everywhere in x, so no slope changes.
 """
 
 from __future__ import annotations
@@ -56,6 +59,7 @@ class Chain(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.hidden = nn.ModuleList(_Hidden(activation) for _ in layers[1:])
         self.road = road
+        self.gaps: nn.Linear | None = None
         self.activation = activation
 
     @classmethod
@@ -69,6 +73,12 @@ class Chain(nn.Module):
             return cls(layers, activation)
         nn.init.zeros_(layers[-1].weight)
         return cls(layers, activation, nn.Linear(widths[0], widths[-1], bias=False))
+
+    def show_gaps(self) -> None:
+        """Let the first layer see which features are blank, to no effect until trained."""
+        first: nn.Linear = self.layers[0]  # type: ignore[assignment]
+        self.gaps = nn.Linear(first.in_features, first.out_features, bias=False)
+        nn.init.zeros_(self.gaps.weight)
 
     @classmethod
     def tied_to(cls, encoder: Chain) -> Chain:
@@ -86,10 +96,11 @@ class Chain(nn.Module):
 
     def taped(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The output and the pre-activations a_1 ... a_(L-1), from which every slope follows."""
-        h, tape = x, []
-        for layer, hidden in zip(self.layers, self.hidden, strict=False):
-            a = layer(h)
+        tape: list[Tensor] = []
+        a: Tensor = self.layers[0](x)
+        if self.gaps is not None:
+            a = a + self.gaps((x == 0).to(x.dtype))
+        for hidden, layer in zip(self.hidden, self.layers[1:], strict=True):  # type: ignore[arg-type]
             tape.append(a)
-            h = hidden(a)
-        out: Tensor = self.layers[-1](h)
-        return (out if self.road is None else out + self.road(x)), tape
+            a = layer(hidden(a))
+        return (a if self.road is None else a + self.road(x)), tape

@@ -27,7 +27,10 @@ __all__ = ["Network"]
 
 
 class Network(nn.Module):
-    """Encoder, code and decoder. `memory` is the one number a code may keep between batches."""
+    """Encoder, code and decoder.
+
+    `memory` holds two numbers for the code: the share of training done, and one it may keep between batches.
+    """
 
     memory: Tensor
 
@@ -36,7 +39,7 @@ class Network(nn.Module):
         self.encoder = encoder
         self.code = code
         self.decoder = decoder
-        self.register_buffer("memory", torch.zeros(1))
+        self.register_buffer("memory", torch.zeros(2))
 
     @property
     def is_tied(self) -> bool:

@@ -13,16 +13,20 @@ __all__ = ["principal_axes"]
 
 
 def principal_axes(x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean (d,), axes (m, d) and standard deviations (m,) of the rows of x (n, d), with m = min(k, n, d); float64.
+    """Mean (d,), axes (m, d) and standard deviations (m,) of the rows of x (n, d), in float64.
 
-    Each axis points so that its entry largest in size is positive, as scikit-learn's PCA does.
+    m is k, or less where the rows do not vary in so many directions. Each axis points so that its entry largest in size
+    is positive, as scikit-learn's PCA does.
     """
     n, d = x.shape
     mean = x.mean(0, dtype=torch.float64)
     m = min(k, n, d)
     axes, variances = _from_covariance(x, mean, m) if d <= n else _from_gram(x.double() - mean, m)
+    spread = variances.clamp_min(0).sqrt()
+    varied = spread > 1e-7 * spread.max()
+    axes, spread = axes[varied], spread[varied]
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
-    return mean, axes * torch.where(largest < 0, -1.0, 1.0), variances.clamp_min(0).sqrt()
+    return mean, axes * torch.where(largest < 0, -1.0, 1.0), spread
 
 
 def _from_covariance(x: Tensor, mean: Tensor, m: int) -> tuple[Tensor, Tensor]:

@@ -43,10 +43,11 @@ class Run:
         held_out: Rows | None,
         generator: torch.Generator,
         name_cell: Callable[[int, int], str] = "row {}, cell {}".format,
+        bf16: bool = False,
     ) -> None:
         self.network, self.objective, self.plan = network, objective, plan
         self.train, self.held_out = train, held_out
-        self.generator, self.name_cell = generator, name_cell
+        self.generator, self.name_cell, self.bf16 = generator, name_cell, bf16
         self.adam = Adam(network.parameters())
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
@@ -95,9 +96,11 @@ class Run:
     def step(self, batch: Tensor) -> dict[str, Tensor]:
         """One update on the training rows numbered `batch`; the terms before it."""
         rows = self.train.take(batch)
+        self.network.memory[0] = self.step_number / self.plan.steps
         for parameter in self.adam.parameters:
             parameter.grad = None
-        terms = self.objective(self.network, rows.x, rows.observed, self.generator)
+        with torch.autocast(rows.x.device.type, torch.bfloat16, enabled=self.bf16):
+            terms = self.objective(self.network, rows.x, rows.observed, self.generator)
         terms["objective"].backward()  # type: ignore[no-untyped-call]
         if self._clip(float(terms["objective"].detach())):
             self.adam.step(self.plan.rate(self.step_number) * self.slowed)

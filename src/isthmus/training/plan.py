@@ -33,17 +33,21 @@ class Plan(Record):
         return math.ceil(self.rows / self.batch_size)
 
     @property
+    def steps(self) -> int:
+        """Updates in the whole run."""
+        return self.steps_per_epoch * self.epochs
+
+    @property
     def epochs_per_round(self) -> int:
         """Passes between two looks at the held-out rows."""
         return min(self.epochs, max(1, STEPS_A_ROUND // self.steps_per_epoch))
 
     def rate(self, step: int) -> float:
         """The learning rate of update number `step`, from 0."""
-        total = self.steps_per_epoch * self.epochs
-        warm = max(1, min(200, total // 20))
+        warm = max(1, min(200, self.steps // 20))
         if step < warm:
             return self.lr * (step + 1) / warm
-        done = (step - warm) / max(1, total - warm)
+        done = (step - warm) / max(1, self.steps - warm)
         return self.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
     def __str__(self) -> str:

@@ -1,0 +1,116 @@
+"""Diagnostics: the plain baselines every reconstruction is held against.
+
+An autoencoder earns its keep only where it explains more than PCA does with as many numbers. Both are compared on the
+same rows, in the encoded space, over the cells that were observed: e = norm(x - x_hat)^2, and the share explained is
+1 - e / e_mean, where e_mean is the error of always answering with the training mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from isthmus.parts import Record
+
+__all__ = ["PCAComparison", "pca_comparison"]
+
+
+class PCAComparison(Record):
+    """Mean squared error per row of the model, of PCA and of the mean; and the paired difference PCA - model."""
+
+    n_components: int
+    rows: int
+    model_error: float
+    pca_error: float
+    mean_error: float
+    difference: float
+    standard_error: float
+
+    @property
+    def explained(self) -> float:
+        """Share of the variation of these rows the model explains."""
+        return 1 - self.model_error / self.mean_error if self.mean_error > 0 else 1.0
+
+    @property
+    def pca_explained(self) -> float:
+        """The same for PCA."""
+        return 1 - self.pca_error / self.mean_error if self.mean_error > 0 else 1.0
+
+    @property
+    def ratio(self) -> float:
+        """The model's error over PCA's: below 1 the model is better."""
+        return self.model_error / self.pca_error if self.pca_error > 0 else 1.0
+
+    def __str__(self) -> str:
+        shares = (
+            f"explains {self.explained:.1%} of the variation of {self.rows:,} held-out rows with {self.n_components} "
+            f"numbers; PCA explains {self.pca_explained:.1%}"
+        )
+        if abs(self.difference) <= 2 * self.standard_error:
+            return f"{shares}. No clear difference: PCA is simpler, use it unless you need more than a reconstruction."
+        if self.difference < 0:
+            return f"{shares}. PCA is better here: use it, or train longer, or on more rows."
+        return f"{shares}. The error is {1 - self.ratio:.0%} lower than PCA's."
+
+
+def pca_comparison(model: Any, X_train: Any, X_test: Any) -> PCAComparison:
+    """Hold a fitted model against scikit-learn's PCA of the same size.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        Fitted; only its `schema_`, `n_components_` and `reconstruct_encoded` are used.
+    X_train : DataFrame or array
+        What PCA and the mean are fitted on, gaps filled with the mean.
+    X_test : DataFrame or array
+        Rows neither has seen.
+
+    Returns
+    -------
+    PCAComparison
+        Errors per row in encoded units, and a sentence as its text.
+    """
+    train, test = model.schema_.encode(X_train), model.schema_.encode(X_test)
+    seen = _features(test.observed, model.schema_.layout)
+    filled = _filled(train, model.schema_.layout)
+    pca = PCA(min(model.n_components_, *filled.shape)).fit(filled)
+    x = test.x.astype(np.float64)
+    x_test = np.where(seen, x, pca.mean_)
+    mean = np.broadcast_to(pca.mean_, x.shape)
+    by_model = _errors(x, model.reconstruct_encoded(X_test), seen)
+    by_pca = _errors(x, pca.inverse_transform(pca.transform(x_test)), seen)
+    gap = by_pca - by_model
+    return PCAComparison(
+        n_components=int(model.n_components_),
+        rows=len(x),
+        model_error=float(by_model.mean()),
+        pca_error=float(by_pca.mean()),
+        mean_error=float(_errors(x, mean, seen).mean()),
+        difference=float(gap.mean()),
+        standard_error=float(gap.std() / np.sqrt(max(1, len(gap) - 1))),
+    )
+
+
+def _errors(x: NDArray[Any], x_hat: NDArray[Any], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """norm(x - x_hat)^2 over the observed features of each row: (n,)."""
+    return np.asarray((np.square(x - x_hat) * seen).sum(1))
+
+
+def _features(observed: NDArray[np.bool_] | None, layout: Any) -> NDArray[np.bool_]:
+    """observed (n, cells) spread over the features of each cell, (n, d); all True when nothing is missing."""
+    if observed is None:
+        return np.ones((1, layout.width), dtype=bool)
+    return np.repeat(observed, [cell.width for cell in layout.cells], axis=1)
+
+
+def _filled(encoded: Any, layout: Any) -> NDArray[np.float64]:
+    """Encoded rows with gaps at the column's mean over the observed rows."""
+    x = encoded.x.astype(np.float64)
+    if encoded.observed is None:
+        return x
+    seen = _features(encoded.observed, layout)
+    mean = (x * seen).sum(0) / np.maximum(1, seen.sum(0))
+    return np.where(seen, x, mean)
