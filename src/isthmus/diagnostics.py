@@ -56,7 +56,7 @@ class PCAComparison(Record):
         return f"{shares}. The error is {1 - self.ratio:.0%} lower than PCA's."
 
 
-def pca_comparison(model: Any, X_train: Any, X_test: Any) -> PCAComparison:
+def pca_comparison(model: Any, X_train: Any, X_test: Any, n_components: int | None = None) -> PCAComparison:
     """Hold a fitted model against scikit-learn's PCA of the same size.
 
     Parameters
@@ -67,6 +67,9 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any) -> PCAComparison:
         What PCA and the mean are fitted on, gaps filled with the mean.
     X_test : DataFrame or array
         Rows neither has seen.
+    n_components : int or None
+        Numbers PCA may use; as many as the model's code where None. For a sparse code the fair figure is how many are on
+        at once.
 
     Returns
     -------
@@ -76,7 +79,8 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any) -> PCAComparison:
     train, test = model.schema_.encode(X_train), model.schema_.encode(X_test)
     seen = _features(test.observed, model.schema_.layout)
     filled = _filled(train, model.schema_.layout)
-    pca = PCA(min(model.n_components_, *filled.shape)).fit(filled)
+    k = n_components or int(model.n_components_)
+    pca = PCA(min(k, *filled.shape)).fit(filled)
     x = test.x.astype(np.float64)
     x_test = np.where(seen, x, pca.mean_)
     mean = np.broadcast_to(pca.mean_, x.shape)
@@ -84,7 +88,7 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any) -> PCAComparison:
     by_pca = _errors(x, pca.inverse_transform(pca.transform(x_test)), seen)
     gap = by_pca - by_model
     return PCAComparison(
-        n_components=int(model.n_components_),
+        n_components=k,
         rows=len(x),
         model_error=float(by_model.mean()),
         pca_error=float(by_pca.mean()),

@@ -1,0 +1,247 @@
+"""The command line: fit a file, encode it, reconstruct it, look at a model.
+
+Every command is a few lines over the public API. Errors are one sentence on standard error; exit codes are 0 for success,
+1 for a file or data that cannot be used, 2 for wrong usage, 130 for Ctrl-C. Heavy imports wait until a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from isthmus.autoencoder import Autoencoder
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Autoencoders for real data: fit a file, compress it, rebuild it, see whether it is any good.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+KINDS = "undercomplete linear deep sparse kl-sparse k-sparse denoising contractive nested".split()
+
+InFile = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, NPY or NPZ; 'file.npz:name' for one array.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
+OutFile = Annotated[Path, typer.Option("--output", "-o", help="Where to write; the ending decides the format.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Na = Annotated[list[str] | None, typer.Option("--na", help="Another word for a missing value, such as '?'.")]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether a CSV's first row holds names.")]
+
+
+@app.command()
+def fit(
+    file: InFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write, MODEL.isthmus.")],
+    code: Annotated[int | None, typer.Option(help="Numbers in the code; by default the kind's usual.")] = None,
+    kind: Annotated[str, typer.Option(help=f"One of: {', '.join(KINDS)}.")] = "undercomplete",
+    hidden: Annotated[str | None, typer.Option(help="Widths of the hidden layers, as in 256,64.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="A column to leave out, such as an identifier.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    na: Na = None,
+    header: Header = None,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Learn a model from FILE and save it."""
+    from isthmus.report.console import fit_report
+
+    _must_be_writable(output, (".isthmus",))
+    X = _drop(_read(file, header, na), exclude or [])
+    model = _model(kind, code, hidden).set_params(random_state=seed, trainer__max_epochs=epochs)
+    model.set_params(trainer__progress=False if quiet or as_json else None)
+    say = not (quiet or as_json)
+    if say:
+        _print(f"{file}: {_size(X)}")
+    model.fit(X)
+    _save(model, output)
+    report = fit_report(model, X, file, output)
+    if as_json:
+        _print_json(report.plain())
+    elif say:
+        report.show()
+
+
+@app.command()
+def encode(model: ModelFile, file: InFile, output: OutFile, na: Na = None, header: Header = None, as_json: Json = False) -> None:
+    """Write the codes of the rows of FILE."""
+    from isthmus.inputs.files import ENDINGS, ending, write
+
+    _must_be_writable(output, ENDINGS)
+    fitted = _load(model)
+    codes = fitted.transform(_read(file, header, na))
+    table = ending(output) in (".npy", ".npz")
+    write(codes if table else _named(codes, fitted.get_feature_names_out()), output)
+    _done(as_json, rows=len(codes), columns=codes.shape[1], output=str(output))
+
+
+@app.command()
+def reconstruct(
+    model: ModelFile,
+    file: InFile,
+    output: OutFile,
+    errors: Annotated[Path | None, typer.Option(help="Also write the error of every cell here.")] = None,
+    na: Na = None,
+    header: Header = None,
+    as_json: Json = False,
+) -> None:
+    """Write FILE as the model rebuilds it from its code, gaps filled."""
+    from isthmus.inputs.files import ENDINGS, write
+
+    for place in (output, errors):
+        if place is not None:
+            _must_be_writable(place, ENDINGS)
+    fitted = _load(model)
+    X = _read(file, header, na)
+    back = fitted.reconstruct(X)
+    write(back, output)
+    if errors is not None:
+        write(fitted.errors(X), errors)
+    _done(as_json, rows=len(back), error_per_cell=-fitted.score(X), output=str(output))
+
+
+@app.command()
+def info(model: ModelFile, as_json: Json = False) -> None:
+    """Say what is in a model file."""
+    from isthmus.report.console import model_report
+
+    report = model_report(_load(model), model)
+    _print_json(report.plain()) if as_json else report.show()
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder for models and pictures.")] = Path("demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer epochs: see that everything works.")] = False,
+) -> None:
+    """Train every classical kind on bundled data, beside PCA, and draw what they do."""
+    from isthmus.demo import run
+
+    run(output, quick)
+
+
+# ---------------------------------------------------------------- small pieces
+
+
+def _read(file: str, header: bool | None, na: list[str] | None) -> Any:
+    from isthmus.inputs.files import read
+
+    return read(file, header=header, na=na or ())
+
+
+def _drop(X: Any, columns: list[str]) -> Any:
+    """The table without some columns."""
+    from isthmus.checks import must
+
+    if not columns:
+        return X
+    names = [str(name) for name in getattr(X, "columns", [])]
+    unknown = [name for name in columns if name not in names]
+    if unknown:
+        raise must("--exclude", "name a column of the file", unknown[0], f"It has {', '.join(names[:10]) or 'none'}")
+    return X.drop(columns=columns)
+
+
+def _model(kind: str, code: int | None, hidden: str | None) -> Autoencoder:
+    """The recipe called `kind`, with the sizes asked for."""
+    from isthmus import recipes
+    from isthmus.checks import must
+
+    if kind not in KINDS:
+        raise must("--kind", f"be one of {', '.join(KINDS)}", kind, "Check its spelling")
+    recipe = getattr(recipes, f"{kind.replace('-', '_')}_autoencoder")
+    model: Autoencoder = recipe() if code is None else recipe(code)
+    if code is None and kind in ("undercomplete", "linear"):
+        model.set_params(n_components="auto")
+    if hidden is not None:
+        try:
+            widths = tuple(int(width) for width in hidden.split(","))
+        except ValueError:
+            raise must("--hidden", "be widths with commas between", hidden, "Use --hidden 256,64") from None
+        model.set_params(architecture__hidden=widths)
+    return model
+
+
+def _must_be_writable(path: Path, endings: tuple[str, ...]) -> None:
+    """Refuse an output that cannot work before any work is done."""
+    from isthmus.checks import FileError
+
+    if not str(path).lower().endswith(endings):
+        raise FileError(f"{path} must end in {' or '.join(endings)}. Choose another name.")
+    if not path.parent.is_dir():
+        raise FileError(f"the folder of {path} must exist; got none. Create it first.")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder. Choose the name of a file.")
+
+
+def _load(path: Path) -> Autoencoder:
+    from isthmus.saving import load
+
+    return load(path)
+
+
+def _save(model: Autoencoder, path: Path) -> None:
+    from isthmus.saving import save
+
+    save(model, path)
+
+
+def _named(codes: Any, names: Any) -> Any:
+    import pandas
+
+    return pandas.DataFrame(codes, columns=list(names))
+
+
+def _size(X: Any) -> str:
+    rows, columns = len(X), int(getattr(X, "size", len(X)) // max(1, len(X)))
+    return f"{rows:,} rows, {columns:,} columns"
+
+
+def _done(as_json: bool, **facts: Any) -> None:
+    if as_json:
+        _print_json(facts)
+    else:
+        rows, rest = facts.pop("rows"), facts.pop("output")
+        extra = "".join(f", {name.replace('_', ' ')} {value:.4g}" for name, value in facts.items())
+        _print(f"{rows:,} rows{extra} -> {rest}")
+
+
+def _print(text: str) -> None:
+    typer.echo(text)
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    typer.echo(json.dumps(facts, default=str))
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one sentence."""
+    from isthmus.checks import IsthmusError
+
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        app()
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except (IsthmusError, OSError, MemoryError, TypeError, ImportError) as error:
+        if debug:
+            raise
+        _fail(str(error) or type(error).__name__, 1)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(f"isthmus: {' '.join(message.split())}", err=True)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()
