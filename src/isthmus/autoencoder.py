@@ -153,7 +153,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         self.schema_ = self.inputs.fit(X)
         self._note_features()
         rows = self._rows(X)
-        need(rows.x.shape[1] > 0, "X", "have a column with at least one value", "none", "Drop the empty columns")
+        something = rows.observed is None or bool(rows.observed.any())
+        need(something, "X", "have at least one value", "none", "Check how the data were read")
         self.n_components_ = self._resolve_components(self.schema_.layout)
         self.loss.check(self.schema_.layout)
         self._seed = seed_from(self.random_state)
@@ -192,7 +193,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
         check_is_fitted(self)
-        z = np.ascontiguousarray(np.asarray(Z), dtype=np.float32)
+        z = np.array(Z, dtype=np.float32)
         rule = f"be 2-D with {self.n_components_} columns"
         need(z.ndim == 2 and z.shape[1] == self.n_components_, "Z", rule, z.shape, "Use the output of transform")
         return self.schema_.decode(self._decoded(z))

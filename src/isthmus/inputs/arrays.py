@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from isthmus.checks import DataError, brief
 from isthmus.inputs.base import Encoded, Schema
-from isthmus.inputs.scaling import Scales
+from isthmus.inputs.scaling import Scales, whole
 from isthmus.parts import Layout
 
 __all__ = ["ArraySchema", "as_array", "refuse_infinite"]
@@ -59,8 +59,7 @@ class ArraySchema(Schema):
         if dtype == bool:
             values = values > 0.5
         elif np.issubdtype(dtype, np.integer):
-            bounds = np.iinfo(dtype)
-            values = np.clip(np.rint(values), float(bounds.min), np.nextafter(float(bounds.max), 0))
+            values = whole(values, self.dtype)
         return values.astype(dtype).reshape(len(values), *(self.shape or values.shape[1:]))
 
     def value(self, X: Any, row: int, cell: int) -> Any:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from isthmus.checks import must
 from isthmus.inputs.frames import Column, DType
+from isthmus.inputs.scaling import whole
 from isthmus.parts import Kind, Part, Record
 
 __all__ = ["Boolean", "Categorical", "ColumnKind", "Datetime", "LevelSpec", "NumberSpec", "Numeric", "TruthSpec"]
@@ -66,10 +67,8 @@ class NumberSpec(Spec):
         """Values (n,) in the dtype's range, and the dtype."""
         text = self.dtype.text.lower()
         if text.startswith(("int", "uint")):
-            bounds = np.iinfo(text)
-            values = np.clip(np.rint(values), float(bounds.min), np.nextafter(float(bounds.max), 0))
-            whole = not np.isnan(values).any()
-            return (values.astype(text) if whole else values), self.dtype
+            values = whole(values, text)
+            return (values if np.isnan(values).any() else values.astype(text)), self.dtype
         return values, self.dtype
 
 
@@ -83,8 +82,8 @@ class TruthSpec(Spec):
 
     def encode(self, column: Column) -> NDArray[np.float32]:
         """(n, 1): +1, -1, or 0 where missing."""
-        values = column.values if column.values is not None else (column.numbers or np.empty(0)).tolist()
-        signs = [0.0 if v is None or v != v else 1.0 if v else -1.0 for v in values]
+        values = column.values if column.values is not None else _from_numbers(column)
+        signs = [0.0 if value is None else 1.0 if value else -1.0 for value in values]
         return np.array(signs, dtype=np.float32)[:, None]
 
     def decode(self, x_hat: NDArray[np.float32]) -> tuple[Any, DType]:

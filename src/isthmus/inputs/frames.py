@@ -21,12 +21,13 @@ __all__ = ["Column", "DType", "as_frame_like", "column_names", "is_frame", "read
 
 
 class DType(Record):
-    """A column's dtype: the library, its name there, and the categories where it has a fixed list of them."""
+    """A column's dtype: the library, its name there, and the categories, and their dtype, where it has a list of them."""
 
     library: str
     text: str
     categories: tuple[Any, ...] | None = None
     ordered: bool = False
+    level_type: str = ""
 
 
 class Column(NamedTuple):
@@ -45,7 +46,7 @@ class Column(NamedTuple):
 
     def raw(self, row: int) -> Any:
         """The value in one row."""
-        return self.values[row] if self.values is not None else self.numbers[row]  # type: ignore[index]
+        return self.values[row] if self.values is not None else float(self.numbers[row])  # type: ignore[index]
 
 
 def library_of(X: Any) -> str:
@@ -122,15 +123,13 @@ def _floats(series: Any) -> NDArray[np.float64]:
 def _dtype_of(native: Any) -> DType:
     library = type(native).__module__.partition(".")[0]
     if library == "polars":
-        categories = native.dtype.categories.to_list() if native.dtype.base_type().__name__ == "Enum" else None
-        return DType("polars", repr(native.dtype) if categories is None else "Enum", _tuple(categories))
+        if native.dtype.base_type().__name__ == "Enum":
+            return DType("polars", "Enum", tuple(native.dtype.categories.to_list()))
+        return DType("polars", repr(native.dtype))
     if str(native.dtype) == "category":
-        return DType("pandas", "category", _tuple(native.cat.categories.tolist()), bool(native.cat.ordered))
+        levels = native.cat.categories
+        return DType("pandas", "category", tuple(levels.tolist()), bool(native.cat.ordered), str(levels.dtype))
     return DType("pandas", str(native.dtype))
-
-
-def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
-    return None if values is None else tuple(values)
 
 
 def write_frame(columns: Mapping[str | int, tuple[Any, DType]], library: str, like: Any = None) -> Any:
@@ -153,7 +152,8 @@ def _pandas_series(values: Any, dtype: DType) -> Any:
     import pandas
 
     if dtype.text == "category":
-        kind = pandas.CategoricalDtype(list(dtype.categories or ()), dtype.ordered)
+        levels = pandas.Index(list(dtype.categories or ()), dtype=dtype.level_type or None)
+        kind = pandas.CategoricalDtype(levels, dtype.ordered)
         return pandas.Series(pandas.Categorical(values, dtype=kind))
     if dtype.text.startswith(("datetime64", "timedelta64")):
         unit = re.match(r"(datetime64|timedelta64)\[(\w+)(?:, (.+))?\]", dtype.text)

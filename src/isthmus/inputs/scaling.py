@@ -4,8 +4,9 @@
 
 Everything is computed in float64 and only the result is float32, so a column around 1e12 keeps its digits. The squeeze
 by asinh is for columns whose variance is the work of a handful of values: standardised as they are, all the others would
-be indistinguishable. It is applied where one value in a thousand carries over half of the variance and one lies beyond
-ten standard deviations; normal, uniform, exponential and log-normal (sigma 1) columns stay as they are.
+be indistinguishable. It is applied where the middle half of the values vary, and yet one value in a thousand carries over
+half of the variance and one lies beyond ten standard deviations; normal, uniform, exponential and log-normal (sigma 1)
+columns, and those that are nearly always one value, stay as they are.
 
 >>> import numpy as np
 >>> scales = Standard().fit(np.array([[1.0], [3.0]]))
@@ -15,6 +16,7 @@ ten standard deviations; normal, uniform, exponential and log-normal (sigma 1) c
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from functools import cached_property
 
@@ -23,14 +25,17 @@ from numpy.typing import NDArray
 
 from isthmus.parts import Part, Record
 
-__all__ = ["Scales", "Scaling", "Shared", "Standard", "UnitRange", "Unscaled"]
+__all__ = ["Scales", "Scaling", "Shared", "Standard", "UnitRange", "Unscaled", "whole"]
 
 Array = NDArray[np.float64]
 LIMIT = 1e9  # encoded values beyond are cut: their squares must stay finite in float32
 
 
 class Scales(Record):
-    """Learned centres and scales of m numeric columns; `squeezed` columns also have a median, a spread and a cap."""
+    """Learned centres and scales of m numeric columns.
+
+    `squeezed` columns also have a median, a spread and a cap; `empty` ones never had a value and come back as NaN.
+    """
 
     centre: tuple[float, ...]
     scale: tuple[float, ...]
@@ -38,6 +43,7 @@ class Scales(Record):
     median: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
     cap: tuple[float, ...] = ()
+    empty: tuple[int, ...] = ()
 
     @cached_property
     def _arrays(self) -> tuple[Array, Array, list[int], Array, Array, Array]:
@@ -60,6 +66,7 @@ class Scales(Record):
         values = scaled.astype(np.float64) * scale + centre
         if squeezed:
             values[:, squeezed] = np.sinh(np.clip(values[:, squeezed], -cap, cap)) * spread + median
+        values[:, list(self.empty)] = np.nan
         return values
 
 
@@ -71,8 +78,9 @@ class Scaling(Part):
         raise NotImplementedError(f"{type(self).__name__} must define fit")
 
     def __call__(self, values: Array) -> Scales:
-        """The same as `fit`."""
-        return self.fit(values)
+        """Those scales, with the columns marked that have no value at all."""
+        empty = np.flatnonzero(np.isnan(values).all(0)) if len(values) else ()
+        return dataclasses.replace(self.fit(values), empty=tuple(int(j) for j in empty))
 
     @property
     def positive(self) -> bool:
@@ -138,6 +146,13 @@ class Unscaled(Scaling):
         return Scales((0.0,) * m, (1.0,) * m)
 
 
+def whole(values: Array, dtype: str) -> Array:
+    """Values rounded and cut to what a whole-number dtype can hold, still as float64."""
+    bounds = np.iinfo(dtype)
+    top = float(bounds.max)
+    return np.clip(np.rint(values), float(bounds.min), top if int(top) <= bounds.max else np.nextafter(top, 0))
+
+
 def _plain(values: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
     centre, scale = _mean_and_std(values)
     return tuple(centre.tolist()), tuple(_positive(scale).tolist())
@@ -166,16 +181,16 @@ def _quietly(function: np.ufunc, values: Array, axis: int | None = 0) -> Array:
 
 
 def _heavy(values: Array) -> list[int]:
-    """Columns whose variance is mostly the work of one value in a thousand."""
+    """Columns whose variance is mostly the work of one value in a thousand, though the others vary too."""
     mean, std = _mean_and_std(values)
     z = np.nan_to_num(np.square((values - mean) / _positive(std)), nan=0.0)
-    suspects = np.flatnonzero(z.max(0, initial=0.0) > 100.0)
     top = max(1, len(values) // 1000)
-    return [int(j) for j in suspects if np.partition(z[:, j], -top)[-top:].sum() > 0.5 * z[:, j].sum()]
+    suspects = [int(j) for j in np.flatnonzero(z.max(0, initial=0.0) > 100.0)]
+    drowned = [j for j in suspects if np.partition(z[:, j], -top)[-top:].sum() > 0.5 * z[:, j].sum()]
+    return [j for j in drowned if _robust(values[:, [j]])[1][0] > 0]
 
 
 def _robust(values: Array) -> tuple[Array, Array]:
-    """Medians and spreads: half the interquartile range, or where that is 0 the mean absolute deviation."""
+    """Medians and half the interquartile ranges."""
     low, middle, high = np.nanpercentile(values, [25, 50, 75], axis=0)
-    fallback = np.nanmean(np.abs(values - middle), axis=0)
-    return middle, _positive(np.where(high > low, (high - low) / 2, fallback))
+    return middle, (high - low) / 2

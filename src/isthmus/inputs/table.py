@@ -14,7 +14,6 @@ learned is in the schema, so a saved model needs nothing else to read the next t
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cached_property
 from typing import Any
 
@@ -73,7 +72,7 @@ class TableSchema(Schema):
     def encode(self, X: Any) -> Encoded:
         """Columns matched by name, in any order; an array or nameless data by position."""
         columns = self._matched(X)
-        x = np.zeros((_rows(X), self.layout.width), np.float32)
+        x = np.zeros((len(X), self.layout.width), np.float32)
         numeric = [(cell, spec, c) for cell, spec, c in columns if isinstance(spec, NumberSpec)]
         if numeric:
             values = np.column_stack([spec.numbers(column) for _, spec, column in numeric])
@@ -97,8 +96,7 @@ class TableSchema(Schema):
         made: dict[str | int, Any] = {}
         for cell, spec in zip(self.layout.cells, self.columns, strict=True):
             if isinstance(spec, NumberSpec):
-                values = next(numbers)
-                made[spec.name] = spec.decode(np.full_like(values, np.nan) if spec.name in self._empty else values)
+                made[spec.name] = spec.decode(next(numbers))
             elif isinstance(spec, (TruthSpec, LevelSpec)):
                 made[spec.name] = spec.decode(x_hat[:, cell.start : cell.stop])
         return write_frame(made, self.columns[0].dtype.library, like)
@@ -106,12 +104,6 @@ class TableSchema(Schema):
     def value(self, X: Any, row: int, cell: int) -> Any:
         """The value of column number `cell` in row number `row`."""
         return self._matched(X)[cell][2].raw(row)
-
-    @cached_property
-    def _empty(self) -> set[str | int]:
-        """Numeric columns that never had a value: their scale is NaN."""
-        numeric = [spec.name for spec in self.columns if isinstance(spec, NumberSpec)]
-        return {name for name, centre in zip(numeric, self.scales.centre, strict=True) if np.isnan(centre)}
 
     def _matched(self, X: Any) -> list[tuple[Cell, Spec, Column]]:
         """The fitted columns beside those of X."""
@@ -147,7 +139,7 @@ class Table(Inputs):
         array = as_array(X)
         values = array.reshape(len(array), -1).astype(np.float64)
         refuse_infinite(values, tuple(range(values.shape[1])))
-        scales = self.scaling.fit(values)
+        scales = self.scaling(values)
         dtype = np.asarray(X).dtype
         shape = array.shape[1:] if array.ndim > 2 else ()
         notes = _about_tails(scales, tuple(range(values.shape[1])))
@@ -167,7 +159,7 @@ class Table(Inputs):
         names = tuple(spec.name for spec, _ in numeric)
         values = np.column_stack([s.numbers(c) for s, c in numeric]) if numeric else np.empty((len(X), 0))
         refuse_infinite(values, names)
-        scales = _mark_empty(self.scaling.fit(values), values)
+        scales = self.scaling(values)
         notes = (*(note for _, some in learned for note in some), *_about_tails(scales, names))
         gaps = any(column.gaps for column in columns)
         return TableSchema(specs, scales, self.scaling.positive, gaps, notes=notes)
@@ -175,17 +167,6 @@ class Table(Inputs):
     def _guess(self, column: Column) -> ColumnKind:
         kinds: dict[str, ColumnKind] = {"numeric": Numeric(), "time": Datetime(), "boolean": Boolean()}
         return kinds.get(column.kind, Categorical(self.max_levels))
-
-
-def _rows(X: Any) -> int:
-    return len(X)
-
-
-def _mark_empty(scales: Scales, values: NDArray[np.float64]) -> Scales:
-    """A NaN centre for columns without a single value, so that they come back empty."""
-    empty = np.isnan(values).all(0)
-    centre = tuple(np.where(empty, np.nan, scales.centre).tolist()) if len(empty) else scales.centre
-    return dataclasses.replace(scales, centre=centre)
 
 
 def _refuse_empty(X: Any, columns: list[Column]) -> None:

@@ -1,0 +1,175 @@
+"""Training: the plan, stopping, overflow, Ctrl-C, the optimiser."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from isthmus import MLP, Autoencoder, Corruption, Penalty, Table, Trainer, TrainingError, Unscaled
+from isthmus.training.adam import Adam
+from isthmus.training.plan import make_plan
+from isthmus.training.progress import ProgressBar
+
+PLAIN = Table(scaling=Unscaled())
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_adam_takes_torchs_steps(fused, monkeypatch):
+    """Fifty steps at changing rates against torch.optim.Adam, by the fused kernel and without it."""
+    if not fused:
+        monkeypatch.setattr(torch, "_fused_adam_", None)
+    torch.manual_seed(0)
+    start = [torch.randn(4, 3), torch.randn(5)]
+    ours, theirs = ([p.clone().requires_grad_() for p in start] for _ in range(2))
+    adam, reference = Adam(ours), torch.optim.Adam(theirs, lr=1.0)
+    for step in range(50):
+        lr = 0.1 / (1 + step)
+        for parameters in (ours, theirs):
+            for p in parameters:
+                p.grad = (p.detach() - 1) ** 3 + 0.1 * step
+        adam.step(lr)
+        reference.param_groups[0]["lr"] = lr
+        reference.step()
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 200, 2_000, 50_000, 2_000_000])
+def test_plan_suits_any_number_of_rows(rows):
+    """Batches no larger than the data, thousands of steps but not millions, a rate that rises, falls and stays positive."""
+    plan = make_plan(rows, None, None, None, None)
+    assert 1 <= plan.batch_size <= min(rows, 1024)
+    assert 300 <= plan.steps <= 10_000
+    rates = [plan.rate(step) for step in range(plan.steps)]
+    assert min(rates) > 0
+    assert max(rates) == pytest.approx(plan.lr)
+    assert rates[0] < plan.lr > rates[-1]
+
+
+def test_settings_given_are_kept():
+    """What is not None is taken as it is."""
+    plan = make_plan(1000, 100, 7, 0.5, 3)
+    assert (plan.batch_size, plan.epochs, plan.lr, plan.patience) == (100, 7, 0.5, 3)
+
+
+def test_best_weights_on_held_out_rows_are_restored(digits):
+    """The model's held-out loss is the least in its history, not the last."""
+    model = Autoencoder(16, architecture=MLP((256,)), trainer=Trainer(lr=5e-3), random_state=0).fit(digits[0][:150])
+    history = model.history_
+    held_out = digits[0][:150][model.held_out_]
+    loss = -model.score(held_out) * 64
+    assert loss == pytest.approx(history["held_out_loss"].min(), rel=1e-5)
+    assert history["held_out_loss"].iloc[-1] > history["held_out_loss"].min()
+
+
+def test_early_stopping_ends_before_the_plan_on_noise():
+    """Pure noise: nothing to gain, so it does not run all epochs."""
+    X = np.random.default_rng(0).normal(size=(500, 10))
+    model = Autoencoder(3, random_state=0).fit(X)
+    assert model.history_rows_[-1]["epoch"] < make_plan(450, None, None, None, None).epochs
+
+
+class InterruptAfter(Corruption):
+    """Presses Ctrl-C after so many batches."""
+
+    batches: int = 30
+
+    def __call__(self, x, layout, generator):
+        if torch.is_grad_enabled():
+            count = COUNTER["batches"] = COUNTER["batches"] + 1
+            if count > self.batches:
+                raise KeyboardInterrupt
+        return x
+
+
+COUNTER = {"batches": 0}
+
+
+def test_interrupting_keeps_the_best_so_far(digits):
+    """Ctrl-C in the middle: fit returns, the model works and is better than its start, a note says so."""
+    COUNTER["batches"] = 0
+    model = Autoencoder(8, inputs=PLAIN, corruption=InterruptAfter(200), random_state=0).fit(digits[0])
+    assert any("Interrupted" in note for note in model.notes_)
+    history = model.history_
+    assert history["held_out_loss"].min() < history["held_out_loss"].iloc[0]
+    held_out = digits[0][model.held_out_]
+    assert -model.score(held_out) * 64 == pytest.approx(history["held_out_loss"].min(), rel=1e-5)
+
+
+class Overflow(Penalty):
+    """Infinite while COUNTER says so."""
+
+    times: int = 1
+
+    def __call__(self, trace):
+        COUNTER["batches"] += torch.is_grad_enabled()
+        bad = torch.is_grad_enabled() and 60 < COUNTER["batches"] <= 60 + self.times
+        return trace.z.square().mean() * (torch.inf if bad else 1.0)
+
+
+def test_overflow_once_rolls_back_and_slows_down(digits):
+    """One infinite step: the rate falls to a tenth, training goes on, a note names the place."""
+    COUNTER["batches"] = 0
+    model = Autoencoder(8, penalty=Overflow(1), random_state=0, trainer=Trainer(max_epochs=20)).fit(digits[0])
+    note = next(note for note in model.notes_ if "overflowed" in note)
+    assert "column" in note
+    assert "row" in note
+    assert np.isfinite(model.transform(digits[1])).all()
+    rates = model.history_["lr"]
+    assert rates.iloc[-1] < 0.1 * rates.max()
+
+
+def test_overflow_twice_names_column_row_and_value():
+    """A cell of 1e8 among ordinary ones, at a rate that cannot work: the sentence points at it."""
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 4)), columns=["a", "b", "c", "d"])
+    X.loc[17, "c"] = 1e8
+    COUNTER["batches"] = 0
+    trainer = Trainer(held_out=0, batch_size=300)
+    model = Autoencoder(2, inputs=PLAIN, penalty=Overflow(10**9), trainer=trainer, random_state=0)
+    with pytest.raises(TrainingError, match=r"column 'c', row 17, value 100000000\.0"):
+        model.fit(X)
+
+
+def test_progress_is_silent_unless_standard_error_is_a_terminal(digits, capfd):
+    """Nothing is printed in tests, scripts and pipes."""
+    Autoencoder(4, trainer=Trainer(max_epochs=5), random_state=0).fit(digits[0])
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+def test_progress_bar_shows_epoch_losses_speed_and_time_left(monkeypatch):
+    """On a terminal, after the first second."""
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    bar = ProgressBar(epochs=10, rows=1000, shown=None)
+    bar.started -= 2.0
+    bar.update(5, {"objective": 1.25, "held_out_objective": 1.5})
+    bar.bar.refresh()
+    bar.close()
+    text = screen.getvalue()
+    for words in ("epoch 5/10", "loss 1.25", "held-out 1.5", "rows/s"):
+        assert words in text
+
+
+def test_bf16_trains_to_nearly_the_same_loss(digits):
+    """Matrix products in bfloat16 cost at most 5% here."""
+    full, half = (
+        -Autoencoder(8, inputs=PLAIN, trainer=Trainer(max_epochs=40, bf16=bf16), random_state=0).fit(digits[0]).score(digits[1])
+        for bf16 in (False, True)
+    )
+    assert half <= 1.05 * full
+
+
+def test_users_thread_setting_comes_back(digits):
+    """Whatever the fit used."""
+    before = torch.get_num_threads()
+    Autoencoder(4, trainer=Trainer(max_epochs=2), random_state=0).fit(digits[0])
+    assert torch.get_num_threads() == before
