@@ -38,13 +38,17 @@ from isthmus import (
 SHORT = Trainer(max_epochs=3)
 
 
-@pytest.mark.filterwarnings("ignore:n_components=.* is as wide as the data")  # the checks fit 2 numbers to 2 columns
+@pytest.mark.filterwarnings(
+    "ignore:n_components=.* is as wide as the data"
+)  # the checks fit 2 numbers to 2 columns
 @pytest.mark.filterwarnings("ignore:.*array API:UserWarning")
 @parametrize_with_checks(
     [
         Autoencoder(),
         Autoencoder(2, architecture=Linear()),
-        Autoencoder(2, penalty=1e-3 * L1() + 1e-3 * Contraction(), corruption=GaussianNoise(0.1) + MaskingNoise(0.1)),
+        Autoencoder(
+            2, penalty=1e-3 * L1() + 1e-3 * Contraction(), corruption=GaussianNoise(0.1) + MaskingNoise(0.1)
+        ),
         Autoencoder(2, architecture=MLP((), tied=True), code=SigmoidCode(), penalty=KLSparsity()),
     ]
 )
@@ -61,7 +65,9 @@ def test_parameters_reach_into_parts():
     assert (model.trainer.lr, model.n_components) == (1e-2, 3)
     assert model.get_params()["penalty__contraction__weight"] == 1e-2
     single = Autoencoder(penalty=L1())
-    assert single.set_params(penalty__weight=0.1).penalty == single.set_params(penalty__l1__weight=0.1).penalty
+    assert (
+        single.set_params(penalty__weight=0.1).penalty == single.set_params(penalty__l1__weight=0.1).penalty
+    )
 
 
 def test_parts_are_shared_safely():
@@ -75,7 +81,8 @@ def test_parts_are_shared_safely():
 
 
 @pytest.mark.parametrize(
-    "params", [{"nonsense": 1}, {"trainer__nonsense": 1}, {"penalty__l1__weight": 1}, {"penalty__l2__weight": 1}]
+    "params",
+    [{"nonsense": 1}, {"trainer__nonsense": 1}, {"penalty__l1__weight": 1}, {"penalty__l2__weight": 1}],
 )
 def test_unknown_parameters_are_refused_by_name(params):
     """One sentence, and the estimator keeps what it had."""
@@ -89,7 +96,9 @@ def test_unknown_parameters_are_refused_by_name(params):
 def test_grid_search_over_numbers_weights_and_rates(digits):
     """Through every level of nesting; the better penalty wins."""
     grid = {"n_components": [4, 8], "penalty__l1__weight": [1e-4, 10.0], "trainer__lr": [2e-3]}
-    search = GridSearchCV(Autoencoder(penalty=L1(), trainer=Trainer(max_epochs=8), random_state=0), grid, cv=2)
+    search = GridSearchCV(
+        Autoencoder(penalty=L1(), trainer=Trainer(max_epochs=8), random_state=0), grid, cv=2
+    )
     search.fit(digits[0][:300])
     assert search.best_params_["penalty__l1__weight"] == 1e-4
     assert search.best_params_["n_components"] == 8
@@ -104,7 +113,11 @@ def test_pipeline_and_pandas_output(digits):
     df = pd.DataFrame(X, index=range(1000, 1200)).rename(columns=str)
     model = Autoencoder(3, trainer=SHORT, random_state=0).set_output(transform="pandas").fit(df)
     codes = model.transform(df)
-    assert list(codes.columns) == ["autoencoder0", "autoencoder1", "autoencoder2"] == list(model.get_feature_names_out())
+    assert (
+        list(codes.columns)
+        == ["autoencoder0", "autoencoder1", "autoencoder2"]
+        == list(model.get_feature_names_out())
+    )
     assert codes.index.equals(df.index)
     assert list(model.feature_names_in_) == list(df.columns)
     back = model.inverse_transform(codes)
@@ -134,14 +147,23 @@ class Tower(Architecture):
 
     def build(self, layout, n_components):
         nn = torch.nn
-        up = nn.Sequential(nn.Linear(layout.width, self.width), nn.ReLU(), nn.Dropout(0.2), nn.Linear(self.width, n_components))
+        up = nn.Sequential(
+            nn.Linear(layout.width, self.width),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(self.width, n_components),
+        )
         return up, nn.Linear(n_components, layout.width)
 
 
 def test_users_own_parts_are_first_class(digits):
     """They compose, are parameters, appear in history, and repeat with their seed."""
     model = Autoencoder(
-        4, architecture=Tower(), penalty=0.1 * Energy() + 0.01 * Contraction(), corruption=Fade(0.9), random_state=0,
+        4,
+        architecture=Tower(),
+        penalty=0.1 * Energy() + 0.01 * Contraction(),
+        corruption=Fade(0.9),
+        random_state=0,
         trainer=SHORT,
     ).set_params(architecture__width=32, penalty__energy__weight=0.2)
     first = model.fit(digits[0]).transform(digits[1])
@@ -207,7 +229,9 @@ def test_partial_fit_learns_more_with_every_pass(digits):
 
 def test_history_has_every_term(digits):
     """Training and held-out values of the objective, the loss and each penalty, which add up."""
-    model = Autoencoder(8, penalty=1e-2 * L1() + 1e-3 * Contraction(), trainer=SHORT, random_state=0).fit(digits[0])
+    model = Autoencoder(8, penalty=1e-2 * L1() + 1e-3 * Contraction(), trainer=SHORT, random_state=0).fit(
+        digits[0]
+    )
     history = model.history_
     for prefix in ("", "held_out_"):
         total = history[f"{prefix}loss"] + history[f"{prefix}l1"] + history[f"{prefix}contraction"]
@@ -217,7 +241,7 @@ def test_history_has_every_term(digits):
 
 
 def test_pickle_and_clone_keep_what_they_should(digits):
-    """joblib's workers pickle estimators: a fitted one answers the same, a clone is unfitted."""
+    """Joblib's workers pickle estimators: a fitted one answers the same, a clone is unfitted."""
     model = Autoencoder(4, architecture=MLP((16,), tied=True), trainer=SHORT, random_state=0).fit(digits[0])
     same = pickle.loads(pickle.dumps(model))
     assert (same.transform(digits[1]) == model.transform(digits[1])).all()

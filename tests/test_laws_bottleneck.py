@@ -26,9 +26,8 @@ from isthmus import (
     UnitRange,
     Unscaled,
 )
-from isthmus.networks import Network
+from isthmus.networks import Network, SiLU
 from isthmus.networks.chain import Chain
-from isthmus.networks import SiLU
 
 PLAIN = Table(scaling=Unscaled())
 
@@ -45,7 +44,9 @@ def surface(u: np.ndarray) -> np.ndarray:
 
 def tangents(u: np.ndarray) -> np.ndarray:
     """Its two tangent directions, by hand: (n, 20, 2)."""
-    rising = np.cos(u @ WAVES[0])[:, :, None] * WAVES[0].T - 0.5 * np.sin(u @ WAVES[1])[:, :, None] * WAVES[1].T
+    rising = (
+        np.cos(u @ WAVES[0])[:, :, None] * WAVES[0].T - 0.5 * np.sin(u @ WAVES[1])[:, :, None] * WAVES[1].T
+    )
     return np.linalg.qr(rising)[0]
 
 
@@ -60,7 +61,11 @@ def contracted(weight: float, of: str = "reconstruction", tied: bool = False) ->
     """Ratio s2 / s3, cosine to the tangent plane, mean norm(J)^2 after training with this weight."""
     u = np.random.default_rng(0).uniform(-1, 1, size=(3000, 2))
     model = Autoencoder(
-        20, architecture=MLP((128,), tied=tied), penalty=weight * Contraction(of), inputs=PLAIN, random_state=0,
+        20,
+        architecture=MLP((128,), tied=tied),
+        penalty=weight * Contraction(of),
+        inputs=PLAIN,
+        random_state=0,
         trainer=Trainer(max_epochs=60),
     ).fit(surface(u))
     left, s, _ = np.linalg.svd(jacobians(model, surface(u[:200])))
@@ -69,7 +74,9 @@ def contracted(weight: float, of: str = "reconstruction", tied: bool = False) ->
 
 
 def test_contracting_the_reconstruction_finds_the_tangent_plane():
-    """Law 8: two singular values stand out, they span the tangent plane, and norm(J)^2 falls strictly in lambda."""
+    """Law 8: two singular values stand out, they span the tangent plane, and norm(J)^2 falls strictly in
+    lambda.
+    """
     ratios, cosines, norms = zip(*(contracted(weight) for weight in (1e-3, 3e-2, 0.3)), strict=True)
     assert ratios[1] >= 3
     assert cosines[1] >= 0.93
@@ -77,7 +84,9 @@ def test_contracting_the_reconstruction_finds_the_tangent_plane():
 
 
 def test_contracting_a_tied_encoder_finds_it_and_an_untied_one_less(recwarn):
-    """Law 8: with tied weights the textbook penalty works; untied it can be evaded by rescaling, and says so."""
+    """Law 8: with tied weights the textbook penalty works; untied it can be evaded by rescaling, and says
+    so.
+    """
     tied, untied = contracted(0.1, "encoder", tied=True), contracted(0.1, "encoder")
     assert tied[0] > 2
     assert tied[0] > 1.5 * untied[0]
@@ -91,7 +100,12 @@ def test_contracting_a_tied_encoder_finds_it_and_an_untied_one_less(recwarn):
 def test_topk_leaves_at_most_k_nonzeros_in_every_row(k, digits):
     """Trained, on rows never seen."""
     model = Autoencoder(
-        64, architecture=Dictionary(), code=TopK(k), inputs=PLAIN, trainer=Trainer(max_epochs=5), random_state=0
+        64,
+        architecture=Dictionary(),
+        code=TopK(k),
+        inputs=PLAIN,
+        trainer=Trainer(max_epochs=5),
+        random_state=0,
     ).fit(digits[0])
     assert (model.transform(digits[1]) != 0).sum(1).max() <= k
 
@@ -99,7 +113,12 @@ def test_topk_leaves_at_most_k_nonzeros_in_every_row(k, digits):
 def test_batch_topk_keeps_k_on_average(digits):
     """Rows share the budget in training; afterwards the remembered threshold keeps k within a tenth."""
     model = Autoencoder(
-        128, architecture=Dictionary(), code=BatchTopK(8), inputs=PLAIN, trainer=Trainer(lr=1e-2), random_state=0
+        128,
+        architecture=Dictionary(),
+        code=BatchTopK(8),
+        inputs=PLAIN,
+        trainer=Trainer(lr=1e-2),
+        random_state=0,
     ).fit(digits[0])
     counts = (model.transform(digits[1]) != 0).sum(1)
     assert counts.mean() == pytest.approx(8, rel=0.1)
@@ -109,8 +128,12 @@ def test_batch_topk_keeps_k_on_average(digits):
 def test_kl_sparsity_brings_mean_activation_to_rho(digits):
     """abs(mean activation - rho) <= .1 rho at weight 10."""
     model = Autoencoder(
-        32, architecture=MLP(()), code=SigmoidCode(), penalty=10 * KLSparsity(0.05),
-        inputs=Table(scaling=UnitRange()), random_state=0,
+        32,
+        architecture=MLP(()),
+        code=SigmoidCode(),
+        penalty=10 * KLSparsity(0.05),
+        inputs=Table(scaling=UnitRange()),
+        random_state=0,
     ).fit(digits[0])
     assert model.transform(digits[0]).mean() == pytest.approx(0.05, rel=0.1)
 
@@ -120,8 +143,13 @@ def test_more_l1_means_fewer_active_units(digits):
     zeros, errors = [], []
     for weight in (0.0, 0.05, 0.5):
         model = Autoencoder(
-            64, architecture=Dictionary(), code=ReLUCode(), penalty=weight * L1(), inputs=PLAIN,
-            trainer=Trainer(lr=1e-2, max_epochs=60), random_state=0,
+            64,
+            architecture=Dictionary(),
+            code=ReLUCode(),
+            penalty=weight * L1(),
+            inputs=PLAIN,
+            trainer=Trainer(lr=1e-2, max_epochs=60),
+            random_state=0,
         ).fit(digits[0])
         zeros.append((model.transform(digits[1]) == 0).mean())
         errors.append(-model.score(digits[1]))
@@ -130,7 +158,9 @@ def test_more_l1_means_fewer_active_units(digits):
 
 
 def test_l1_code_over_an_orthonormal_dictionary_is_the_soft_threshold():
-    """argmin_z norm(x - D z)^2 + lam sum abs(z_j) = soft(D^T x, lam / 2), found by minimising our own objective."""
+    """argmin_z norm(x - D z)^2 + lam sum abs(z_j) = soft(D^T x, lam / 2), found by minimising our own
+    objective.
+    """
     from isthmus import SquaredError
     from isthmus.objective import Objective
     from isthmus.parts import Layout
@@ -161,7 +191,9 @@ def test_l1_code_over_an_orthonormal_dictionary_is_the_soft_threshold():
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_planted_dictionary_is_recovered(seed):
-    """64 atoms in 32-D, 3 active: 95% of them at cosine .95, no dead unit; a random dictionary reaches .45 at most."""
+    """64 atoms in 32-D, 3 active: 95% of them at cosine .95, no dead unit; a random dictionary reaches .45
+    at most.
+    """
     rng = np.random.default_rng(seed)
     unit = lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True)  # noqa: E731
     atoms = unit(rng.normal(size=(64, 32)))
@@ -169,7 +201,11 @@ def test_planted_dictionary_is_recovered(seed):
     active = np.argsort(rng.random(z.shape), 1)[:, :3]
     np.put_along_axis(z, active, rng.uniform(0.5, 1.5, size=active.shape), 1)
     model = Autoencoder(
-        64, architecture=Dictionary(), code=TopK(3), inputs=PLAIN, random_state=0,
+        64,
+        architecture=Dictionary(),
+        code=TopK(3),
+        inputs=PLAIN,
+        random_state=0,
         trainer=Trainer(lr=1e-2, max_epochs=100, batch_size=256),
     ).fit(z @ atoms)
     found = unit(model.network_.decoder.layers[-1].weight.detach().numpy().T)

@@ -36,7 +36,7 @@ def mixture(n: int, seed: int) -> np.ndarray:
 
 
 def smoothed_score(x: np.ndarray, sigma: float) -> np.ndarray:
-    """grad log p_sigma of the mixture smoothed by N(0, sigma^2), by hand."""
+    """Grad log p_sigma of the mixture smoothed by N(0, sigma^2), by hand."""
     variance = WIDTH**2 + sigma**2
     apart = x[:, None, :] - CENTRES
     logits = -np.square(apart).sum(2) / (2 * variance)
@@ -49,8 +49,12 @@ def smoothed_score(x: np.ndarray, sigma: float) -> np.ndarray:
 def test_denoisers_residual_is_the_score(sigma, least):
     """Law 5 (Miyasawa; Vincent 2011): r(x) - x = sigma^2 grad log p_sigma(x)."""
     model = Autoencoder(
-        None, architecture=MLP((128, 128)), corruption=GaussianNoise(sigma), inputs=PLAIN,
-        trainer=Trainer(max_epochs=40, batch_size=512), random_state=0,
+        None,
+        architecture=MLP((128, 128)),
+        corruption=GaussianNoise(sigma),
+        inputs=PLAIN,
+        trainer=Trainer(max_epochs=40, batch_size=512),
+        random_state=0,
     ).fit(mixture(20_000, 0))
     x = mixture(4000, 1) + sigma * np.random.default_rng(2).normal(size=(4000, 2))
     residual, truth = model.reconstruct(x) - x, sigma**2 * smoothed_score(x, sigma)
@@ -61,13 +65,19 @@ def test_denoisers_residual_is_the_score(sigma, least):
 
 
 def test_best_linear_denoiser_is_the_wiener_filter():
-    """Law 6: the expected loss of the trained filter, in closed form, is within 1% of Sigma (Sigma + s^2 I)^-1's."""
+    """Law 6: the expected loss of the trained filter, in closed form, is within 1% of Sigma (Sigma + s^2
+    I)^-1's.
+    """
     X, s = load_digits().data / 16, 0.3
     mean, cov = X.mean(0), np.cov(X.T, bias=True)
     identity = np.eye(64)
     wiener = cov @ np.linalg.inv(cov + s**2 * identity)
     model = Autoencoder(
-        64, architecture=Linear(), corruption=GaussianNoise(s), inputs=PLAIN, random_state=0,
+        64,
+        architecture=Linear(),
+        corruption=GaussianNoise(s),
+        inputs=PLAIN,
+        random_state=0,
         trainer=Trainer(held_out=0, max_epochs=200, batch_size=256),
     ).fit(X)
     at_zero = model.reconstruct(np.zeros((1, 64)))[0]
@@ -75,7 +85,9 @@ def test_best_linear_denoiser_is_the_wiener_filter():
     bias = mean - filter_ @ mean - at_zero
 
     def expected(a, b):
-        return np.trace((identity - a) @ cov @ (identity - a).T) + s**2 * np.square(a).sum() + np.square(b).sum()
+        return (
+            np.trace((identity - a) @ cov @ (identity - a).T) + s**2 * np.square(a).sum() + np.square(b).sum()
+        )
 
     best = expected(wiener, np.zeros(64))
     assert best * (1 - 1e-6) <= expected(filter_, bias) <= 1.01 * best
@@ -98,7 +110,9 @@ def test_small_noise_costs_the_jacobian_norm_and_a_laplacian_term():
     laplacian = jacrev(jacrev(r))(x).diagonal(dim1=1, dim2=2).sum(1)
     predicted = s**2 * (jacobian + ((r(x) - x) * laplacian).sum())
     e = s * torch.randn(400_000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    cost = sum((network.decode(network.encode(x + sign * e)) - x).square().sum(1).mean() for sign in (1, -1)) / 2
+    cost = (
+        sum((network.decode(network.encode(x + sign * e)) - x).square().sum(1).mean() for sign in (1, -1)) / 2
+    )
     measured = cost - (r(x) - x).square().sum()
     assert float(measured / predicted) == pytest.approx(1.0, abs=0.01)
     assert torch.allclose(jacobian, vmap(jacrev(r))(x[None]).square().sum(), rtol=1e-10)
@@ -120,7 +134,10 @@ def test_masked_autoencoder_imputes_the_conditional_mean():
             row[m] = cov[np.ix_(m, ~m)] @ np.linalg.solve(cov[np.ix_(~m, ~m)], row[~m])
         row[m & m.all()] = 0.0
     model = Autoencoder(
-        32, architecture=MLP((128, 128), gaps=True), corruption=MaskingNoise(0.3), random_state=0,
+        32,
+        architecture=MLP((128, 128), gaps=True),
+        corruption=MaskingNoise(0.3),
+        random_state=0,
         trainer=Trainer(max_epochs=50, batch_size=512),
     ).fit(train)
     filled = model.reconstruct(np.where(gone, np.nan, test))
@@ -147,7 +164,9 @@ def test_noisy_targets_have_the_same_minimiser_as_clean_ones(digits):
     wiener = mean + (x_tilde - mean) @ np.linalg.solve(cov + s**2 * np.eye(64), cov)
 
     def error(loss):
-        model = Autoencoder(64, corruption=GaussianNoise(s), loss=loss, inputs=PLAIN, random_state=0).fit(train)
+        model = Autoencoder(64, corruption=GaussianNoise(s), loss=loss, inputs=PLAIN, random_state=0).fit(
+            train
+        )
         return np.square(model.reconstruct(x_tilde) - test).mean()
 
     to_clean, to_noisy = error(SquaredError()), error(NoisyTarget(s))

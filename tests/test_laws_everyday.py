@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -51,7 +52,10 @@ VARIANTS = {
     "swap": Autoencoder(8, corruption=SwapNoise(0.2)),
     "contractive": Autoencoder(8, penalty=1e-2 * Contraction()),
     "everything": Autoencoder(
-        32, code=TopK(8), corruption=GaussianNoise(0.1) + MaskingNoise(0.1), penalty=1e-3 * L1() + 1e-3 * Contraction()
+        32,
+        code=TopK(8),
+        corruption=GaussianNoise(0.1) + MaskingNoise(0.1),
+        penalty=1e-3 * L1() + 1e-3 * Contraction(),
     ),
 }
 
@@ -92,7 +96,9 @@ def test_same_seed_gives_the_same_bits(variant, digits):
 
 
 def test_global_random_states_stay_untouched(variant, mixed):
-    """Python's, numpy's and torch's generators are where they were after a fit, a transform and a partial fit."""
+    """Python's, numpy's and torch's generators are where they were after a fit, a transform and a partial
+    fit.
+    """
     before = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()
     variant.fit(mixed).transform(mixed)
     variant.partial_fit(mixed)
@@ -139,8 +145,11 @@ def test_duplicate_rows_get_identical_codes(digits):
 def test_error_does_not_rise_with_components(digits):
     """Converged training error at 2, 4, 8, 16 numbers, 5% slack."""
     trainer = Trainer(held_out=0)
-    errors = [-Autoencoder(k, inputs=PLAIN, trainer=trainer, random_state=0).fit(digits[0]).score(digits[0]) for k in (2, 4, 8, 16)]
-    assert all(b <= 1.05 * a for a, b in zip(errors, errors[1:], strict=False))
+    errors = [
+        -Autoencoder(k, inputs=PLAIN, trainer=trainer, random_state=0).fit(digits[0]).score(digits[0])
+        for k in (2, 4, 8, 16)
+    ]
+    assert all(b <= 1.05 * a for a, b in itertools.pairwise(errors))
 
 
 def test_fewer_rows_than_a_batch(digits):

@@ -57,7 +57,7 @@ def build(architecture=MLP((6, 5)), code=SigmoidCode(), d=4, k=3, seed=0) -> Net
 def trace_of(network: Network, x: torch.Tensor, penalty, seed: int = 0):
     """One pass over x."""
     generator = torch.Generator().manual_seed(seed)
-    return network.trace(x, x, Layout.numeric(x.shape[1]), generator, penalty.layers)
+    return network.trace(x, x, Layout.numeric(x.shape[1]), generator, penalty.layers, noisy=False)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -69,7 +69,9 @@ def test_loss_gradients_match_finite_differences(loss, layout):
     torch.manual_seed(0)
     x = torch.rand(3, 5, dtype=torch.float64)
     if layout is MIXED:
-        x = torch.tensor([[0.3, 1.0, 0, 1, 0], [-1.2, -1.0, 1, 0, 0], [2.0, 1.0, 0, 0, 1]], dtype=torch.float64)
+        x = torch.tensor(
+            [[0.3, 1.0, 0, 1, 0], [-1.2, -1.0, 1, 0, 0], [2.0, 1.0, 0, 0, 1]], dtype=torch.float64
+        )
     output = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda o: loss(x, o, layout), (output,), rtol=1e-6)
 
@@ -105,7 +107,7 @@ def test_cross_entropy_of_a_perfect_reconstruction_is_zero():
 
 @pytest.mark.parametrize("activation", [ReLU(), SiLU(), Sigmoid(), Tanh()], ids=repr)
 def test_slopes_are_derivatives(activation):
-    """phi' in closed form agrees with autograd."""
+    """Phi' in closed form agrees with autograd."""
     a = torch.linspace(-3, 3, 50, dtype=torch.float64, requires_grad=True)
     traced = torch.autograd.grad(activation(a).sum(), a)[0]
     assert torch.allclose(activation.slope(a), traced, atol=1e-12)
@@ -130,7 +132,9 @@ def test_exact_contraction_is_the_squared_norm_of_the_jacobian(architecture, cod
 
 
 def test_one_sigmoid_layer_has_the_textbook_closed_form():
-    """sum_j (h_j (1 - h_j))^2 norm(W_j)^2 (Rifai et al. 2011), also where the training estimate is asked for."""
+    """sum_j (h_j (1 - h_j))^2 norm(W_j)^2 (Rifai et al. 2011), also where the training estimate is asked
+    for.
+    """
     network = build(MLP((), tied=True))
     x = torch.randn(9, 4, dtype=torch.float64)
     h, weight = network.encode(x), network.encoder.layers[0].weight
@@ -145,7 +149,9 @@ def test_one_probe_estimate_is_unbiased(of, custom):
     """2,000 probes average to the exact value within 5%."""
     network = build(MLP((6, 5)))
     if custom:
-        network.encoder = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3)).double()
+        network.encoder = torch.nn.Sequential(
+            torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3)
+        ).double()
     x = torch.randn(1, 4, dtype=torch.float64)
     rough, exact = Contraction(of), Contraction(of, exact=True)
     estimates = rough.per_row(trace_of(network, x.expand(2000, -1), rough))
@@ -156,7 +162,9 @@ def test_one_probe_estimate_is_unbiased(of, custom):
 def test_users_own_modules_get_the_same_exact_contraction():
     """Without a tape of slopes the Jacobian comes from autograd, and is right."""
     network = build()
-    network.encoder = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3)).double()
+    network.encoder = torch.nn.Sequential(
+        torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3)
+    ).double()
     x = torch.randn(5, 4, dtype=torch.float64)
     penalty = Contraction("encoder", exact=True)
     assert torch.allclose(

@@ -8,7 +8,18 @@ import torch
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
-from isthmus import MLP, Autoencoder, Deviance, L2Weights, Linear, Shared, SquaredError, Table, Trainer, Unscaled
+from isthmus import (
+    MLP,
+    Autoencoder,
+    Deviance,
+    L2Weights,
+    Linear,
+    Shared,
+    SquaredError,
+    Table,
+    Trainer,
+    Unscaled,
+)
 from isthmus.networks import Network, SiLU
 from isthmus.networks.chain import Chain
 from isthmus.objective import Objective
@@ -65,7 +76,9 @@ def test_no_trained_linear_autoencoder_beats_pca():
 
 
 def test_with_gaps_training_improves_on_pca_of_the_filled_data(digits):
-    """With gaps there is no closed form; on the observed cells, training must beat PCA of mean-filled data."""
+    """With gaps there is no closed form; on the observed cells, training must beat PCA of mean-filled
+    data.
+    """
     X = digits[0].copy()
     X[np.random.default_rng(0).random(X.shape) < 0.2] = np.nan
     filled = np.where(np.isnan(X), np.nanmean(X, 0), X)
@@ -77,7 +90,9 @@ def test_with_gaps_training_improves_on_pca_of_the_filled_data(digits):
 
 
 def test_linear_decoder_cannot_beat_pca_but_a_deep_one_can(digits):
-    """Law 2 (Eckart-Young): on training rows a linear decoder stays at or above PCA; a deep one falls to .6 of it."""
+    """Law 2 (Eckart-Young): on training rows a linear decoder stays at or above PCA; a deep one falls to .6
+    of it.
+    """
     train = digits[0]
     inputs, trainer = Table(scaling=Unscaled()), Trainer(held_out=0, max_epochs=60)
 
@@ -89,14 +104,18 @@ def test_linear_decoder_cannot_beat_pca_but_a_deep_one_can(digits):
         def start(self, encoder, decoder, x):
             pass
 
-    linear = Autoencoder(8, architecture=DeepThenLinear(), inputs=inputs, trainer=trainer, random_state=0).fit(train)
+    linear = Autoencoder(
+        8, architecture=DeepThenLinear(), inputs=inputs, trainer=trainer, random_state=0
+    ).fit(train)
     deep = Autoencoder(8, inputs=inputs, trainer=trainer, random_state=0).fit(train)
     assert error(linear, train) >= pca_error(8, train) * (1 - 1e-6)
     assert error(deep, train) <= 0.6 * pca_error(8, train)
 
 
 def test_l2_regularised_linear_autoencoder_finds_the_axes_themselves():
-    """Law 3 (Kunin et al. 2019): eigenvalues of W2 W1 are 1 - lam / sigma_i^2, W1 = W2^T, rows are the axes."""
+    """Law 3 (Kunin et al. 2019): eigenvalues of W2 W1 are 1 - lam / sigma_i^2, W1 = W2^T, rows are the
+    axes.
+    """
     X = torch.tensor(planted(400, 8))
     X -= X.mean(0)
     n, k, lam = len(X), 3, 20.0
@@ -123,7 +142,11 @@ def network_of(encoder, decoder) -> Network:
 def lbfgs(network, objective, X, rounds):
     """Minimise the objective itself with torch's LBFGS; yields the value after every round."""
     optimiser = torch.optim.LBFGS(
-        network.parameters(), max_iter=20, history_size=50, line_search_fn="strong_wolfe", tolerance_grad=1e-12,
+        network.parameters(),
+        max_iter=20,
+        history_size=50,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=1e-12,
         tolerance_change=1e-16,
     )
     generator = torch.Generator()

@@ -63,7 +63,9 @@ def saved(model, tmp_path):
         Autoencoder(4, trainer=SHORT),
         Autoencoder(4, architecture=MLP((16,), tied=True), trainer=SHORT),
         Autoencoder(32, code=BatchTopK(4), trainer=SHORT),
-        Autoencoder(3, penalty=1e-3 * L1() + 1e-2 * Contraction(), corruption=GaussianNoise(0.1) + MaskingNoise(0.1)),
+        Autoencoder(
+            3, penalty=1e-3 * L1() + 1e-2 * Contraction(), corruption=GaussianNoise(0.1) + MaskingNoise(0.1)
+        ),
         Autoencoder(3, inputs=Table(columns={"sex": Categorical(), "age": Categorical(8)}), trainer=SHORT),
     ],
     ids=lambda m: " ".join(repr(m).split())[:60],
@@ -195,7 +197,9 @@ def forged(path: Path, change) -> Path:
     ],
 )
 def test_forged_headers_are_refused(saved, change):
-    """Wrong versions, unknown parts, absurd sizes, wrong types: one sentence, nothing run, no memory taken."""
+    """Wrong versions, unknown parts, absurd sizes, wrong types: one sentence, nothing run, no memory
+    taken.
+    """
     refused(forged(saved, change))
 
 

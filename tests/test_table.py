@@ -13,7 +13,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from isthmus import Auto, Autoencoder, Boolean, Categorical, DataError, Numeric, Shared, Standard, Table, Trainer, UnitRange, Unscaled
+from isthmus import (
+    Auto,
+    Autoencoder,
+    Boolean,
+    Categorical,
+    DataError,
+    Numeric,
+    Shared,
+    Standard,
+    Table,
+    Trainer,
+    UnitRange,
+    Unscaled,
+)
 from isthmus.inputs.files import read
 from isthmus.parts import pack, unpack
 from isthmus.saving import _known_parts
@@ -41,11 +54,15 @@ EVERY_KIND = {
     "text": pd.array(["a", "b", None, "a", "ü 漢", ""], dtype="str"),
     "string": pd.array(["a", "b", None, "a", "c", "c"], dtype="string"),
     "object": np.array(["x", None, "y", "x", "x", "y"], dtype=object),
-    "ordered": pd.Categorical(["lo", "hi", None, "lo", "lo", "hi"], categories=["lo", "mid", "hi"], ordered=True),
+    "ordered": pd.Categorical(
+        ["lo", "hi", None, "lo", "lo", "hi"], categories=["lo", "mid", "hi"], ordered=True
+    ),
     "numbers as levels": pd.Categorical([3, 1, 2, 3, 1, None]),
     "day": pd.to_datetime(["2024-01-01", None, "2024-02-01", "1969-07-20", "2024-05-05", "2024-06-06"]),
     "zoned": pd.to_datetime(["2024-01-01 10:00"] * 5 + [None]).tz_localize("Europe/Paris"),
-    "seconds": pd.array(["2024-01-01", None, "2024-02-01", "2024-03-01", "2024-04-01", "2024-05-01"], dtype="datetime64[s]"),
+    "seconds": pd.array(
+        ["2024-01-01", None, "2024-02-01", "2024-03-01", "2024-04-01", "2024-05-01"], dtype="datetime64[s]"
+    ),
     "span": pd.to_timedelta([1, 2, None, 4, 5, 6], "h"),
     "constant": np.ones(6),
     "empty": np.full(6, np.nan),
@@ -63,7 +80,9 @@ def test_every_pandas_kind_comes_back():
         known = df[name].notna()
         if pd.api.types.is_numeric_dtype(df[name]) and not pd.api.types.is_bool_dtype(df[name]):
             spread = float(df[name].astype(float).std() or 1.0) if known.any() else 1.0
-            assert np.allclose(back[name][known].astype(float), df[name][known].astype(float), atol=1e-5 * spread)
+            assert np.allclose(
+                back[name][known].astype(float), df[name][known].astype(float), atol=1e-5 * spread
+            )
         elif df[name].dtype.kind in "mM":
             spread = df[name].max() - df[name].min()
             apart = (back[name][known] - df[name][known]).abs().max()
@@ -135,9 +154,18 @@ def frames(draw):
             "bool": st.one_of(st.none(), st.booleans()),
             "text": st.one_of(st.none(), st.text(max_size=3)),
             "category": st.one_of(st.none(), st.sampled_from(["x", "y", "z"])),
-            "date": st.one_of(st.none(), st.datetimes(datetime.datetime(1980, 1, 1), datetime.datetime(2030, 1, 1))),
+            "date": st.one_of(
+                st.none(), st.datetimes(datetime.datetime(1980, 1, 1), datetime.datetime(2030, 1, 1))
+            ),
         }[kind]
-        dtype = {"float": "Float64", "int": "Int64", "bool": "boolean", "text": "string", "category": "category", "date": "datetime64[us]"}
+        dtype = {
+            "float": "Float64",
+            "int": "Int64",
+            "bool": "boolean",
+            "text": "string",
+            "category": "category",
+            "date": "datetime64[us]",
+        }
         columns[name] = pd.Series(draw(st.lists(value, min_size=n, max_size=n)), dtype=dtype[kind])
     return pd.DataFrame(columns)
 
@@ -145,7 +173,9 @@ def frames(draw):
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(df=frames(), as_polars=st.booleans())
 def test_any_table_survives_the_round_trip(df, as_polars):
-    """Property: columns, order, dtypes, levels, truths come back; numbers within float32 of their spread; gaps flagged."""
+    """Property: columns, order, dtypes, levels, truths come back; numbers within float32 of their spread;
+    gaps flagged.
+    """
     X = pl.from_pandas(df) if as_polars else df
     schema = Auto().fit(X)
     encoded = schema.encode(X)
@@ -163,7 +193,10 @@ def test_any_table_survives_the_round_trip(df, as_polars):
         was, now = df[name][known], plain[name][known]
         if df[name].dtype in ("Float64", "Int64"):
             was, now = was.astype(float).to_numpy(), now.astype(float).to_numpy()
-            assert np.abs(was - now).max() <= 1e-5 * np.abs(was - was.mean()).max() + 1e-6 * np.abs(was).max() + 1e-9
+            assert (
+                np.abs(was - now).max()
+                <= 1e-5 * np.abs(was - was.mean()).max() + 1e-6 * np.abs(was).max() + 1e-9
+            )
         elif df[name].dtype.kind != "M":
             assert list(was) == list(now)
 
@@ -210,7 +243,12 @@ def test_huge_and_tiny_scales_do_not_overflow():
 
 def test_heavy_tails_are_squeezed_and_said_so():
     """Cauchy values: the bulk keeps its spread; the note names the column; the way back is exact."""
-    df = pd.DataFrame({"tail": np.random.default_rng(0).standard_cauchy(5000), "x": np.random.default_rng(1).normal(size=5000)})
+    df = pd.DataFrame(
+        {
+            "tail": np.random.default_rng(0).standard_cauchy(5000),
+            "x": np.random.default_rng(1).normal(size=5000),
+        }
+    )
     schema = Auto().fit(df)
     assert any("'tail'" in note for note in schema.notes)
     x = schema.encode(df).x[:, 0]
@@ -230,7 +268,9 @@ def test_ordinary_columns_are_not_squeezed(draw):
 def test_ten_thousand_levels_are_capped_and_said_so():
     """64 kept by frequency, the rest share one and come back as missing."""
     rng = np.random.default_rng(0)
-    df = pd.DataFrame({"id": [f"user {i}" for i in rng.zipf(1.3, 20_000) % 10_000], "x": rng.normal(size=20_000)})
+    df = pd.DataFrame(
+        {"id": [f"user {i}" for i in rng.zipf(1.3, 20_000) % 10_000], "x": rng.normal(size=20_000)}
+    )
     model = fit(df)
     levels = df["id"].nunique()
     assert any(f"{levels:,} levels" in note and "64" in note for note in model.notes_)
@@ -317,7 +357,9 @@ def test_frames_and_arrays_stand_in_for_each_other_by_position():
 
 def test_kinds_can_be_chosen_by_name():
     """A number as levels, text as numbers, 0/1 as yes/no; a wrong choice is one sentence."""
-    df = pd.DataFrame({"zip": [10, 20, 10, 30] * 5, "n": ["1.5", "2", None, "4"] * 5, "flag": [0, 1, 1, 0] * 5})
+    df = pd.DataFrame(
+        {"zip": [10, 20, 10, 30] * 5, "n": ["1.5", "2", None, "4"] * 5, "flag": [0, 1, 1, 0] * 5}
+    )
     model = fit(df, columns={"zip": Categorical(), "n": Numeric(), "flag": Boolean()})
     kinds = [cell.kind for cell in model.schema_.layout.cells]
     assert kinds == ["categorical", "numeric", "binary"]
@@ -330,7 +372,9 @@ def test_kinds_can_be_chosen_by_name():
         fit(df, columns={"zop": Categorical()})
 
 
-@pytest.mark.parametrize("scaling", [Standard(), Shared(), UnitRange(), UnitRange(-10, 10), Unscaled()], ids=repr)
+@pytest.mark.parametrize(
+    "scaling", [Standard(), Shared(), UnitRange(), UnitRange(-10, 10), Unscaled()], ids=repr
+)
 def test_scalings_are_exact_inverses(scaling):
     """And do what their names say."""
     X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 5, 0.1] + [0, 3, -1]
@@ -338,7 +382,9 @@ def test_scalings_are_exact_inverses(scaling):
     u = scales.encode(X)
     assert np.allclose(scales.decode(u), X)
     if isinstance(scaling, Shared):
-        assert np.allclose(np.square(u).sum() / np.square(X - X.mean(0)).sum(), 3 * 200 / np.square(X - X.mean(0)).sum())
+        assert np.allclose(
+            np.square(u).sum() / np.square(X - X.mean(0)).sum(), 3 * 200 / np.square(X - X.mean(0)).sum()
+        )
         assert np.ptp([u[:, j].std() / X[:, j].std() for j in range(3)]) < 1e-12
     if scaling == UnitRange():
         assert (u.min(), u.max()) == (0, 1)

@@ -41,7 +41,9 @@ def test_adam_takes_torchs_steps(fused, monkeypatch):
 
 @pytest.mark.parametrize("rows", [1, 7, 200, 2_000, 50_000, 2_000_000])
 def test_plan_suits_any_number_of_rows(rows):
-    """Batches no larger than the data, thousands of steps but not millions, a rate that rises, falls and stays positive."""
+    """Batches no larger than the data, thousands of steps but not millions, a rate that rises, falls and
+    stays positive.
+    """
     plan = make_plan(rows, None, None, None, None)
     assert 1 <= plan.batch_size <= min(rows, 1024)
     assert 300 <= plan.steps <= 10_000
@@ -59,7 +61,9 @@ def test_settings_given_are_kept():
 
 def test_best_weights_on_held_out_rows_are_restored(digits):
     """The model's held-out loss is the least in its history, not the last."""
-    model = Autoencoder(16, architecture=MLP((256,)), trainer=Trainer(lr=5e-3), random_state=0).fit(digits[0][:150])
+    model = Autoencoder(16, architecture=MLP((256,)), trainer=Trainer(lr=5e-3), random_state=0).fit(
+        digits[0][:150]
+    )
     history = model.history_
     held_out = digits[0][:150][model.held_out_]
     loss = -model.score(held_out) * 64
@@ -162,7 +166,9 @@ def test_progress_bar_shows_epoch_losses_speed_and_time_left(monkeypatch):
 def test_bf16_trains_to_nearly_the_same_loss(digits):
     """Matrix products in bfloat16 cost at most 5% here."""
     full, half = (
-        -Autoencoder(8, inputs=PLAIN, trainer=Trainer(max_epochs=40, bf16=bf16), random_state=0).fit(digits[0]).score(digits[1])
+        -Autoencoder(8, inputs=PLAIN, trainer=Trainer(max_epochs=40, bf16=bf16), random_state=0)
+        .fit(digits[0])
+        .score(digits[1])
         for bf16 in (False, True)
     )
     assert half <= 1.05 * full

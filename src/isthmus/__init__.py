@@ -1,7 +1,7 @@
 """isthmus: autoencoders that real people can use on real data.
 
-Give it unlabelled data; it learns a compressed representation through a bottleneck and puts it to work. The objective is
-the textbook's, and the code spells it the same way: L(x, x_hat) + sum_k lambda_k * Omega_k.
+Give it unlabelled data; it learns a compressed representation through a bottleneck and puts it to work. The
+objective is the textbook's, and the code spells it the same way: L(x, x_hat) + sum_k lambda_k * Omega_k.
 
 >>> from isthmus import L1, Autoencoder, MaskingNoise
 >>> Autoencoder(8, corruption=MaskingNoise(0.25), penalty=1e-3 * L1())
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
-    from isthmus.corruptions import BlockMask, Corruption, GaussianNoise, MaskingNoise, SaltAndPepper, SwapNoise
+    from isthmus.corruptions import (
+        BlockMask,
+        Corruption,
+        GaussianNoise,
+        MaskingNoise,
+        SaltAndPepper,
+        SwapNoise,
+    )
     from isthmus.diagnostics import pca_comparison
     from isthmus.inputs import (
         Auto,
@@ -65,8 +72,8 @@ _HOME = {
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
     "recipes": (
-        "contractive_autoencoder deep_autoencoder denoising_autoencoder k_sparse_autoencoder kl_sparse_autoencoder "
-        "linear_autoencoder nested_autoencoder sparse_autoencoder undercomplete_autoencoder"
+        "contractive_autoencoder deep_autoencoder denoising_autoencoder k_sparse_autoencoder "
+        "kl_sparse_autoencoder linear_autoencoder nested_autoencoder sparse_autoencoder undercomplete_autoencoder"
     ),
     "saving": "load save",
     "training": "Trainer",

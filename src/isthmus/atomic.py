@@ -1,7 +1,7 @@
 """Files written whole or not at all.
 
-Everything goes to a temporary name in the same folder, is flushed to the disk, and only then takes the real name; a full
-disk, a crash or Ctrl-C leaves the old file as it was.
+Everything goes to a temporary name in the same folder, is flushed to the disk, and only then takes the real
+name; a full disk, a crash or Ctrl-C leaves the old file as it was.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ __all__ = ["write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO], object]) -> None:
-    """Call `write_to` with a binary file that becomes `path` when all went well; raises FileError otherwise."""
+    """Call `write_to` with a binary file that becomes `path` when all went well; raises FileError
+    otherwise.
+    """
     target = Path(path)
     if not target.parent.is_dir():
         raise FileError(f"the folder of {str(target)!r} must exist; got none. Create it first.")
@@ -31,12 +33,14 @@ def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO]
             write_to(file)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, target)
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(target)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise FileError(f"{target} cannot be written: {error.strerror or error}. Free some space.") from None
+            raise FileError(
+                f"{target} cannot be written: {error.strerror or error}. Free some space."
+            ) from None
         raise
 
 

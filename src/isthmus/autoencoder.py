@@ -2,9 +2,11 @@
 
     x -> corrupt -> x_tilde -> encode -> z -> decode -> x_hat        L(x, x_hat) + sum_k lambda_k * Omega_k
 
-With a narrow linear code and squared error this is a nonlinear generalisation of PCA, and by default it starts exactly
-there: a linear road set to the principal axes runs beside the layers, so that training can only add what PCA lacks.
-A penalty, a corruption or another code make it sparse, contractive or denoising; see `isthmus.recipes` for the names.
+With a narrow linear code and squared error this is a nonlinear generalisation of PCA, and by default it
+starts exactly
+there: a linear road set to the principal axes runs beside the layers, so that training can only add what
+PCA lacks. A penalty, a corruption or another code make it sparse, contractive or denoising; see
+`isthmus.recipes` for the names.
 
 >>> import numpy as np
 >>> X = np.random.default_rng(0).normal(size=(200, 3)) @ np.random.default_rng(1).normal(size=(3, 6))
@@ -29,8 +31,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.checks import DataError, must, need
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
-from isthmus.inputs import Auto, Inputs, as_frame_like
 from isthmus.fingerprint import fingerprint
+from isthmus.inputs import Auto, Inputs, as_frame_like
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.networks import MLP, Architecture, Linear, Network
 from isthmus.objective import Objective
@@ -49,13 +51,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     Parameters
     ----------
     n_components : int, None or "auto"
-        Numbers in the code. "auto" is the square root of the data's width, rounded up. None is no narrow code at all,
-        and needs something else that keeps the network from copying: a corruption, a penalty or a sparse code.
+        Numbers in the code. "auto" is the square root of the data's width, rounded up. None is no narrow
+        code at all, and needs something else that keeps the network from copying: a corruption, a penalty
+        or a sparse code.
     architecture : Architecture
         The network: `MLP(hidden=(256, 64))`, `Linear()`, or one of your own.
     code : Code
-        The activation at the bottleneck: `LinearCode()`, `SigmoidCode()`, `ReLUCode()`, `TopK(k)`, `BatchTopK(k)`,
-        `Nested()`.
+        The activation at the bottleneck: `LinearCode()`, `SigmoidCode()`, `ReLUCode()`, `TopK(k)`,
+        `BatchTopK(k)`, `Nested()`.
     loss : Loss
         Per-cell reconstruction error: `Deviance()`, `SquaredError()`, `Huber()`, `BinaryCrossEntropy()`.
     corruption : Corruption or None
@@ -121,11 +124,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def fit(self, X: Any, y: None = None) -> Self:
         """Learn from the rows of X (n, columns): a DataFrame, an array, or whatever `inputs` reads.
 
-        Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows twice.
+        Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows
+        twice.
         """
         rows, generator = self._begin(X)
         train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
-        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.index.numpy()
+        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
         self._start(train)
         if self._is_pca() and rows.observed is None:
             self._finish_in_closed_form(rows, generator)
@@ -134,7 +138,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         return self
 
     def partial_fit(self, X: Any, y: None = None) -> Self:
-        """One more pass over the rows of X; the first call fixes the columns, their scales and the network."""
+        """One more pass over the rows of X; the first call fixes the columns, their scales and the
+        network.
+        """
         if not hasattr(self, "network_"):
             rows, generator = self._begin(X)
             self.held_out_ = np.array([], dtype=np.int64)
@@ -195,7 +201,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         check_is_fitted(self)
         z = np.array(Z, dtype=np.float32)
         rule = f"be 2-D with {self.n_components_} columns"
-        need(z.ndim == 2 and z.shape[1] == self.n_components_, "Z", rule, z.shape, "Use the output of transform")
+        need(
+            z.ndim == 2 and z.shape[1] == self.n_components_,
+            "Z",
+            rule,
+            z.shape,
+            "Use the output of transform",
+        )
         return self.schema_.decode(self._decoded(z))
 
     def reconstruct(self, X: Any) -> Any:
@@ -215,7 +227,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def errors(self, X: Any) -> Any:
         """Reconstruction error of every cell, in the loss's units: (n, columns); missing cells are NaN.
 
-        A DataFrame with the columns of X when X is one, otherwise an array. A row's loss is the sum over its cells.
+        A DataFrame with the columns of X when X is one, otherwise an array. A row's loss is the sum over
+        its cells.
         """
         check_is_fitted(self)
         cells = self._cell_errors(X)
@@ -256,15 +269,25 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
     @property
     def history_(self) -> Any:
-        """Every term of the objective by look, as a DataFrame (a dict of lists where no DataFrame library is)."""
+        """Every term of the objective by look, as a DataFrame (a dict of lists where no DataFrame library
+        is).
+        """
         check_is_fitted(self)
         names = list(dict.fromkeys(name for row in self.history_rows_ for name in row))
-        return as_frame_like(None, {name: [row.get(name, math.nan) for row in self.history_rows_] for name in names})
+        return as_frame_like(
+            None, {name: [row.get(name, math.nan) for row in self.history_rows_] for name in names}
+        )
 
     # ---------------------------------------------------------------- the pieces
 
     def _check_parameters(self) -> None:
-        kinds = {"architecture": Architecture, "code": Code, "loss": Loss, "inputs": Inputs, "trainer": Trainer}
+        kinds = {
+            "architecture": Architecture,
+            "code": Code,
+            "loss": Loss,
+            "inputs": Inputs,
+            "trainer": Trainer,
+        }
         optional = {"corruption": Corruption, "penalty": Penalty}
         for name, kind in {**kinds, **optional}.items():
             value = getattr(self, name)
@@ -278,13 +301,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         if k == "auto":
             return math.ceil(math.sqrt(width))
         if k is not None and not (isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k >= 1):
-            raise must("n_components", "be a whole number of at least 1, None or 'auto'", k, "Use n_components=8")
+            raise must(
+                "n_components", "be a whole number of at least 1, None or 'auto'", k, "Use n_components=8"
+            )
         wide = width if k is None else int(k)
         guarded = self.corruption is not None or self.penalty is not None or self.code.sparse
         if not guarded and (k is None or wide > width):
             raise DataError(
-                f"n_components must be less than the {width} numbers of a row, or nothing keeps the autoencoder from "
-                f"copying; got {k}. Use a smaller n_components, a corruption, a penalty, or code=TopK(k)."
+                f"n_components must be less than the {width} numbers of a row, or nothing keeps the autoencoder "
+                f"from copying; got {k}. Use a smaller n_components, a corruption, a penalty, or code=TopK(k)."
             )
         if not guarded and wide == width and width > 1:
             warnings.warn(
@@ -307,7 +332,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         return Objective(self.schema_.layout, self.loss, self.penalty, self.corruption)
 
     def _is_pca(self) -> bool:
-        """Whether the minimum is known: linear both ways, squared error on numbers, nothing else in the objective."""
+        """Whether the minimum is known: linear both ways, squared error on numbers, nothing else in the
+        objective.
+        """
         plain = self.penalty is None and self.corruption is None and isinstance(self.code, LinearCode)
         squared = isinstance(self.loss, (Deviance, SquaredError)) and self.schema_.layout.all_numeric
         return plain and squared and isinstance(self.architecture, Linear)

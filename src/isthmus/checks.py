@@ -34,8 +34,8 @@ class TrainingError(IsthmusError, ValueError):
 
 
 def brief(value: object, limit: int = 80) -> str:
-    """A value as it may stand in a sentence: its repr, cut to `limit` characters."""
-    text = value if isinstance(value, str) else repr(value)
+    """A value as it may stand in a sentence: on one line, cut to `limit` characters."""
+    text = " ".join((value if isinstance(value, str) else repr(value)).split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

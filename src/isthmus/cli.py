@@ -1,7 +1,8 @@
 """The command line: fit a file, encode it, reconstruct it, look at a model.
 
-Every command is a few lines over the public API. Errors are one sentence on standard error; exit codes are 0 for success,
-1 for a file or data that cannot be used, 2 for wrong usage, 130 for Ctrl-C. Heavy imports wait until a command runs.
+Every command is a few lines over the public API. Errors are one sentence on standard error; exit codes are
+0 for success, 1 for a file or data that cannot be used, 2 for wrong usage, 130 for Ctrl-C. Heavy imports
+wait until a command runs.
 """
 
 from __future__ import annotations
@@ -26,25 +27,47 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-KINDS = "undercomplete linear deep sparse kl-sparse k-sparse denoising contractive nested".split()
+KINDS = [
+    "undercomplete",
+    "linear",
+    "deep",
+    "sparse",
+    "kl-sparse",
+    "k-sparse",
+    "denoising",
+    "contractive",
+    "nested",
+]
 
-InFile = Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, NPY or NPZ; 'file.npz:name' for one array.")]
+InFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, NPY or NPZ; 'file.npz:name' for one array.")
+]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
-OutFile = Annotated[Path, typer.Option("--output", "-o", help="Where to write; the ending decides the format.")]
+OutFile = Annotated[
+    Path, typer.Option("--output", "-o", help="Where to write; the ending decides the format.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Na = Annotated[list[str] | None, typer.Option("--na", help="Another word for a missing value, such as '?'.")]
-Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether a CSV's first row holds names.")]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Whether a CSV's first row holds names.")
+]
 
 
 @app.command()
 def fit(
     file: InFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write, MODEL.isthmus.")],
-    code: Annotated[int | None, typer.Option(help="Numbers in the code; by default the kind's usual.")] = None,
+    code: Annotated[
+        int | None, typer.Option(help="Numbers in the code; by default the kind's usual.")
+    ] = None,
     kind: Annotated[str, typer.Option(help=f"One of: {', '.join(KINDS)}.")] = "undercomplete",
     hidden: Annotated[str | None, typer.Option(help="Widths of the hidden layers, as in 256,64.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="A column to leave out, such as an identifier.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="A column to leave out, such as an identifier.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     na: Na = None,
     header: Header = None,
@@ -63,7 +86,7 @@ def fit(
         _print(f"{file}: {_size(X)}")
     model.fit(X)
     _save(model, output)
-    report = fit_report(model, X, file, output)
+    report = fit_report(model, X, output)
     if as_json:
         _print_json(report.plain())
     elif say:
@@ -71,7 +94,14 @@ def fit(
 
 
 @app.command()
-def encode(model: ModelFile, file: InFile, output: OutFile, na: Na = None, header: Header = None, as_json: Json = False) -> None:
+def encode(
+    model: ModelFile,
+    file: InFile,
+    output: OutFile,
+    na: Na = None,
+    header: Header = None,
+    as_json: Json = False,
+) -> None:
     """Write the codes of the rows of FILE."""
     from isthmus.inputs.files import ENDINGS, ending, write
 
@@ -119,7 +149,9 @@ def info(model: ModelFile, as_json: Json = False) -> None:
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="A folder for models and pictures.")] = Path("demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder for models and pictures.")] = Path(
+        "demo"
+    ),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer epochs: see that everything works.")] = False,
 ) -> None:
     """Train every classical kind on bundled data, beside PCA, and draw what they do."""
@@ -146,7 +178,9 @@ def _drop(X: Any, columns: list[str]) -> Any:
     names = [str(name) for name in getattr(X, "columns", [])]
     unknown = [name for name in columns if name not in names]
     if unknown:
-        raise must("--exclude", "name a column of the file", unknown[0], f"It has {', '.join(names[:10]) or 'none'}")
+        raise must(
+            "--exclude", "name a column of the file", unknown[0], f"It has {', '.join(names[:10]) or 'none'}"
+        )
     return X.drop(columns=columns)
 
 

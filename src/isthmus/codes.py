@@ -1,8 +1,9 @@
 """Codes: what happens at the bottleneck itself, z = code(a), where a is the encoder's output.
 
-A code need not be narrow to be a bottleneck. `TopK(k)` lets only k numbers through, whichever they are, which is
-sparsity by construction (Makhzani & Frey 2013; Gao et al. 2024); `Nested()` orders the numbers, so that every prefix of
-a code is a code (Rippel et al. 2014). `SigmoidCode()` is the classical one, and what a KL sparsity penalty needs.
+A code need not be narrow to be a bottleneck. `TopK(k)` lets only k numbers through, whichever they are,
+which is sparsity by construction (Makhzani & Frey 2013; Gao et al. 2024); `Nested()` orders the numbers, so
+that every prefix of a code is a code (Rippel et al. 2014). `SigmoidCode()` is the classical one, and what a
+KL sparsity penalty needs.
 
 >>> import torch
 >>> TopK(1)(torch.tensor([[3.0, -1.0, 2.0]]))
@@ -38,15 +39,17 @@ class Code(Part):
         return False
 
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
-        """z (n, k). `generator` is given in training only.
+        """Z (n, k). `generator` is given in training only.
 
-        memory: two numbers. The trainer writes the share of training done, 0 to 1, into the first; the second is for
-        the code to keep between batches.
+        memory: two numbers. The trainer writes the share of training done, 0 to 1, into the first; the
+        second is for the code to keep between batches.
         """
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
 
     def slope(self, a: Tensor, z: Tensor) -> Tensor:
-        """dz_j / da_j, (n, k); override it where a closed form is known, and wherever z_j depends on other a."""
+        """dz_j / da_j, (n, k); override it where a closed form is known, and wherever z_j depends on other
+        a.
+        """
         with torch.enable_grad():
             a = a if a.requires_grad else a.detach().requires_grad_()
             return torch.autograd.grad(self(a).sum(), a, create_graph=True)[0]
@@ -77,7 +80,7 @@ class SigmoidCode(Code):
         return torch.sigmoid(a)
 
     def slope(self, a: Tensor, z: Tensor) -> Tensor:
-        """z (1 - z)."""
+        """Z (1 - z)."""
         return z * (1 - z)
 
 
@@ -96,8 +99,9 @@ class ReLUCode(Code):
 class TopK(Code):
     """Keep the k largest positive activations of every row, zero the rest: at most k nonzeros, exactly.
 
-    Training starts with `ease` * k of them and comes down to k by its middle: every unit gets a turn before they have to
-    compete, which leaves fewer dead or doubled (Makhzani & Frey 2013, on scheduling the sparsity level).
+    Training starts with `ease` * k of them and comes down to k by its middle: every unit gets a turn before
+    they have to compete, which leaves fewer dead or doubled (Makhzani & Frey 2013, on scheduling the
+    sparsity level).
     """
 
     k: int = 32
@@ -119,10 +123,11 @@ class TopK(Code):
 
 
 class BatchTopK(Code):
-    """Keep the k * n largest positive activations of the whole batch, so that rows share the budget as they need it.
+    """Keep the k * n largest positive activations of the whole batch, so that rows share the budget as they
+    need it.
 
-    A row on its own has no batch: after training, what passes is what exceeds the mean threshold met in training
-    (Bussmann et al. 2024), and k holds on average. `ease` as in `TopK`.
+    A row on its own has no batch: after training, what passes is what exceeds the mean threshold met in
+    training (Bussmann et al. 2024), and k holds on average. `ease` as in `TopK`.
     """
 
     k: int = 32
@@ -152,7 +157,8 @@ class BatchTopK(Code):
 class Nested(Code):
     """z = a with, in training, a random prefix of every row's code kept: the first numbers learn to do most.
 
-    The prefix length is uniform on 1..k (Rippel et al. 2014, "nested dropout"). Every prefix of the code is a code.
+    The prefix length is uniform on 1..k (Rippel et al. 2014, "nested dropout"). Every prefix of the code is
+    a code.
     """
 
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
@@ -169,9 +175,12 @@ class Nested(Code):
 
 
 def _eased(k: int, ease: float, memory: Tensor | None, generator: Generator | None) -> int:
-    """How many may pass: k, or in the first half of training more, from ease * k down to k in equal ratios."""
+    """How many may pass: k, or in the first half of training more, from ease * k down to k in equal
+    ratios.
+    """
     need(isinstance(k, int) and k >= 1, "k", "be a whole number of at least 1", k, "Use TopK(k=32)")
     need(ease >= 1, "ease", "be at least 1", ease, "Use TopK(k=32, ease=4.0)")
     if memory is None or generator is None or not torch.is_grad_enabled():
         return k
-    return round(k * ease ** max(0.0, 1 - 2 * float(memory[0])))
+    still = max(0.0, 1 - 2 * float(memory[0]))
+    return max(k, round(k * ease**still))

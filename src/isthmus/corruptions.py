@@ -1,9 +1,9 @@
 """Corruptions: x -> x_tilde, while the target stays clean.
 
-A denoising autoencoder must give back x from x_tilde, so it cannot copy; it learns where the data live, and its residual
-r(x) - x points there (Vincent et al. 2008; Alain & Bengio 2014). Every corruption draws from the generator it is handed
-and works on cells, so a one-hot group is masked or swapped as one. They add up: `GaussianNoise(0.1) + MaskingNoise(0.2)`
-applies the first, then the second. One of your own is one method:
+A denoising autoencoder must give back x from x_tilde, so it cannot copy; it learns where the data live, and
+its residual r(x) - x points there (Vincent et al. 2008; Alain & Bengio 2014). Every corruption draws from
+the generator it is handed and works on cells, so a one-hot group is masked or swapped as one. They add up:
+`GaussianNoise(0.1) + MaskingNoise(0.2)` applies the first, then the second. One of your own is one method:
 
 >>> import torch
 >>> class Fade(Corruption):
@@ -44,7 +44,7 @@ class Corruption(Part):
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
 
     def __add__(self, other: Corruption) -> Corruption:
-        """This one, then `other`."""
+        """Apply this one, then `other`."""
         return Corruptions((*_steps(self), *_steps(other)))
 
 
@@ -82,10 +82,11 @@ class MaskingNoise(Corruption):
 
 
 class SaltAndPepper(Corruption):
-    """Each cell is set, with probability `fraction`, to the lowest or the highest value it can take, at even odds.
+    """Each cell is set, with probability `fraction`, to the lowest or the highest value it can take, at
+    even odds.
 
-    Values in [0, 1] become 0 or 1; other numbers the least or greatest of the batch in their column; yes/no cells a
-    fair coin; categories a random level.
+    Values in [0, 1] become 0 or 1; other numbers the least or greatest of the batch in their column; yes/no
+    cells a fair coin; categories a random level.
     """
 
     fraction: float = 0.1
@@ -105,7 +106,8 @@ class SaltAndPepper(Corruption):
 
 
 class BlockMask(Corruption):
-    """One contiguous block of every row is blanked: a rectangle of a picture, a span of a signal, a run of columns.
+    """One contiguous block of every row is blanked: a rectangle of a picture, a span of a signal, a run of
+    columns.
 
     fraction: the block's share of the row; a picture's block has the square root of it in each direction.
     """
@@ -124,7 +126,8 @@ class BlockMask(Corruption):
 
 
 class SwapNoise(Corruption):
-    """Each cell is replaced, with probability `fraction`, by the same column's value from another row of the batch.
+    """Each cell is replaced, with probability `fraction`, by the same column's value from another row of
+    the batch.
 
     Every cell stays plausible on its own; only what columns have to do with each other is broken.
     """

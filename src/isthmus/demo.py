@@ -1,7 +1,8 @@
 """The demo: every classical kind on real data, beside PCA with as many numbers.
 
-Digits (1,797 pictures of 8 x 8, from scikit-learn) show the kinds; a table of 442 patients, scikit-learn's diabetes data
-with its columns in their own units, two of them categories, and a twentieth of the cells emptied, shows mixed columns.
+Digits (1,797 pictures of 8 x 8, from scikit-learn) show the kinds; a table of 442 patients, scikit-learn's
+diabetes data with its columns in their own units, two of them categories, and a twentieth of the cells
+emptied, shows mixed columns.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def mixed_table(seed: int = 0) -> Any:
     table = load_diabetes(as_frame=True, scaled=False).frame
     table["sex"] = table["sex"].map({1.0: "female", 2.0: "male"})
     table["age"] = table["age"].astype(int)
-    table.insert(3, "weight class", np.select([table["bmi"] < 25, table["bmi"] < 30], ["normal", "over"], "obese"))
+    table.insert(
+        3, "weight class", np.select([table["bmi"] < 25, table["bmi"] < 30], ["normal", "over"], "obese")
+    )
     table["progressed"] = table.pop("target") > 140
     gaps = np.random.default_rng(seed).random(table.shape) < 0.05
     gaps[:, [0, -1]] = False  # whole numbers and yes/no without gaps keep their dtypes
@@ -91,7 +94,7 @@ def _table(title: str, models: dict[str, Autoencoder], results: dict[str, PCACom
     from rich.table import Table as RichTable
 
     table = RichTable(title=title, title_justify="left", caption_justify="left")
-    table.caption = "Squared error per picture. PCA has as many numbers as the code; for the top-8 code, as many as are on."
+    table.caption = "Squared error per picture. PCA has as many numbers as the code; beside top-8, 8."
     table.add_column("kind")
     for heading in ("code", "error", "PCA's", "explained", "by PCA"):
         table.add_column(heading, justify="right")
@@ -111,7 +114,9 @@ def _show_table(console: Any, folder: Path, quick: bool) -> None:
     model.fit(patients)
     save(model, folder / "patients.isthmus")
     patients.to_csv(folder / "patients.csv", index=False)
-    console.print(f"\nA table of {len(patients)} patients, 12 mixed columns, {int(patients.isna().sum().sum())} gaps:")
+    console.print(
+        f"\nA table of {len(patients)} patients, 12 mixed columns, {int(patients.isna().sum().sum())} gaps:"
+    )
     console.print(f"the autoencoder {held_out_comparison(model, patients)}", markup=False)
     few = patients.head(3)
     console.print("\nthree patients, and the same rebuilt from 5 numbers:")
@@ -136,7 +141,7 @@ def _draw(
     paths = [folder / "reconstructions.png"]
     ax.figure.savefig(paths[0], dpi=150)
     for name in ("sparse, top 8", "linear"):
-        atoms = models[name].network_.decoder.layers[-1].weight.detach().numpy().T
+        atoms = models[name].network_.state_dict()["decoder.layers.0.weight"].numpy().T
         title = f"The {len(atoms)} {'atoms of a sparse code' if 'top' in name else 'principal axes'}"
         ax = figures.filters(atoms, (8, 8), title=title)
         paths.append(folder / f"filters-{name.split(',')[0]}.png")

@@ -1,8 +1,9 @@
 """Diagnostics: the plain baselines every reconstruction is held against.
 
-An autoencoder earns its keep only where it explains more than PCA does with as many numbers. Both are compared on the
-same rows, in the encoded space, over the cells that were observed: e = norm(x - x_hat)^2, and the share explained is
-1 - e / e_mean, where e_mean is the error of always answering with the training mean.
+An autoencoder earns its keep only where it explains more than PCA does with as many numbers. Both are
+compared on the same rows, in the encoded space, over the cells that were observed: e = norm(x - x_hat)^2,
+and the share explained is 1 - e / e_mean, where e_mean is the error of always answering with the training
+mean.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ __all__ = ["PCAComparison", "pca_comparison"]
 
 
 class PCAComparison(Record):
-    """Mean squared error per row of the model, of PCA and of the mean; and the paired difference PCA - model."""
+    """Mean squared error per row of the model, of PCA and of the mean; and the paired difference PCA -
+    model.
+    """
 
     n_components: int
     rows: int
@@ -46,11 +49,11 @@ class PCAComparison(Record):
 
     def __str__(self) -> str:
         shares = (
-            f"explains {self.explained:.1%} of the variation of {self.rows:,} held-out rows with {self.n_components} "
-            f"numbers; PCA explains {self.pca_explained:.1%}"
+            f"explains {self.explained:.1%} of the variation of {self.rows:,} held-out rows with "
+            f"{self.n_components} numbers; PCA explains {self.pca_explained:.1%}"
         )
         if abs(self.difference) <= 2 * self.standard_error:
-            return f"{shares}. No clear difference: PCA is simpler, use it unless you need more than a reconstruction."
+            return f"{shares}. No clear difference: PCA is simpler, use it."
         if self.difference < 0:
             return f"{shares}. PCA is better here: use it, or train longer, or on more rows."
         return f"{shares}. The error is {1 - self.ratio:.0%} lower than PCA's."
@@ -68,8 +71,8 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any, n_components: int | No
     X_test : DataFrame or array
         Rows neither has seen.
     n_components : int or None
-        Numbers PCA may use; as many as the model's code where None. For a sparse code the fair figure is how many are on
-        at once.
+        Numbers PCA may use; as many as the model's code where None. For a sparse code the fair figure is
+        how many are on at once.
 
     Returns
     -------
@@ -104,15 +107,15 @@ def _errors(x: NDArray[Any], x_hat: NDArray[Any], seen: NDArray[np.bool_]) -> ND
 
 
 def _features(observed: NDArray[np.bool_] | None, layout: Any) -> NDArray[np.bool_]:
-    """observed (n, cells) spread over the features of each cell, (n, d); all True when nothing is missing."""
+    """Observed (n, cells) spread over the features of each cell, (n, d); all True when nothing is missing."""
     if observed is None:
         return np.ones((1, layout.width), dtype=bool)
-    return np.repeat(observed, [cell.width for cell in layout.cells], axis=1)
+    return np.asarray(np.repeat(observed, [cell.width for cell in layout.cells], axis=1))
 
 
 def _filled(encoded: Any, layout: Any) -> NDArray[np.float64]:
     """Encoded rows with gaps at the column's mean over the observed rows."""
-    x = encoded.x.astype(np.float64)
+    x: NDArray[np.float64] = encoded.x.astype(np.float64)
     if encoded.observed is None:
         return x
     seen = _features(encoded.observed, layout)

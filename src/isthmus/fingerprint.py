@@ -14,5 +14,5 @@ __all__ = ["fingerprint"]
 def fingerprint(x: NDArray[np.float32], names: tuple[str | int, ...]) -> dict[str, Any]:
     """Number of rows, number of columns, and the SHA-256 of the encoded rows x (n, d) in order."""
     digest = hashlib.sha256(repr(x.shape).encode())
-    digest.update(memoryview(np.ascontiguousarray(x)).cast("B"))
+    digest.update(np.ascontiguousarray(x).view(np.uint8).data)
     return {"rows": len(x), "columns": len(names), "sha256": digest.hexdigest()}

@@ -1,11 +1,12 @@
 """Losses: how wrong a reconstruction is, cell by cell, L(x, x_hat).
 
-A cell is one column of one row; a one-hot group is one cell. Errors come as (n, cells), so they can be masked where a
-value was never observed, summed into the loss of a row, or read one by one to see which column is to blame.
+A cell is one column of one row; a one-hot group is one cell. Errors come as (n, cells), so they can be
+masked where a value was never observed, summed into the loss of a row, or read one by one to see which
+column is to blame.
 
-The default is the deviance: twice the log-likelihood given up by not predicting the cell exactly, with one likelihood
-per kind of column. For a number (Gaussian of unit variance) that *is* the squared error; for a yes/no column and for a
-category it is twice the cross-entropy. All columns are thus in one unit.
+The default is the deviance: twice the log-likelihood given up by not predicting the cell exactly, with one
+likelihood per kind of column. For a number (Gaussian of unit variance) that *is* the squared error; for a
+yes/no column and for a category it is twice the cross-entropy. All columns are thus in one unit.
 
     numeric      (x - o)^2
     binary       2 log(1 + exp(-x o))              x in {-1, +1}, o a logit
@@ -34,10 +35,12 @@ __all__ = ["BinaryCrossEntropy", "Deviance", "Huber", "Loss", "SquaredError"]
 
 
 class Loss(Part):
-    """Per-cell reconstruction error. A loss of your own needs `__call__`, and `link` if its output is not x_hat."""
+    """Per-cell reconstruction error. A loss of your own needs `__call__`, and `link` if its output is not
+    x_hat.
+    """
 
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
-        """x (n, d), output (n, d) -> errors (n, cells), each >= 0 and 0 where x is met exactly."""
+        """X (n, d), output (n, d) -> errors (n, cells), each >= 0 and 0 where x is met exactly."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
 
     def link(self, output: Tensor, layout: Layout) -> Tensor:
@@ -49,10 +52,14 @@ class Loss(Part):
 
 
 class Deviance(Loss):
-    """One likelihood per column: Gaussian, Bernoulli or categorical. On numbers alone it is the squared error."""
+    """One likelihood per column: Gaussian, Bernoulli or categorical. On numbers alone it is the squared
+    error.
+    """
 
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
-        """Twice the negative log-likelihood of each cell, in nats, relative to a perfect prediction: (n, cells)."""
+        """Twice the negative log-likelihood of each cell, in nats, relative to a perfect prediction: (n,
+        cells).
+        """
         if layout.all_numeric:
             return (x - output).square()
         groups = _groups(layout, x.device)
@@ -103,15 +110,16 @@ class Huber(Loss):
 class BinaryCrossEntropy(Loss):
     """For values in [0, 1], such as pixels: -x log p - (1 - x) log(1 - p), less its floor at p = x.
 
-    The floor is the entropy of x itself, which no reconstruction can go below; without it the figure would not be 0 for
-    a perfect one. What remains is the Kullback-Leibler divergence from p to x.
+    The floor is the entropy of x itself, which no reconstruction can go below; without it the figure would
+    not be 0 for a perfect one. What remains is the Kullback-Leibler divergence from p to x.
     """
 
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
         """(n, cells), in nats."""
         crossed = F.binary_cross_entropy_with_logits(output, x, reduction="none")
-        floor = torch.special.entr(x) + torch.special.entr(1 - x)
-        return crossed - floor
+        inside = x.clamp(0, 1)
+        errors: Tensor = crossed - torch.special.entr(inside) - torch.special.entr(1 - inside)
+        return errors
 
     def link(self, output: Tensor, layout: Layout) -> Tensor:
         """sigmoid(o)."""
@@ -125,7 +133,9 @@ class BinaryCrossEntropy(Loss):
 
 
 class _Groups(NamedTuple):
-    """Feature and cell numbers by kind, as tensors; `levels` (groups, longest) is padded where `padding` is True."""
+    """Feature and cell numbers by kind, as tensors; `levels` (groups, longest) is padded where `padding` is
+    True.
+    """
 
     numeric: Tensor
     numeric_cells: Tensor

@@ -2,8 +2,9 @@
 
     x -> corrupt -> x_tilde -> encode -> z -> decode -> x_hat
 
-L is the sum of a row's cell errors over the cells that were observed, averaged over rows; each Omega is a mean over
-rows too. Undercomplete, sparse, denoising and contractive autoencoders are this function with different arguments.
+L is the sum of a row's cell errors over the cells that were observed, averaged over rows; each Omega is a
+mean over rows too. Undercomplete, sparse, denoising and contractive autoencoders are this function with
+different arguments.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Parts: the theory's nouns as frozen values.
 
-A part is a function with its hyperparameters filled in: `L1(weight=0.1)`, `GaussianNoise(0.3)`, `MLP((256, 64))`.
-It never holds learned numbers, so it can be shared, compared, used as a default argument and written into a file.
-Subclassing `Part` makes a frozen dataclass; no decorator is needed.
+A part is a function with its hyperparameters filled in: `L1(weight=0.1)`, `GaussianNoise(0.3)`, `MLP((256,
+64))`. It never holds learned numbers, so it can be shared, compared, used as a default argument and written
+into a file. Subclassing `Part` makes a frozen dataclass; no decorator is needed.
 
 >>> class Shift(Part):
 ...     by: float = 1.0
@@ -14,8 +14,9 @@ Subclassing `Part` makes a frozen dataclass; no decorator is needed.
 >>> Shift(2.0).get_params()
 {'by': 2.0}
 
-More words that every floor shares live here: `Cell` and `Layout` (what the columns of a network's input mean), `Trace`
-(one pass through a network) and `Owner` (an estimator made of parts: `set_params(penalty__l1__weight=...)`).
+More words that every floor shares live here: `Cell` and `Layout` (what the columns of a network's input
+mean), `Trace` (one pass through a network) and `Owner` (an estimator made of parts:
+`set_params(penalty__l1__weight=...)`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Layout", "Owner", "Part", "Record", "Trace", "pack", "unpack"]
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 class Record:
     """A frozen dataclass that can be written as JSON by `pack` and read back by `unpack`."""
 
@@ -73,9 +74,9 @@ class Part(Record):
         return {name: getattr(self, name) for name in self._fields()}
 
     def _replaced(self, children: dict[str, Any]) -> Part:
-        return dataclasses.replace(self, **children)  # type: ignore[type-var]
+        return dataclasses.replace(self, **children)
 
-    def with_params(self, **changes: Any) -> Part:
+    def with_params(self, **changes: Any) -> Any:
         """A copy with some hyperparameters changed, addressed as scikit-learn does (`l1__weight=0.1`)."""
         return self._replaced(_changed(type(self).__name__, self._children(), changes))
 
@@ -119,7 +120,9 @@ class Owner:
     """Mix-in before `BaseEstimator`: parameters that are parts are replaced, never changed in place."""
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by scikit-learn's names; `trainer__lr=...` replaces the trainer by one with that rate."""
+        """Set parameters by scikit-learn's names; `trainer__lr=...` replaces the trainer by one with that
+        rate.
+        """
         current: dict[str, Any] = self.get_params(deep=False)  # type: ignore[attr-defined]
         for name, value in _changed(type(self).__name__, current, params).items():
             if value is not current[name]:
@@ -135,8 +138,8 @@ Kind = Literal["numeric", "binary", "categorical"]
 class Cell(Record):
     """One column of one row as the network sees it: features `start:stop` of x.
 
-    `numeric` is one feature in units of its scale, `binary` one feature in {-1, +1}, `categorical` a one-hot group.
-    In every kind 0 (for a group: all zeros) means "not observed".
+    `numeric` is one feature in units of its scale, `binary` one feature in {-1, +1}, `categorical` a
+    one-hot group. In every kind 0 (for a group: all zeros) means "not observed".
     """
 
     name: str | int
@@ -153,8 +156,9 @@ class Cell(Record):
 class Layout(Record):
     """The cells of x in order, and the shape of one sample when it is a picture or a signal.
 
-    `shape` is () for tables, (h, w) or (h, w, c) for pictures, (channels, time) for signals; its product is `width`.
-    `positive` says that every value lies in [0, 1] (what binary cross-entropy needs), `gaps` that some were missing.
+    `shape` is () for tables, (h, w) or (h, w, c) for pictures, (channels, time) for signals; its product is
+    `width`. `positive` says that every value lies in [0, 1] (what binary cross-entropy needs), `gaps` that
+    some were missing.
     """
 
     cells: tuple[Cell, ...]
@@ -173,7 +177,9 @@ class Layout(Record):
         return all(cell.kind == "numeric" for cell in self.cells)
 
     @classmethod
-    def numeric(cls, width: int, shape: tuple[int, ...] = (), positive: bool = False, gaps: bool = False) -> Layout:
+    def numeric(
+        cls, width: int, shape: tuple[int, ...] = (), positive: bool = False, gaps: bool = False
+    ) -> Layout:
         """A layout of `width` numbers."""
         return cls(tuple(Cell(j, "numeric", j, j + 1) for j in range(width)), shape, positive, gaps)
 
@@ -182,8 +188,9 @@ class Layout(Record):
 class Trace:
     """One pass of a batch through a network: what a penalty may read.
 
-    x: the clean rows, (n, d). x_tilde: what the encoder saw, (n, d). a: the encoder's output before the code's
-    activation, (n, k). z: the code, (n, k). output: what the decoder gave, (n, d), before the loss's link.
+    x: the clean rows, (n, d). x_tilde: what the encoder saw, (n, d). a: the encoder's output before the
+    code's activation, (n, k). z: the code, (n, k). output: what the decoder gave, (n, d), before the loss's
+    link.
     """
 
     x: Tensor
@@ -204,7 +211,9 @@ _TAG = "is"
 
 
 def pack(value: Any) -> Any:
-    """A value made of records, tuples, dicts and plain scalars as JSON can hold it; anything else is refused."""
+    """A value made of records, tuples, dicts and plain scalars as JSON can hold it; anything else is
+    refused.
+    """
     if isinstance(value, Record):
         fields = {name: pack(getattr(value, name)) for name in value._fields()}
         return {_TAG: type(value).__name__, **fields}
@@ -218,7 +227,9 @@ def pack(value: Any) -> Any:
         return value
     if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         return pack(value.item())
-    raise must("a saved hyperparameter", "be a part, number, string, tuple or dict", value, "Wrap it in a Part")
+    raise must(
+        "a saved hyperparameter", "be a part, number, string, tuple or dict", value, "Wrap it in a Part"
+    )
 
 
 class _Unpacker:
@@ -245,7 +256,9 @@ class _Unpacker:
 
     def _record(self, tag: object, fields: dict[str, Any]) -> Record:
         if not isinstance(tag, str) or tag not in self.known:
-            raise must("a saved part", "be of a known type", tag, f"Use load(path, parts=[{brief(str(tag), 40)}])")
+            raise must(
+                "a saved part", "be of a known type", tag, f"Use load(path, parts=[{brief(str(tag), 40)}])"
+            )
         cls = self.known[tag]
         _refuse_unknown(tag, dict.fromkeys(cls._fields()), fields)
         return cls(**fields)

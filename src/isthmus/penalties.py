@@ -1,7 +1,8 @@
 """Penalties: Omega_k in L(x, x_hat) + sum_k lambda_k * Omega_k.
 
-A penalty reads the trace of one pass and returns one number, a mean over the rows of the batch. Its `weight` is the
-lambda. Penalties scale and add as the formula does: `0.1 * L1() + 1e-2 * Contraction()`. One of your own is one method:
+A penalty reads the trace of one pass and returns one number, a mean over the rows of the batch. Its
+`weight` is the lambda. Penalties scale and add as the formula does: `0.1 * L1() + 1e-2 * Contraction()`.
+One of your own is one method:
 
 >>> class Energy(Penalty):
 ...     def __call__(self, trace):
@@ -15,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections import Counter
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ from torch import Tensor
 from isthmus.checks import DataError, must, need
 from isthmus.parts import Part, Trace
 
-__all__ = ["Contraction", "KLSparsity", "L1", "L2Weights", "Penalties", "Penalty"]
+__all__ = ["L1", "Contraction", "KLSparsity", "L2Weights", "Penalties", "Penalty"]
 
 
 class Penalty(Part):
@@ -48,14 +49,15 @@ class Penalty(Part):
         """The single terms this penalty is made of, by the name they carry in `history_`."""
         return {type(self).__name__.lower(): self}
 
-    def with_params(self, **changes: Any) -> Self:
+    def with_params(self, **changes: Any) -> Any:
         """A copy with hyperparameters changed; a single term also answers to its own name (`l1__weight`)."""
         mine = f"{type(self).__name__.lower()}__"
         return super().with_params(**{key.removeprefix(mine): value for key, value in changes.items()})
 
     def __rmul__(self, factor: float) -> Penalty:
         """The same penalty with its weight times `factor`."""
-        return self.with_params(weight=self.weight * factor)
+        scaled: Penalty = self.with_params(weight=self.weight * factor)
+        return scaled
 
     def __mul__(self, factor: float) -> Penalty:
         """The same penalty with its weight times `factor`."""
@@ -108,8 +110,8 @@ class Penalties(Penalty):
 class L1(Penalty):
     """sum_i abs(a_i), mean over rows: many activations go to zero, a few carry the row.
 
-    Reads the code, or the hidden layer called `layer` (such as "encoder.hidden.0"). On a code that is one-sided
-    (`ReLUCode()`) the zeros are exact.
+    Reads the code, or the hidden layer called `layer` (such as "encoder.hidden.0"). On a code that is
+    one-sided (`ReLUCode()`) the zeros are exact.
     """
 
     layer: str | None = None
@@ -128,8 +130,8 @@ class L1(Penalty):
 class KLSparsity(Penalty):
     """sum_j KL(rho, rho_hat_j): every unit is on for a share rho of the rows (Ng 2011).
 
-    KL(rho, r) = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)), rho_hat_j = mean of unit j over the batch.
-    Needs units in (0, 1): `code=SigmoidCode()`.
+    KL(rho, r) = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)), rho_hat_j = mean of unit j over the
+    batch. Needs units in (0, 1): `code=SigmoidCode()`.
     """
 
     rho: float = 0.05
@@ -141,20 +143,23 @@ class KLSparsity(Penalty):
         return (rho * (rho / rho_hat).log() + (1 - rho) * ((1 - rho) / (1 - rho_hat)).log()).sum()
 
     def check(self, network: Any) -> None:
-        """rho lies in (0, 1), and so do the code's values."""
+        """Rho lies in (0, 1), and so do the code's values."""
         need(0 < self.rho < 1, "rho", "lie in (0, 1)", self.rho, "Use KLSparsity(rho=0.05)")
         if not network.code.unit:
-            raise must("the code", "have values in (0, 1) for KLSparsity", network.code, "Use code=SigmoidCode()")
+            raise must(
+                "the code", "have values in (0, 1) for KLSparsity", network.code, "Use code=SigmoidCode()"
+            )
 
 
 class Contraction(Penalty):
     """norm(J(x))_F^2, mean over rows: the code, or the reconstruction, should not move when x does.
 
-    of: "reconstruction" penalises J of decoder after encoder; "encoder" is the textbook's J_f (Rifai et al. 2011). With
-        an untied decoder the encoder's Jacobian can be made small by shrinking the code and growing the decoder, which
-        contracts nothing: use it with tied weights (a warning says so otherwise).
-    exact: the exact value instead of an unbiased one-probe estimate, at several times the cost; a one-layer encoder is
-        exact anyway.
+    of: "reconstruction" penalises J of decoder after encoder; "encoder" is the textbook's J_f (Rifai et al.
+        2011). With an untied decoder the encoder's Jacobian can be made small by shrinking the code and
+        growing the decoder, which contracts nothing: use it with tied weights (a warning says so
+        otherwise).
+    exact: the exact value instead of an unbiased one-probe estimate, at several times the cost; a one-layer
+        encoder is exact anyway.
     """
 
     of: Literal["reconstruction", "encoder"] = "reconstruction"
@@ -166,7 +171,8 @@ class Contraction(Penalty):
 
     def per_row(self, trace: Trace) -> Tensor:
         """norm(J)_F^2 of every row: (n,)."""
-        return trace.network.squared_jacobian(trace, self.of, self.exact)
+        norms: Tensor = trace.network.squared_jacobian(trace, self.of, self.exact)
+        return norms
 
     def check(self, network: Any) -> None:
         """A row's Jacobian must exist, and the penalty must not be one that rescaling can evade."""
@@ -174,23 +180,24 @@ class Contraction(Penalty):
             raise must("of", "be 'reconstruction' or 'encoder'", self.of, "Use Contraction()")
         if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules()):
             raise DataError(
-                "Contraction needs a network that treats rows one by one; got one with BatchNorm, under which the "
-                "Jacobian of a single row does not exist. Use LayerNorm, or no normalisation."
+                "Contraction needs a network that treats rows one by one; got one with BatchNorm, under "
+                "which the Jacobian of a single row does not exist. Use LayerNorm, or no normalisation."
             )
         if self.of == "encoder" and not network.is_tied:
             warnings.warn(
-                "Contraction(of='encoder') with an untied decoder can be evaded by shrinking the code and growing the "
-                "decoder. Use MLP(tied=True), or Contraction().",
+                "Contraction(of='encoder') with an untied decoder can be evaded by shrinking the code and "
+                "growing the decoder. Use MLP(tied=True), or Contraction().",
                 UserWarning,
                 stacklevel=2,
             )
 
 
 class L2Weights(Penalty):
-    """sum of all squared weights (not biases): on a linear autoencoder it finds the principal axes themselves.
+    """sum of all squared weights (not biases): on a linear autoencoder it finds the principal axes
+    themselves.
 
-    With L(x, x_hat) averaged over n rows, weight = lam / n corresponds to norm(X - X_hat)^2 + lam * norm(W)^2 (Kunin et
-    al. 2019).
+    With L(x, x_hat) averaged over n rows, weight = lam / n corresponds to norm(X - X_hat)^2 + lam *
+    norm(W)^2 (Kunin et al. 2019).
     """
 
     def __call__(self, trace: Trace) -> Tensor:

@@ -2,8 +2,7 @@
 
 >>> contractive_autoencoder(8, weight=0.1)
 Autoencoder(architecture=MLP(hidden=(), tied=True), code=SigmoidCode(),
-            n_components=8,
-            penalty=Contraction(of='encoder', weight=0.1))
+            n_components=8, penalty=Contraction(weight=0.1, of='encoder'))
 
 Every keyword of `Autoencoder` may be given as well; it wins over the recipe's.
 """
@@ -42,7 +41,9 @@ def linear_autoencoder(n_components: int = 8, **options: Any) -> Autoencoder:
     return Autoencoder(n_components, **{"architecture": Linear(), **options})
 
 
-def deep_autoencoder(n_components: int = 30, hidden: tuple[int, ...] = (1000, 500, 250), **options: Any) -> Autoencoder:
+def deep_autoencoder(
+    n_components: int = 30, hidden: tuple[int, ...] = (1000, 500, 250), **options: Any
+) -> Autoencoder:
     """Several hidden layers each way (Hinton & Salakhutdinov 2006)."""
     return Autoencoder(n_components, **{"architecture": MLP(hidden), **options})
 
@@ -53,7 +54,9 @@ def sparse_autoencoder(n_components: int = 64, weight: float = 0.1, **options: A
     return Autoencoder(n_components, **{**parts, **options})
 
 
-def kl_sparse_autoencoder(n_components: int = 64, rho: float = 0.05, weight: float = 3.0, **options: Any) -> Autoencoder:
+def kl_sparse_autoencoder(
+    n_components: int = 64, rho: float = 0.05, weight: float = 3.0, **options: Any
+) -> Autoencoder:
     """Sigmoid units that are each on for a share rho of the rows (Ng 2011)."""
     parts = {"architecture": MLP(hidden=()), "code": SigmoidCode(), "penalty": KLSparsity(rho, weight=weight)}
     return Autoencoder(n_components, **{**parts, **options})
@@ -61,7 +64,10 @@ def kl_sparse_autoencoder(n_components: int = 64, rho: float = 0.05, weight: flo
 
 def k_sparse_autoencoder(n_components: int = 256, k: int = 16, **options: Any) -> Autoencoder:
     """A wide code of which only the k largest numbers pass (Makhzani & Frey 2013)."""
-    return Autoencoder(n_components, **{"architecture": Dictionary(), "code": TopK(k), "trainer": Trainer(lr=1e-2), **options})
+    return Autoencoder(
+        n_components,
+        **{"architecture": Dictionary(), "code": TopK(k), "trainer": Trainer(lr=1e-2), **options},
+    )
 
 
 def denoising_autoencoder(

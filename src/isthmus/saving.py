@@ -1,8 +1,9 @@
 """One model, one file: safetensors with a JSON header and a checksum of our own. Never a pickle.
 
-The file holds the weights, and as JSON the parts, the schema of the columns, the history, the versions and a fingerprint
-of the training data; loading it builds the parts by name, the network from the parts, and puts the weights in. Nothing in
-it is executed. safetensors itself accepts a flipped bit in the weights, so a SHA-256 over everything is checked too.
+The file holds the weights, and as JSON the parts, the schema of the columns, the history, the versions and
+a fingerprint of the training data; loading it builds the parts by name, the network from the parts, and
+puts the weights in. Nothing in it is executed. safetensors itself accepts a flipped bit in the weights, so
+a SHA-256 over everything is checked too.
 
 >>> import numpy as np, tempfile, pathlib
 >>> from isthmus import Autoencoder, load, save
@@ -49,8 +50,8 @@ PARAMETERS = ("n_components", "architecture", "code", "loss", "corruption", "pen
 def save(model: Autoencoder, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to one `.isthmus` file, whole or not at all.
 
-    Raises FileError when the place cannot be written, DataError when the model is not fitted or a part holds something
-    that is not a plain value.
+    Raises FileError when the place cannot be written, DataError when the model is not fitted or a part
+    holds something that is not a plain value.
     """
     if not hasattr(model, "network_"):
         raise DataError("model must be fitted before it is saved; got one that is not. Call fit first.")
@@ -66,8 +67,8 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Au
 
     parts: classes of your own that the model was made with, such as `[MyPenalty]`.
 
-    Raises FileError, with one sentence, for a file that is missing, truncated, corrupted, oversized, of another version,
-    or that names parts which are not known. Nothing in the file is ever executed.
+    Raises FileError, with one sentence, for a file that is missing, truncated, corrupted, oversized, of
+    another version, or that names parts which are not known. Nothing in the file is ever executed.
     """
     header, tensors = _read(Path(path))
     known = _known_parts() | {part.__name__: part for part in parts}
@@ -77,8 +78,18 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Au
         raise
     except DataError as error:
         raise FileError(f"{path} cannot be read: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
-        raise FileError(f"{path} is not a model isthmus can read: {brief(str(error))}. Save it again.") from None
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        RuntimeError,
+        OverflowError,
+    ) as error:
+        raise FileError(
+            f"{path} is not a model isthmus can read: {brief(str(error))}. Save it again."
+        ) from None
 
 
 # ---------------------------------------------------------------- writing
@@ -131,24 +142,34 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise FileError(f"{path} is not an intact isthmus file: {brief(str(error))}. Save or copy it again.") from None
+        raise FileError(
+            f"{path} is not an intact isthmus file: {brief(str(error))}. Save or copy it again."
+        ) from None
     text = metadata.get("isthmus")
     if text is None:
-        raise FileError(f"{path} is a safetensors file, but not one of isthmus. Use a file written by isthmus.save.")
+        raise FileError(
+            f"{path} is a safetensors file, but not one of isthmus. Use a file written by isthmus.save."
+        )
     if metadata.get("sha256") != _digest(text, tensors):
-        raise FileError(f"{path} has been altered or damaged: its checksum does not match. Save or copy it again.")
+        raise FileError(
+            f"{path} has been altered or damaged: its checksum does not match. Save or copy it again."
+        )
     return _parsed(path, text), tensors
 
 
 def _check_size(path: Path) -> None:
-    """Refuse a header that claims to be larger than the file or than anything reasonable, before parsing it."""
+    """Refuse a header that claims to be larger than the file or than anything reasonable, before parsing
+    it.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         claimed = int.from_bytes(file.read(8), "little")
     if size < 10 or claimed > size - 8:
         raise FileError(f"{path} is truncated, or not an isthmus file. Save or copy it again.")
     if claimed > HEADER_LIMIT:
-        raise FileError(f"{path} has a header of {claimed:,} bytes, over the limit of {HEADER_LIMIT:,}. Do not trust it.")
+        raise FileError(
+            f"{path} has a header of {claimed:,} bytes, over the limit of {HEADER_LIMIT:,}. Do not trust it."
+        )
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
@@ -174,7 +195,9 @@ def _known_parts() -> dict[str, type[Record]]:
     return {part.__name__: part for part in concrete}
 
 
-def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor], known: dict[str, type[Record]]) -> Autoencoder:
+def _rebuild(
+    header: dict[str, Any], tensors: dict[str, torch.Tensor], known: dict[str, type[Record]]
+) -> Autoencoder:
     params = {name: unpack(header["params"][name], known) for name in PARAMETERS}
     model = Autoencoder(**params, random_state=header["random_state"])
     model._check_parameters()
@@ -194,7 +217,9 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor], known: di
 
 
 def _network(model: Autoencoder, tensors: dict[str, torch.Tensor]) -> networks.Network:
-    """The network the parts describe with the file's weights; its size is checked before any memory is taken."""
+    """The network the parts describe with the file's weights; its size is checked before any memory is
+    taken.
+    """
     with torch.device("meta"):
         expected = {name: tuple(t.shape) for name, t in model._build_network().state_dict().items()}
     if expected != {name: tuple(tensor.shape) for name, tensor in tensors.items()}:

@@ -3,7 +3,16 @@
 from isthmus.inputs.arrays import ArraySchema
 from isthmus.inputs.auto import Auto
 from isthmus.inputs.base import Encoded, Inputs, Schema
-from isthmus.inputs.columns import Boolean, Categorical, ColumnKind, Datetime, LevelSpec, NumberSpec, Numeric, TruthSpec
+from isthmus.inputs.columns import (
+    Boolean,
+    Categorical,
+    ColumnKind,
+    Datetime,
+    LevelSpec,
+    NumberSpec,
+    Numeric,
+    TruthSpec,
+)
 from isthmus.inputs.frames import DType, as_frame_like
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
 from isthmus.inputs.table import Table, TableSchema

@@ -1,6 +1,7 @@
 """Arrays: every column a number. The fast road, without a loop over columns.
 
-A 2-D array is a table of numbers. Arrays of more than two dimensions, and uint8 arrays of 64 columns or more, are read as
+A 2-D array is a table of numbers. Arrays of more than two dimensions, and uint8 arrays of 64 columns or
+more, are read as
 pixels: all their cells share one unit, so all share one range.
 """
 
@@ -40,7 +41,7 @@ class ArraySchema(Schema):
         return False
 
     @cached_property
-    def layout(self) -> Layout:  # type: ignore[override]
+    def layout(self) -> Layout:
         """One numeric cell per column."""
         return Layout.numeric(len(self.scales.centre), self.shape, self.positive, self.gaps)
 
@@ -54,9 +55,9 @@ class ArraySchema(Schema):
 
     def decode(self, x_hat: NDArray[np.float32], like: Any = None) -> Any:
         """An array of the fitted dtype and sample shape."""
-        values = self.scales.decode(x_hat)
+        values: NDArray[Any] = self.scales.decode(x_hat)
         dtype = np.dtype(self.dtype)
-        if dtype == bool:
+        if dtype.kind == "b":
             values = values > 0.5
         elif np.issubdtype(dtype, np.integer):
             values = whole(values, self.dtype)
@@ -71,27 +72,36 @@ class ArraySchema(Schema):
         values = array.reshape(len(array), -1)
         if values.shape[1] != len(self.names):
             raise DataError(
-                f"X has {values.shape[1]} features, but Autoencoder is expecting {len(self.names)} features as input."
+                f"X has {values.shape[1]} features, but Autoencoder is expecting {len(self.names)} features as "
+                "input."
             )
         return values.astype(np.float64)
 
 
 def as_array(X: Any) -> NDArray[Any]:
-    """X as an array of numbers of two or more dimensions, with at least one row and column, or one clear sentence."""
+    """X as an array of numbers of two or more dimensions, with at least one row and column, or one clear
+    sentence.
+    """
     if hasattr(X, "tocsr") or type(X).__module__.startswith("scipy.sparse"):
         raise TypeError("X must be dense; got a sparse matrix, which is not supported here. Use X.toarray().")
     array = np.asarray(X)
     if array.dtype.kind == "c":
-        raise DataError("X must be real; got complex numbers. Complex data not supported: use X.real and X.imag.")
+        raise DataError(
+            "X must be real; got complex numbers. Complex data not supported: use X.real and X.imag."
+        )
     if array.ndim < 2:
         raise DataError(
-            f"X must be 2-D (rows, columns); got a {array.ndim}-D array. Expected 2D array, got {array.ndim}D array "
-            "instead. Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row."
+            f"X must be 2-D (rows, columns); got a {array.ndim}-D array. Expected 2D array, got {array.ndim}D "
+            "array instead. Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row."
         )
     if len(array) == 0:
-        raise DataError(f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required.")
+        raise DataError(
+            f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required."
+        )
     if array.size == 0:
-        raise DataError(f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
+        raise DataError(
+            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
+        )
     return _numbers(array)
 
 

@@ -21,8 +21,9 @@ PIXELS = 64  # a uint8 array at least this wide is taken for pictures
 class Auto(Inputs):
     """A table, unless the data look like pixels.
 
-    DataFrames and 2-D arrays are tables: every column in its own scale. Arrays of more than two dimensions, and uint8
-    arrays of 64 columns or more, are pixels: one range for all of them. `notes_` says which; `Table(...)` decides.
+    DataFrames and 2-D arrays are tables: every column in its own scale. Arrays of more than two dimensions,
+    and uint8 arrays of 64 columns or more, are pixels: one range for all of them. `notes_` says which;
+    `Table(...)` decides.
     """
 
     def fit(self, X: Any) -> Schema:
@@ -35,5 +36,7 @@ class Auto(Inputs):
             return Table().fit(X)
         scaling = UnitRange(0, 255) if bytes_ else UnitRange()
         schema = Table(scaling=scaling).fit(array)
-        note = "Read as pixels: all values share one range. For a table of separate columns use inputs=Table()."
+        note = (
+            "Read as pixels: all values share one range. For a table of separate columns use inputs=Table()."
+        )
         return dataclasses.replace(schema, notes=(note, *schema.notes))

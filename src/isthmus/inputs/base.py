@@ -1,9 +1,11 @@
 """The contract of inputs: how X becomes numbers and comes back.
 
-`Inputs.fit(X)` looks at the data once and gives a `Schema`: frozen, complete, writable as JSON. The schema encodes any X
-of the same columns into float32 features and decodes features into data of the kind that was fitted.
+`Inputs.fit(X)` looks at the data once and gives a `Schema`: frozen, complete, writable as JSON. The schema
+encodes any X of the same columns into float32 features and decodes features into data of the kind that was
+fitted.
 
-In encoded data 0 (for a category: all zeros) always means "not observed"; `observed` says which cells are not.
+In encoded data 0 (for a category: all zeros) always means "not observed"; `observed` says which cells are
+not.
 """
 
 from __future__ import annotations

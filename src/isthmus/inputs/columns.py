@@ -1,11 +1,12 @@
 """Columns: the kinds of column a table can have, as parts, and what is learned about one, as records.
 
-    kind                   features                    missing    comes back as
-    Numeric, Datetime      1, scaled                   0          the number, rounded for whole-number dtypes; the moment
-    Boolean                1, in {-1, +1}              0          x_hat > 0
-    Categorical            one per level (one-hot)     all 0      the likeliest level
+    kind                   features                    missing    comes back as Numeric, Datetime      1,
+    scaled                   0          the number, rounded for whole-number dtypes; the moment Boolean
+    1, in {-1, +1}              0          x_hat > 0 Categorical            one per level (one-hot)     all
+    0      the likeliest level
 
-A kind may be given by name where the guess from the dtype is not what is meant: `Table(columns={"zip": Categorical()})`.
+A kind may be given by name where the guess from the dtype is not what is meant: `Table(columns={"zip":
+Categorical()})`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,16 @@ from isthmus.inputs.frames import Column, DType
 from isthmus.inputs.scaling import whole
 from isthmus.parts import Kind, Part, Record
 
-__all__ = ["Boolean", "Categorical", "ColumnKind", "Datetime", "LevelSpec", "NumberSpec", "Numeric", "TruthSpec"]
+__all__ = [
+    "Boolean",
+    "Categorical",
+    "ColumnKind",
+    "Datetime",
+    "LevelSpec",
+    "NumberSpec",
+    "Numeric",
+    "TruthSpec",
+]
 
 MAX_LEVELS = 64
 
@@ -50,7 +60,7 @@ class NumberSpec(Spec):
 
     @property
     def kind(self) -> Kind:
-        """numeric."""
+        """Numeric."""
         return "numeric"
 
     def numbers(self, column: Column) -> NDArray[np.float64]:
@@ -77,7 +87,7 @@ class TruthSpec(Spec):
 
     @property
     def kind(self) -> Kind:
-        """binary."""
+        """Binary."""
         return "binary"
 
     def encode(self, column: Column) -> NDArray[np.float32]:
@@ -99,7 +109,7 @@ class LevelSpec(Spec):
 
     @property
     def kind(self) -> Kind:
-        """categorical."""
+        """Categorical."""
         return "categorical"
 
     @property
@@ -120,8 +130,8 @@ class LevelSpec(Spec):
         if unseen:
             example = next(v for v, code in zip(values, codes, strict=True) if code == -2)
             warnings.warn(
-                f"column {self.name!r}: {unseen:,} cells hold a level that was not in the training data, such as "
-                f"{example!r}; they count as missing.",
+                f"column {self.name!r}: {unseen:,} cells hold a level that was not in the training data, such "
+                f"as {example!r}; they count as missing.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -160,7 +170,9 @@ class Numeric(ColumnKind):
         known = known[~np.isnan(known)]
         if not len(known):
             return spec, (f"Column {column.name!r} has no value at all: it stays empty.",)
-        constant = (f"Column {column.name!r} is constant.",) if known.min() == known.max() and len(known) > 1 else ()
+        constant = (
+            (f"Column {column.name!r} is constant.",) if known.min() == known.max() and len(known) > 1 else ()
+        )
         return spec, constant
 
 
@@ -189,7 +201,9 @@ class Categorical(ColumnKind):
         values = column.values if column.values is not None else _from_numbers(column)
         counts = Counter(value for value in values if value is not None)
         if not counts:
-            return LevelSpec(column.name, column.dtype), (f"Column {column.name!r} has no value: it stays empty.",)
+            return LevelSpec(column.name, column.dtype), (
+                f"Column {column.name!r} has no value: it stays empty.",
+            )
         ranked = sorted(counts, key=lambda level: (-counts[level], str(level)))
         keep = len(ranked) if len(ranked) <= self.max_levels else self.max_levels
         spec = LevelSpec(column.name, column.dtype, tuple(ranked[:keep]), len(ranked) - keep)
@@ -200,11 +214,13 @@ def _about_levels(name: str | int, total: int, kept: int, rows: int) -> tuple[st
     if total == kept:
         return ()
     text = (
-        f"Column {name!r} has {total:,} levels: the {kept} most frequent are kept, the other {total - kept:,} share "
-        "one, which comes back as missing."
+        f"Column {name!r} has {total:,} levels: the {kept} most frequent are kept, the other {total - kept:,} "
+        "share one, which comes back as missing."
     )
     if total > 0.9 * rows:
-        text += " Nearly every row has its own: an identifier carries nothing to learn, consider leaving it out."
+        text += (
+            " Nearly every row has its own: an identifier carries nothing to learn, consider leaving it out."
+        )
     return (text,)
 
 

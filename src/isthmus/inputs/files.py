@@ -1,7 +1,7 @@
 """Files: CSV, Parquet, NPY and NPZ in and out, by their endings. Nothing is ever unpickled.
 
-CSV is read as a person would: a first row of plain words is a header, blanks after commas are dropped, whole numbers with
-gaps stay whole, ISO dates become dates. Files are written whole or not at all.
+CSV is read as a person would: a first row of plain words is a header, blanks after commas are dropped,
+whole numbers with gaps stay whole, ISO dates become dates. Files are written whole or not at all.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import io
 import os
 import re
 import warnings
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,8 +62,10 @@ def read(path: str | os.PathLike[str], *, header: bool | None = None, na: Sequen
         return _read_parquet(file) if kind == ".parquet" else _read_csv(file, kind, header, list(na))
     except FileError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, csv.Error) as error:
-        raise FileError(f"{file} cannot be read as {kind[1:]}: {brief(str(error), 200)}. Check the file.") from None
+    except (OSError, ValueError, KeyError, EOFError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
+        raise FileError(
+            f"{file} cannot be read as {kind[1:]}: {brief(str(error), 200)}. Check the file."
+        ) from None
 
 
 def write(X: Any, path: str | os.PathLike[str]) -> None:
@@ -85,14 +89,18 @@ def write(X: Any, path: str | os.PathLike[str]) -> None:
 def _read_numpy(file: Path, key: str) -> Any:
     if file.suffix.lower() == ".npy":
         return _refuse_objects(file, np.load(file, allow_pickle=False))
-    with np.load(file, allow_pickle=False) as archive:
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         names = archive.files
         if not key and len(names) != 1:
             example = names[0] if names else "name"
-            raise FileError(f"{file} holds {', '.join(names[:8]) or 'nothing'}: choose one with {file}:{example}.")
+            raise FileError(
+                f"{file} holds {', '.join(names[:8]) or 'nothing'}: choose one with {file}:{example}."
+            )
         chosen = key or names[0]
         if chosen not in names:
-            raise FileError(f"{file} holds no array {chosen!r}, only {', '.join(names[:8])}. Choose one of them.")
+            raise FileError(
+                f"{file} holds no array {chosen!r}, only {', '.join(names[:8])}. Choose one of them."
+            )
         return _refuse_objects(file, archive[chosen])
 
 
@@ -110,7 +118,9 @@ def _pandas() -> Any:
     try:
         import pandas
     except ImportError:
-        raise FileError("Reading tables needs pandas. Install it with: pip install 'isthmus[data]'.") from None
+        raise FileError(
+            "Reading tables needs pandas. Install it with: pip install 'isthmus[data]'."
+        ) from None
     return pandas
 
 
@@ -130,13 +140,17 @@ def _read_parquet(file: Path) -> Any:
     try:
         return pandas.read_parquet(file)
     except ImportError:
-        raise FileError("Reading Parquet needs pyarrow. Install it with: pip install 'isthmus[data]'.") from None
+        raise FileError(
+            "Reading Parquet needs pyarrow. Install it with: pip install 'isthmus[data]'."
+        ) from None
 
 
 def _read_csv(file: Path, kind: str, header: bool | None, na: list[str]) -> Any:
     pandas = _pandas()
     encoding, first = _peek(file, kind)
-    rows = list(csv.reader(io.StringIO(first), delimiter="\t" if kind == ".tsv" else ",", skipinitialspace=True))
+    rows = list(
+        csv.reader(io.StringIO(first), delimiter="\t" if kind == ".tsv" else ",", skipinitialspace=True)
+    )
     if not rows:
         raise FileError(f"{file} has no rows. Nothing to read.")
     named = _looks_like_names(rows[0], na) if header is None else header
@@ -164,8 +178,8 @@ def _peek(file: Path, kind: str) -> tuple[str, str]:
     import gzip
 
     def lines(encoding: str) -> str:
-        stream = gzip.open(file, "rt", encoding=encoding) if kind == ".csv.gz" else file.open(encoding=encoding)
-        with stream:
+        opened = gzip.open if kind == ".csv.gz" else open
+        with opened(file, "rt", encoding=encoding) as stream:
             found = next((line for line in stream if line.strip()), "")
             for _ in stream:  # decodes the rest, so that a wrong encoding shows here
                 pass

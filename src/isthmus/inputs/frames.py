@@ -1,7 +1,7 @@
 """Frames: columns of a pandas or polars DataFrame as plain arrays, and arrays as columns again.
 
-Reading goes through narwhals, one code for both libraries. Writing goes through the library itself, because only it
-knows its own dtypes; a `DType` is such a dtype as text, so that it survives in a file.
+Reading goes through narwhals, one code for both libraries. Writing goes through the library itself, because
+only it knows its own dtypes; a `DType` is such a dtype as text, so that it survives in a file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ __all__ = ["Column", "DType", "as_frame_like", "column_names", "is_frame", "read
 
 
 class DType(Record):
-    """A column's dtype: the library, its name there, and the categories, and their dtype, where it has a list of them."""
+    """A column's dtype: the library, its name there, and the categories, and their dtype, where it has a
+    list of them.
+    """
 
     library: str
     text: str
@@ -46,11 +48,11 @@ class Column(NamedTuple):
 
     def raw(self, row: int) -> Any:
         """The value in one row."""
-        return self.values[row] if self.values is not None else float(self.numbers[row])  # type: ignore[index]
+        return self.values[row] if self.values is not None else float(np.asarray(self.numbers)[row])
 
 
 def library_of(X: Any) -> str:
-    """ "pandas", "polars", or "" for anything that is not a frame."""
+    """Either "pandas" or "polars", or "" for anything that is not a frame."""
     module = type(X).__module__.partition(".")[0]
     return module if module in ("pandas", "polars") and type(X).__name__ == "DataFrame" else ""
 
@@ -70,7 +72,9 @@ def column_names(X: Any) -> list[str | int]:
     names = [name.item() if isinstance(name, np.integer) else name for name in X.columns]
     odd = [name for name in names if not isinstance(name, (str, int)) or isinstance(name, bool)]
     if odd:
-        raise must("column names", "be strings or whole numbers", odd[0], "Use X.columns = X.columns.map(str)")
+        raise must(
+            "column names", "be strings or whole numbers", odd[0], "Use X.columns = X.columns.map(str)"
+        )
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise must("column names", "be unique", ", ".join(twice[:5]), "Rename or drop the duplicates")
@@ -128,7 +132,9 @@ def _dtype_of(native: Any) -> DType:
         return DType("polars", repr(native.dtype))
     if str(native.dtype) == "category":
         levels = native.cat.categories
-        return DType("pandas", "category", tuple(levels.tolist()), bool(native.cat.ordered), str(levels.dtype))
+        return DType(
+            "pandas", "category", tuple(levels.tolist()), bool(native.cat.ordered), str(levels.dtype)
+        )
     return DType("pandas", str(native.dtype))
 
 
@@ -157,7 +163,7 @@ def _pandas_series(values: Any, dtype: DType) -> Any:
         return pandas.Series(pandas.Categorical(values, dtype=kind))
     if dtype.text.startswith(("datetime64", "timedelta64")):
         unit = re.match(r"(datetime64|timedelta64)\[(\w+)(?:, (.+))?\]", dtype.text)
-        base, step, zone = unit.groups() if unit else ("datetime64", "us", None)
+        base, zone = (unit[1], unit[3]) if unit else ("datetime64", None)
         moments = pandas.Series(_micros(values, base))
         moments = moments.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else moments
         return moments.astype(dtype.text)
@@ -168,7 +174,13 @@ def _pandas_series(values: Any, dtype: DType) -> Any:
 def _settled(series: Any, text: str) -> str:
     """The dtype a column can really have: one that holds gaps, when it has gaps."""
     gaps = bool(series.isna().any())
-    return "float64" if gaps and re.fullmatch(r"u?int\d+", text) else "object" if gaps and text == "bool" else text
+    return (
+        "float64"
+        if gaps and re.fullmatch(r"u?int\d+", text)
+        else "object"
+        if gaps and text == "bool"
+        else text
+    )
 
 
 def _micros(values: Any, base: str) -> Any:
@@ -208,10 +220,10 @@ def _polars_dtype(dtype: DType) -> Any:
         return polars.Enum(list(dtype.categories or ()))
     zoned = re.fullmatch(r"Datetime\(time_unit='(\w+)', time_zone=(?:None|'(.+)')\)", dtype.text)
     if zoned:
-        return polars.Datetime(zoned[1], zoned[2])  # type: ignore[arg-type]
+        return polars.Datetime(zoned[1], zoned[2])
     span = re.fullmatch(r"Duration\(time_unit='(\w+)'\)", dtype.text)
     if span:
-        return polars.Duration(span[1])  # type: ignore[arg-type]
+        return polars.Duration(span[1])
     simple = re.match(r"[A-Za-z0-9]+", dtype.text)
     kind = getattr(polars, simple[0] if simple else "", None)
     if not (isinstance(kind, type) and issubclass(kind, polars.DataType)):
@@ -225,12 +237,15 @@ def _polars_dtype(dtype: DType) -> Any:
 def as_frame_like(like: Any, values: Any, names: list[str | int] | None = None) -> Any:
     """Results as what the user works in: a frame of the library of `like`, an array where `like` is an array.
 
-    values: (n, m) with `names`, or a dict of columns. With `like` None, pandas or polars if installed, else as it is.
+    values: (n, m) with `names`, or a dict of columns. With `like` None, pandas or polars if installed, else
+    as it is.
     """
     library = library_of(like) or ("" if like is not None else _installed())
     if not library:
         return values
-    columns = values if isinstance(values, dict) else {name: values[:, j] for j, name in enumerate(names or ())}
+    columns = (
+        values if isinstance(values, dict) else {name: values[:, j] for j, name in enumerate(names or ())}
+    )
     if library_of(like):
         columns = {name: columns[name] for name in column_names(like)}
     if library == "polars":

@@ -2,11 +2,12 @@
 
     x = (u - centre) / scale,     u = X, or asinh((X - median) / spread) for a heavy-tailed column
 
-Everything is computed in float64 and only the result is float32, so a column around 1e12 keeps its digits. The squeeze
-by asinh is for columns whose variance is the work of a handful of values: standardised as they are, all the others would
-be indistinguishable. It is applied where the middle half of the values vary, and yet one value in a thousand carries over
-half of the variance and one lies beyond ten standard deviations; normal, uniform, exponential and log-normal (sigma 1)
-columns, and those that are nearly always one value, stay as they are.
+Everything is computed in float64 and only the result is float32, so a column around 1e12 keeps its digits.
+The squeeze by asinh is for columns whose variance is the work of a handful of values: standardised as they
+are, all the others would be indistinguishable. It is applied where the middle half of the values vary, and
+yet one value in a thousand carries over half of the variance and one lies beyond ten standard deviations;
+normal, uniform, exponential and log-normal (sigma 1) columns, and those that are nearly always one value,
+stay as they are.
 
 >>> import numpy as np
 >>> scales = Standard().fit(np.array([[1.0], [3.0]]))
@@ -18,7 +19,9 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +37,8 @@ LIMIT = 1e9  # encoded values beyond are cut: their squares must stay finite in 
 class Scales(Record):
     """Learned centres and scales of m numeric columns.
 
-    `squeezed` columns also have a median, a spread and a cap; `empty` ones never had a value and come back as NaN.
+    `squeezed` columns also have a median, a spread and a cap; `empty` ones never had a value and come back
+    as NaN.
     """
 
     centre: tuple[float, ...]
@@ -60,7 +64,7 @@ class Scales(Record):
             values[:, squeezed] = np.arcsinh((values[:, squeezed] - median) / spread)
         return np.clip((values - centre) / scale, -LIMIT, LIMIT)
 
-    def decode(self, scaled: Array) -> Array:
+    def decode(self, scaled: NDArray[np.floating[Any]]) -> Array:
         """(n, m) scaled -> (n, m) in the data's units."""
         centre, scale, squeezed, median, spread, cap = self._arrays
         values = scaled.astype(np.float64) * scale + centre
@@ -109,12 +113,16 @@ class Standard(Scaling):
 
 
 class Shared(Scaling):
-    """Each column by its own mean, all by one scale, so that a squared error is proportional to the raw one."""
+    """Each column by its own mean, all by one scale, so that a squared error is proportional to the raw
+    one.
+    """
 
     def fit(self, values: Array) -> Scales:
         """Scales for the columns of values (n, m)."""
         centre, own = _mean_and_std(values)
-        common = _positive(np.sqrt(np.mean(np.square(own / max(own.max(initial=0), 1e-300)))) * own.max(initial=0))
+        common = _positive(
+            np.sqrt(np.mean(np.square(own / max(own.max(initial=0), 1e-300)))) * own.max(initial=0)
+        )
         return Scales(tuple(centre), tuple(np.full_like(own, common)))
 
 
@@ -129,7 +137,7 @@ class UnitRange(Scaling):
         low = _quietly(np.nanmin, values, axis=None) if self.low is None else self.low
         high = _quietly(np.nanmax, values, axis=None) if self.high is None else self.high
         m = values.shape[1]
-        return Scales((float(low),) * m, (float(_positive(np.float64(high - low))),) * m)
+        return Scales((float(low),) * m, (float(_positive(np.asarray(high - low))),) * m)
 
     @property
     def positive(self) -> bool:
@@ -150,7 +158,9 @@ def whole(values: Array, dtype: str) -> Array:
     """Values rounded and cut to what a whole-number dtype can hold, still as float64."""
     bounds = np.iinfo(dtype)
     top = float(bounds.max)
-    return np.clip(np.rint(values), float(bounds.min), top if int(top) <= bounds.max else np.nextafter(top, 0))
+    return np.clip(
+        np.rint(values), float(bounds.min), top if int(top) <= bounds.max else np.nextafter(top, 0)
+    )
 
 
 def _plain(values: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -171,13 +181,13 @@ def _positive(scale: Array) -> Array:
     return np.where(scale > 0, scale, 1.0)
 
 
-def _quietly(function: np.ufunc, values: Array, axis: int | None = 0) -> Array:
+def _quietly(function: Callable[..., Any], values: Array, axis: int | None = 0) -> Array:
     """A NaN-aware reduction that gives 0 for columns with no value at all."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         if not values.size:
             return np.zeros(values.shape[1] if axis == 0 else ())
-        return np.nan_to_num(function(values, axis=axis), nan=0.0)
+        return np.asarray(np.nan_to_num(function(values, axis=axis), nan=0.0))
 
 
 def _heavy(values: Array) -> list[int]:

@@ -1,7 +1,7 @@
 """Tables: numbers, yes/no, categories, moments and gaps in one matrix, and back.
 
-Each column becomes one cell: a scaled number, a sign, or a one-hot group. All numbers are scaled together; everything
-learned is in the schema, so a saved model needs nothing else to read the next table.
+Each column becomes one cell: a scaled number, a sign, or a one-hot group. All numbers are scaled together;
+everything learned is in the schema, so a saved model needs nothing else to read the next table.
 
 >>> import pandas as pd
 >>> df = pd.DataFrame({"size": [1.0, 2.0, None], "kind": ["a", "b", "a"]})
@@ -50,7 +50,7 @@ class TableSchema(Schema):
     gaps: bool = False
 
     @cached_property
-    def names(self) -> tuple[str | int, ...]:  # type: ignore[override]
+    def names(self) -> tuple[str | int, ...]:
         """Columns in the order of fitting."""
         return tuple(spec.name for spec in self.columns)
 
@@ -60,7 +60,7 @@ class TableSchema(Schema):
         return True
 
     @cached_property
-    def layout(self) -> Layout:  # type: ignore[override]
+    def layout(self) -> Layout:
         """One cell per column."""
         cells, start = [], 0
         for spec in self.columns:
@@ -91,7 +91,11 @@ class TableSchema(Schema):
 
     def decode(self, x_hat: NDArray[np.float32], like: Any = None) -> Any:
         """A DataFrame of the fitted library, columns and dtypes."""
-        places = [c.start for c, spec in zip(self.layout.cells, self.columns, strict=True) if isinstance(spec, NumberSpec)]
+        places = [
+            c.start
+            for c, spec in zip(self.layout.cells, self.columns, strict=True)
+            if isinstance(spec, NumberSpec)
+        ]
         numbers = iter(self.scales.decode(x_hat[:, places]).T)
         made: dict[str | int, Any] = {}
         for cell, spec in zip(self.layout.cells, self.columns, strict=True):
@@ -135,7 +139,9 @@ class Table(Inputs):
     def _fit_array(self, X: Any) -> Schema:
         if self.columns:
             do = "Use a DataFrame"
-            raise must("columns", "be left out for an array, whose columns are all numbers", list(self.columns), do)
+            raise must(
+                "columns", "be left out for an array, whose columns are all numbers", list(self.columns), do
+            )
         array = as_array(X)
         values = array.reshape(len(array), -1).astype(np.float64)
         refuse_infinite(values, tuple(range(values.shape[1])))
@@ -193,7 +199,7 @@ def _difference(given: list[str | int], wanted: list[str | int]) -> str:
     unknown = [name for name in given if name not in wanted]
     parts = [f"lacks {_few(missing)}"] if missing else []
     parts += [f"has unknown {_few(unknown)}"] if unknown else []
-    return f"X must have the columns it was fitted on; got one that {' and '.join(parts)}. Add or drop those columns."
+    return f"X must have the columns it was fitted on; got one that {' and '.join(parts)}. Add or drop them."
 
 
 def _frame_by_position(X: Any, names: tuple[str | int, ...]) -> Any:
@@ -201,7 +207,9 @@ def _frame_by_position(X: Any, names: tuple[str | int, ...]) -> Any:
     array = np.asarray(X, dtype=object) if not isinstance(X, np.ndarray) else X
     if array.ndim != 2 or array.shape[1] != len(names):
         shape = array.shape[1] if array.ndim == 2 else array.ndim
-        raise DataError(f"X has {shape} features, but Autoencoder is expecting {len(names)} features as input.")
+        raise DataError(
+            f"X has {shape} features, but Autoencoder is expecting {len(names)} features as input."
+        )
     library = "pandas" if library_of(X) == "" else library_of(X)
     import importlib
 

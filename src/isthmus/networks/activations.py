@@ -1,7 +1,8 @@
 """Activations with their slopes: h = phi(a) and phi'(a), elementwise.
 
-The slope is written down, not traced, because the contractive penalty and every Jacobian report multiply slopes along
-the chain of layers; a closed form costs one elementwise product where differentiating twice costs a second backward.
+The slope is written down, not traced, because the contractive penalty and every Jacobian report multiply
+slopes along the chain of layers; a closed form costs one elementwise product where differentiating twice
+costs a second backward.
 
 >>> import torch
 >>> Tanh().slope(torch.zeros(1))
@@ -46,11 +47,11 @@ class SiLU(Activation):
     """a * sigmoid(a): smooth, so Jacobians exist everywhere (Elfwing et al. 2018)."""
 
     def __call__(self, a: Tensor) -> Tensor:
-        """a * sigmoid(a)."""
+        """A * sigmoid(a)."""
         return torch.nn.functional.silu(a)
 
     def slope(self, a: Tensor) -> Tensor:
-        """s + a s (1 - s) with s = sigmoid(a)."""
+        """S + a s (1 - s) with s = sigmoid(a)."""
         s = torch.sigmoid(a)
         return s * (1 + a * (1 - s))
 
@@ -63,7 +64,7 @@ class Sigmoid(Activation):
         return torch.sigmoid(a)
 
     def slope(self, a: Tensor) -> Tensor:
-        """s (1 - s)."""
+        """S (1 - s)."""
         s = torch.sigmoid(a)
         return s * (1 - s)
 

@@ -1,20 +1,24 @@
 """Architectures: from the shape of the data to an encoder and a decoder.
 
-An architecture is a part: it knows widths and activations, never weights. A user's own is a subclass with one method:
+An architecture is a part: it knows widths and activations, never weights. A user's own is a subclass with
+one method:
 
 >>> from torch import nn
 >>> class Tower(Architecture):
 ...     width: int = 64
 ...
 ...     def build(self, layout, n_components):
-...         up = nn.Sequential(nn.Linear(layout.width, self.width), nn.ReLU(), nn.Linear(self.width, n_components))
-...         return up, nn.Linear(n_components, layout.width)
+...         down = nn.Sequential(nn.Linear(layout.width, self.width), nn.ReLU())
+...         down.append(nn.Linear(self.width, n_components))
+...         return down, nn.Linear(n_components, layout.width)
 >>> from isthmus import Autoencoder
 >>> Autoencoder(2, architecture=Tower(32))
 Autoencoder(architecture=Tower(width=32), n_components=2)
 """
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +38,8 @@ class Architecture(Part):
     def build(self, layout: Layout, n_components: int) -> tuple[nn.Module, nn.Module]:
         """Fresh encoder (n, layout.width) -> (n, n_components) and decoder back, randomly initialised.
 
-        Called with torch's random state seeded and put back afterwards, so ordinary initialisers are reproducible.
+        Called with torch's random state seeded and put back afterwards, so ordinary initialisers are
+        reproducible.
         """
         raise NotImplementedError(f"{type(self).__name__} must define build")
 
@@ -60,21 +65,21 @@ class Linear(Architecture):
     @torch.no_grad()
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         """Put both halves at the principal axes of x."""
-        mean, axes, _ = principal_axes(x, encoder.layers[0].out_features)  # type: ignore[union-attr, arg-type]
-        down, up = encoder.layers[0], decoder.layers[0]  # type: ignore[union-attr, index]
-        down.weight.zero_()  # type: ignore[operator, union-attr]
-        up.weight.zero_()  # type: ignore[operator, union-attr]
-        down.weight[: len(axes)] = axes.to(x.dtype)  # type: ignore[union-attr, index, operator]
-        up.weight[:, : len(axes)] = axes.t().to(x.dtype)  # type: ignore[union-attr, index, operator]
-        down.bias.copy_(-(down.weight.double() @ mean))  # type: ignore[operator, union-attr]
-        up.bias.copy_(mean)  # type: ignore[operator, union-attr]
+        down, up = cast("Chain", encoder).first, cast("Chain", decoder).first
+        mean, axes, _ = principal_axes(x, down.out_features)
+        down.weight.zero_()
+        up.weight.zero_()
+        down.weight[: len(axes)] = axes.to(x.dtype)
+        up.weight[:, : len(axes)] = axes.t().to(x.dtype)
+        down.bias.copy_(-(down.weight.double() @ mean))
+        up.bias.copy_(mean)
 
 
 class Dictionary(Architecture):
     """z = code(W x + b), output = V z + c: every code unit is one atom, a column of V, added z_j times.
 
-    The atoms start as training rows chosen at random, at unit length and seen by W as by V, so that every unit answers
-    to some of the data from the first step and few die.
+    The atoms start as training rows chosen at random, at unit length and seen by W as by V, so that every
+    unit answers to some of the data from the first step and few die.
     """
 
     def build(self, layout: Layout, n_components: int) -> tuple[Chain, Chain]:
@@ -84,28 +89,29 @@ class Dictionary(Architecture):
     @torch.no_grad()
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         """Atoms at rows of x, less the mean."""
-        down, up = encoder.layers[0], decoder.layers[0]  # type: ignore[union-attr, index]
+        down, up = cast("Chain", encoder).first, cast("Chain", decoder).first
         mean = x.mean(0)
-        rows = x[torch.randint(len(x), (down.out_features,))] - mean  # type: ignore[union-attr, arg-type]
+        rows = x[torch.randint(len(x), (down.out_features,))] - mean
         rows = rows + 1e-3 * x.std(0, correction=0).mean() * torch.randn_like(rows)  # no two atoms alike
         atoms = nn.functional.normalize(rows, dim=1)
-        down.weight.copy_(atoms)  # type: ignore[operator, union-attr]
-        up.weight.copy_(atoms.t())  # type: ignore[operator, union-attr]
-        down.bias.copy_(-(atoms @ mean))  # type: ignore[operator, union-attr]
-        up.bias.copy_(mean)  # type: ignore[operator, union-attr]
+        down.weight.copy_(atoms)
+        up.weight.copy_(atoms.t())
+        down.bias.copy_(-(atoms @ mean))
+        up.bias.copy_(mean)
 
 
 class MLP(Architecture):
     """Dense layers: width -> hidden... -> n_components, and its mirror image back.
 
-    hidden: widths of the encoder's hidden layers; () is the classical one-layer autoencoder; None chooses two layers by
-        the width of the data.
+    hidden: widths of the encoder's hidden layers; () is the classical one-layer autoencoder; None chooses
+        two layers by the width of the data.
     activation: between layers (`SiLU()`, `ReLU()`, `Tanh()`, `Sigmoid()`).
     tied: the decoder uses the encoder's weights transposed, W' = W^T.
-    from_pca: a linear road runs beside the layers, started at the principal axes, so that training begins where PCA
-        ends. Not with tied weights, nor without hidden layers, where it would add nothing.
-    gaps: also show the first layer which features are blank (0), so that a gap is not mistaken for an average value;
-        None does so for data that had gaps when they were fitted. Worth it with `MaskingNoise` on complete data.
+    from_pca: a linear road runs beside the layers, started at the principal axes, so that training begins
+        where PCA ends. Not with tied weights, nor without hidden layers, where it would add nothing.
+    gaps: also show the first layer which features are blank (0), so that a gap is not mistaken for an
+        average value; None does so for data that had gaps when they were fitted. Worth it with
+        `MaskingNoise` on complete data.
     """
 
     hidden: tuple[int, ...] | None = None
@@ -120,7 +126,13 @@ class MLP(Architecture):
             wide = min(max(64, 1 << (4 * d - 1).bit_length()), 512)
             return (wide, wide // 2)
         sizes = tuple(self.hidden)
-        need(all(isinstance(h, int) and h >= 1 for h in sizes), "hidden", "be positive widths", sizes, "Use (256, 64)")
+        need(
+            all(isinstance(h, int) and h >= 1 for h in sizes),
+            "hidden",
+            "be positive widths",
+            sizes,
+            "Use (256, 64)",
+        )
         return sizes
 
     def build(self, layout: Layout, n_components: int) -> tuple[Chain, Chain]:
@@ -136,16 +148,18 @@ class MLP(Architecture):
 
     @torch.no_grad()
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
-        """Put the linear roads at the principal axes of x, in a common scale that gives the code unit variance."""
-        if encoder.road is None:
+        """Put the linear roads at the principal axes of x, in a common scale that gives the code unit
+        variance.
+        """
+        encoder, decoder = cast("Chain", encoder), cast("Chain", decoder)
+        if encoder.road is None or decoder.road is None:
             return
-        mean, axes, spread = principal_axes(x, encoder.road.out_features)  # type: ignore[union-attr, arg-type]
+        mean, axes, spread = principal_axes(x, encoder.road.out_features)
         scale = spread.square().mean().sqrt() if len(spread) else mean.new_ones(())
-        down, up = encoder.road.weight, decoder.road.weight  # type: ignore[union-attr]
-        down.zero_()  # type: ignore[operator]
-        up.zero_()  # type: ignore[operator]
-        down[: len(axes)] = (axes / scale).to(x.dtype)  # type: ignore[index, operator]
-        up[:, : len(axes)] = (axes.t() * scale).to(x.dtype)  # type: ignore[index, operator]
-        last_down, last_up = encoder.layers[-1], decoder.layers[-1]  # type: ignore[union-attr, index]
-        last_down.bias.copy_(-(down.double() @ mean))  # type: ignore[operator, union-attr]
-        last_up.bias.copy_(mean)  # type: ignore[operator, union-attr]
+        down, up = encoder.road.weight, decoder.road.weight
+        down.zero_()
+        up.zero_()
+        down[: len(axes)] = (axes / scale).to(x.dtype)
+        up[:, : len(axes)] = (axes.t() * scale).to(x.dtype)
+        encoder.last.bias.copy_(-(down.double() @ mean))
+        decoder.last.bias.copy_(mean)

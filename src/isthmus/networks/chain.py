@@ -2,17 +2,19 @@
 
     h_0 = x,   a_l = W_l h_(l-1) + b_l,   h_l = phi(a_l),   out = a_L + S x
 
-The last layer has no activation. S is the linear road: with the layers' last weights at zero and S set to the leading
-principal axes, the chain *is* PCA before the first step of training, and training can only add to it.
+The last layer has no activation. S is the linear road: with the layers' last weights at zero and S set to
+the leading principal axes, the chain *is* PCA before the first step of training, and training can only add
+to it.
 
-A chain may also be shown its gaps: G [x = 0] is added to a_1, where [x = 0] marks the features that are blank. It is flat
-almost everywhere in x, so no slope changes.
+A chain may also be shown its gaps: G [x = 0] is added to a_1, where [x = 0] marks the features that are
+blank. It is flat almost everywhere in x, so no slope changes.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,20 +43,26 @@ class TiedLinear(nn.Module):
 
 
 class _Hidden(nn.Module):
-    """An activation as a module, so that a hidden layer has a name (`encoder.hidden.0`) and can be watched."""
+    """An activation as a module, so that a hidden layer has a name (`encoder.hidden.0`) and can be
+    watched.
+    """
 
     def __init__(self, activation: Activation) -> None:
         super().__init__()
         self.activation = activation
 
     def forward(self, a: Tensor) -> Tensor:
-        return self.activation(a)  # type: ignore[no-any-return]
+        return self.activation(a)
 
 
 class Chain(nn.Module):
-    """Dense layers `widths[0] -> ... -> widths[-1]`, an activation between each two, and maybe a linear road."""
+    """Dense layers `widths[0] -> ... -> widths[-1]`, an activation between each two, and maybe a linear
+    road.
+    """
 
-    def __init__(self, layers: Sequence[nn.Module], activation: Activation, road: nn.Linear | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[nn.Module], activation: Activation, road: nn.Linear | None = None
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.hidden = nn.ModuleList(_Hidden(activation) for _ in layers[1:])
@@ -76,14 +84,24 @@ class Chain(nn.Module):
 
     def show_gaps(self) -> None:
         """Let the first layer see which features are blank, to no effect until trained."""
-        first: nn.Linear = self.layers[0]  # type: ignore[assignment]
-        self.gaps = nn.Linear(first.in_features, first.out_features, bias=False)
+        self.gaps = nn.Linear(self.first.in_features, self.first.out_features, bias=False)
         nn.init.zeros_(self.gaps.weight)
 
     @classmethod
     def tied_to(cls, encoder: Chain) -> Chain:
         """The mirror image of `encoder`, with its weights transposed and biases of its own."""
-        return cls([TiedLinear(layer) for layer in reversed(list(encoder.layers))], encoder.activation)  # type: ignore[arg-type]
+        layers = [TiedLinear(cast("nn.Linear", layer)) for layer in reversed(list(encoder.layers))]
+        return cls(layers, encoder.activation)
+
+    @property
+    def first(self) -> nn.Linear:
+        """The first layer (a `TiedLinear` has the same weight and bias)."""
+        return cast("nn.Linear", self.layers[0])
+
+    @property
+    def last(self) -> nn.Linear:
+        """The last layer."""
+        return cast("nn.Linear", self.layers[-1])
 
     @property
     def is_tied(self) -> bool:
@@ -97,10 +115,10 @@ class Chain(nn.Module):
     def taped(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The output and the pre-activations a_1 ... a_(L-1), from which every slope follows."""
         tape: list[Tensor] = []
-        a: Tensor = self.layers[0](x)
+        a: Tensor = self.first(x)
         if self.gaps is not None:
             a = a + self.gaps((x == 0).to(x.dtype))
-        for hidden, layer in zip(self.hidden, self.layers[1:], strict=True):  # type: ignore[arg-type]
+        for hidden, layer in zip(self.hidden, self.layers[1:], strict=True):
             tape.append(a)
             a = layer(hidden(a))
         return (a if self.road is None else a + self.road(x)), tape

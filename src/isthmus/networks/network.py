@@ -2,8 +2,8 @@
 
     x_tilde -> encoder -> a -> code -> z -> decoder -> output
 
-Encoder and decoder are any modules that map (n, d) to (n, k) and back. `Network` adds only what every use needs: the
-code's activation between them, named hidden layers, and the trace a penalty reads.
+Encoder and decoder are any modules that map (n, d) to (n, k) and back. `Network` adds only what every use
+needs: the code's activation between them, named hidden layers, and the trace a penalty reads.
 """
 
 from __future__ import annotations
@@ -47,13 +47,18 @@ class Network(nn.Module):
         return isinstance(self.decoder, Chain) and self.decoder.is_tied
 
     def encode(self, x: Tensor) -> Tensor:
-        """x (n, d) -> z (n, k)."""
-        return self.code(self.encoder(x), self.memory, None)
+        """X (n, d) -> z (n, k)."""
+        z: Tensor = self.code(self.encoder(x), self.memory, None)
+        return z
 
     def decode(self, z: Tensor) -> Tensor:
-        """z (n, k) -> output (n, d), before the loss's link."""
+        """Z (n, k) -> output (n, d), before the loss's link."""
         output: Tensor = self.decoder(z)
         return output
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """X (n, d) -> output (n, d)."""
+        return self.decode(self.encode(x))
 
     def trace(
         self,
@@ -91,7 +96,7 @@ class Network(nn.Module):
                 handle.remove()
 
     def _layer(self, name: str) -> nn.Module:
-        modules = dict(self.named_modules())
+        modules: dict[str, nn.Module] = dict(self.named_modules())
         if name not in modules:
             known = ", ".join(key for key in modules if key)
             raise must("layer", "name a layer of the network", name, f"Use one of: {known}")
@@ -99,7 +104,7 @@ class Network(nn.Module):
 
 
 def _keep(seen: dict[str, Tensor], name: str) -> Callable[..., None]:
-    def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
         seen[name] = output
 
     return hook

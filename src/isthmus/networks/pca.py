@@ -1,7 +1,8 @@
 """Principal axes: where a linear autoencoder ends, and where the others begin.
 
-The k leading eigenvectors of the covariance of x span the subspace no linear autoencoder with squared error can beat
-(Bourlard & Kamp 1988; Baldi & Hornik 1989). They are computed in float64 from the smaller of the two Gram matrices.
+The k leading eigenvectors of the covariance of x span the subspace no linear autoencoder with squared error
+can beat (Bourlard & Kamp 1988; Baldi & Hornik 1989). They are computed in float64 from the smaller of the
+two Gram matrices.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ __all__ = ["principal_axes"]
 def principal_axes(x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (d,), axes (m, d) and standard deviations (m,) of the rows of x (n, d), in float64.
 
-    m is k, or less where the rows do not vary in so many directions. Each axis points so that its entry largest in size
-    is positive, as scikit-learn's PCA does.
+    m is k, or less where the rows do not vary in so many directions. Each axis points so that its entry
+    largest in size is positive, as scikit-learn's PCA does.
     """
     n, d = x.shape
     mean = x.mean(0, dtype=torch.float64)

@@ -6,6 +6,7 @@ A report is a list of (label, value) pairs; `plain()` is what `--json` prints, `
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,11 @@ class Report:
             console.print(self.verdict, style="bold", markup=False)
 
 
-def fit_report(model: Autoencoder, X: Any, source: str, path: os.PathLike[str]) -> Report:
+def fit_report(model: Autoencoder, X: Any, path: os.PathLike[str]) -> Report:
     """What a fit did: how well the held-out rows come back, beside PCA, and where the model is."""
     comparison = held_out_comparison(model, X)
     seconds = model.history_rows_[-1].get("seconds", 0.0)
-    facts = {
+    facts: dict[str, Any] = {
         "code": f"{model.n_components_} numbers for {len(model.schema_.names)} columns",
         "trained": f"{model.history_rows_[-1]['epoch']:.0f} epochs, {seconds:.1f} s",
         "saved": os.fspath(path),
@@ -81,17 +82,20 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     weights = sum(parameter.numel() for parameter in model.network_.parameters())
     facts = {
-        "file": f"{os.fspath(path)}, {os.path.getsize(path):,} bytes",
+        "file": f"{os.fspath(path)}, {Path(path).stat().st_size:,} bytes",
         "model": " ".join(repr(model).split()),
         "columns": f"{len(kinds)} ({counted})",
-        "names": ", ".join(str(name) for name in model.schema_.names[:12]) + (" ..." if len(kinds) > 12 else ""),
+        "names": ", ".join(str(name) for name in model.schema_.names[:12])
+        + (" ..." if len(kinds) > 12 else ""),
         "code": f"{model.n_components_} numbers",
         "weights": weights,
         "trained_on": f"{model.fingerprint_['rows']:,} rows, fingerprint {model.fingerprint_['sha256'][:12]}",
         "epochs": int(last["epoch"]),
         "loss": last["loss"],
         "held_out_loss": last.get("held_out_loss"),
-        "versions": ", ".join(f"{name} {version}" for name, version in getattr(model, "versions_", {}).items()),
+        "versions": ", ".join(
+            f"{name} {version}" for name, version in getattr(model, "versions_", {}).items()
+        ),
     }
     return Report({name: value for name, value in facts.items() if value is not None}, notes=model.notes_)
 

@@ -1,10 +1,11 @@
 """Adam (Kingma & Ba 2015) straight over torch's fused kernel.
 
-    m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   w = w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+    m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   w = w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t))
+    + eps)
 
-Constructing `torch.optim.Adam` imports some 800 modules, which costs as much as importing torch and most of the time of
-fitting a small table. The kernel it ends in is one call. That call is private to torch, so where it is missing or has
-changed, the same update runs as a handful of public operations.
+Constructing `torch.optim.Adam` imports some 800 modules, which costs as much as importing torch and most of
+the time of fitting a small table. The kernel it ends in is one call. That call is private to torch, so
+where it is missing or has changed, the same update runs as a handful of public operations.
 """
 
 from __future__ import annotations
@@ -37,18 +38,33 @@ class Adam:
     def step(self, lr: float) -> None:
         """One update with learning rate `lr`; parameters without a gradient stay."""
         live = [i for i, p in enumerate(self.parameters) if p.grad is not None]
-        chosen = [[group[i] for i in live] for group in (self.parameters, self.first, self.second, self.steps)]
+        chosen = [
+            [group[i] for i in live] for group in (self.parameters, self.first, self.second, self.steps)
+        ]
         weights, first, second, steps = chosen
         grads: list[Tensor] = [w.grad for w in weights]  # type: ignore[misc]
-        torch._foreach_add_(steps, 1)  # type: ignore[arg-type]
+        torch._foreach_add_(steps, 1)
         if not self._fused(lr, weights, grads, first, second, steps):
             self._plain(lr, weights, grads, first, second, steps)
 
     def _fused(self, lr: float, weights: Any, grads: Any, first: Any, second: Any, steps: Any) -> bool:
         """Whether the fused kernel took the step."""
         try:
-            options = {"lr": lr, "beta1": self.beta1, "beta2": self.beta2, "weight_decay": 0.0, "eps": self.eps}
-            torch._fused_adam_(weights, grads, first, second, [], steps, amsgrad=False, maximize=False, **options)
+            torch._fused_adam_(
+                weights,
+                grads,
+                first,
+                second,
+                [],
+                steps,
+                lr=lr,
+                beta1=self.beta1,
+                beta2=self.beta2,
+                eps=self.eps,
+                weight_decay=0.0,
+                amsgrad=False,
+                maximize=False,
+            )
         except (AttributeError, TypeError, NotImplementedError):
             return False
         return True

@@ -1,11 +1,12 @@
 """The only loop, the only `.backward()`.
 
-One run: gather a batch, evaluate the objective, step; after each round look at the held-out rows, remember the best
-weights; end when the plan is done, when the held-out objective has stopped improving, or on Ctrl-C; restore the best.
+One run: gather a batch, evaluate the objective, step; after each round look at the held-out rows, remember
+the best weights; end when the plan is done, when the held-out objective has stopped improving, or on
+Ctrl-C; restore the best.
 
-The whole data lies on the device and batches are gathered by index: for tables that is 1.6 times faster than a
-DataLoader. Gradients are clipped at a multiple of their own running norm, because losses here are sums over cells and no
-fixed threshold would suit both 5 columns and 5,000.
+The whole data lies on the device and batches are gathered by index: for tables that is 1.6 times faster
+than a DataLoader. Gradients are clipped at a multiple of their own running norm, because losses here are
+sums over cells and no fixed threshold would suit both 5 columns and 5,000.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class Run:
             parameter.grad = None
         with torch.autocast(rows.x.device.type, torch.bfloat16, enabled=self.bf16):
             terms = self.objective(self.network, rows.x, rows.observed, self.generator)
-        terms["objective"].backward()  # type: ignore[no-untyped-call]
+        terms["objective"].backward()
         if self._clip(float(terms["objective"].detach())):
             self.adam.step(self.plan.rate(self.step_number) * self.slowed)
         else:
@@ -110,7 +111,9 @@ class Run:
         return terms
 
     def _clip(self, objective: float) -> bool:
-        """Scale the gradient down to CLIP times its usual norm; False when it, or the objective, is not finite."""
+        """Scale the gradient down to CLIP times its usual norm; False when it, or the objective, is not
+        finite.
+        """
         grads = [p.grad for p in self.adam.parameters if p.grad is not None]
         norm_tensor = torch.nn.utils.get_total_norm(grads)
         norm = float(norm_tensor)
@@ -126,7 +129,9 @@ class Run:
     # ---------------------------------------------------------------- looking, remembering
 
     def look(self, terms: dict[str, float]) -> None:
-        """Write a line of history, with the held-out rows evaluated, and remember the weights if they are the best."""
+        """Write a line of history, with the held-out rows evaluated, and remember the weights if they are
+        the best.
+        """
         record = {"epoch": float(self.epoch), **terms}
         if self.held_out is not None:
             held_out = self.evaluate(self.held_out)
@@ -171,23 +176,25 @@ class Run:
         self.network.train()
         if self.slowed < 1.0:
             raise TrainingError(
-                f"training must stay finite; got a loss that overflows twice, the second time at {self._blame(rows)}. "
-                "Use a lower rate (trainer__lr), or look at that value."
+                "training must stay finite; got a loss that overflows twice, the second time at "
+                f"{self._blame(rows)}. Use a lower rate (trainer__lr), or look at that value."
             )
         self.adam.reset()
         self.usual_norm = None
         self.slowed = 0.1
         self.notes.append(
-            f"The loss overflowed in epoch {self.epoch + 1} at {self._blame(rows)}: went back to the best weights and "
-            "lowered the learning rate to a tenth."
+            f"The loss overflowed in epoch {self.epoch + 1} at {self._blame(rows)}: went back to the best "
+            "weights and lowered the learning rate to a tenth."
         )
 
     @torch.no_grad()
     def _blame(self, rows: Rows) -> str:
         """The cell of these rows with the largest error, in the user's words."""
-        errors = self.objective.loss(rows.x, self.network.decode(self.network.encode(rows.x)), self.objective.layout)
+        errors = self.objective.loss(
+            rows.x, self.network.decode(self.network.encode(rows.x)), self.objective.layout
+        )
         if rows.observed is not None:
             errors = errors * rows.observed
         worst = int(torch.nan_to_num(errors, nan=torch.inf).argmax())
         row, cell = divmod(worst, errors.shape[1])
-        return self.name_cell(int(rows.index[row]), cell)
+        return self.name_cell(int(rows.numbers[row]), cell)

@@ -1,8 +1,9 @@
 """How long, in what batches and how fast to train, chosen from the size of the data.
 
-The choices are plain arithmetic on the number of rows, so that they can be said in one sentence and overridden one by
-one. A run is counted in steps, not epochs: a network needs some thousands of updates whether they come from 200 rows or
-from 2 million. The rate warms up, then falls along half a cosine (Loshchilov & Hutter 2017).
+The choices are plain arithmetic on the number of rows, so that they can be said in one sentence and
+overridden one by one. A run is counted in steps, not epochs: a network needs some thousands of updates
+whether they come from 200 rows or from 2 million. The rate warms up, then falls along half a cosine
+(Loshchilov & Hutter 2017).
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ __all__ = ["Rows"]
 
 
 class Rows(NamedTuple):
-    """x (n, d) float32, observed (n, cells) of booleans or None, index (n,): row numbers in the user's X."""
+    """x (n, d) float32, observed (n, cells) of booleans or None, numbers (n,) of the rows in X."""
 
     x: Tensor
     observed: Tensor | None
-    index: Tensor
+    numbers: Tensor
 
     @classmethod
     def of(cls, x: NDArray[np.float32], observed: NDArray[np.bool_] | None) -> Rows:
@@ -34,10 +34,12 @@ class Rows(NamedTuple):
     def take(self, which: Tensor) -> Rows:
         """The rows numbered `which`."""
         observed = None if self.observed is None else self.observed[which]
-        return Rows(self.x[which], observed, self.index[which])
+        return Rows(self.x[which], observed, self.numbers[which])
 
     def split(self, fraction: float, generator: torch.Generator) -> tuple[Rows, Rows | None]:
-        """Training rows and held-out rows, at random; no held-out rows where that would be fewer than one in ten."""
+        """Training rows and held-out rows, at random; no held-out rows where that would be fewer than one
+        in ten.
+        """
         n = len(self)
         count = round(fraction * n)
         if count < 1 or n < 10:

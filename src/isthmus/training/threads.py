@@ -1,7 +1,7 @@
 """As many threads as the matrix products are worth, for the length of a block.
 
-Small products lose more at the barriers between threads than they gain, and on a busy machine they lose it many times
-over. The user's own setting comes back afterwards.
+Small products lose more at the barriers between threads than they gain, and on a busy machine they lose it
+many times over. The user's own setting comes back afterwards.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ class Trainer(Part):
     lr: the highest learning rate of Adam, reached after a short warm-up and then lowered along a cosine.
     held_out: share of the rows kept from training, to stop on and to report; 0 for none.
     patience: looks at the held-out rows without progress that end the run.
-    bf16: matrix products in bfloat16: about twice as fast where layers are wide (64 and more) and batches large (256 and
-        more), slower elsewhere.
+    bf16: matrix products in bfloat16: about twice as fast where layers are wide (64 and more) and batches
+        large (256 and more), slower elsewhere.
     progress: draw a bar; None draws one where standard error is a terminal.
     """
 
@@ -58,7 +58,13 @@ class Trainer(Part):
             value = getattr(self, name)
             good = value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
             need(good, name, "be a whole number of at least 1, or None", value, f"Use Trainer({name}=32)")
-        need(self.lr is None or 0 < self.lr < float("inf"), "lr", "be positive, or None", self.lr, "Use lr=1e-3")
+        need(
+            self.lr is None or 0 < self.lr < float("inf"),
+            "lr",
+            "be positive, or None",
+            self.lr,
+            "Use lr=1e-3",
+        )
         need(0 <= self.held_out < 1, "held_out", "lie in [0, 1)", self.held_out, "Use held_out=0.1")
 
     def plan(self, rows: int) -> Plan:
@@ -81,4 +87,3 @@ class Trainer(Part):
         with suitable_threads(plan.batch_size * largest):
             run.go(self.progress)
         return Outcome(run.history, run.notes, plan)
-
