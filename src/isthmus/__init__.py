@@ -73,7 +73,8 @@ _HOME = {
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
     "recipes": (
         "contractive_autoencoder deep_autoencoder denoising_autoencoder k_sparse_autoencoder "
-        "kl_sparse_autoencoder linear_autoencoder nested_autoencoder sparse_autoencoder undercomplete_autoencoder"
+        "kl_sparse_autoencoder linear_autoencoder nested_autoencoder sparse_autoencoder "
+        "undercomplete_autoencoder"
     ),
     "saving": "load save",
     "training": "Trainer",

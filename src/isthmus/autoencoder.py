@@ -308,8 +308,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         guarded = self.corruption is not None or self.penalty is not None or self.code.sparse
         if not guarded and (k is None or wide > width):
             raise DataError(
-                f"n_components must be less than the {width} numbers of a row, or nothing keeps the autoencoder "
-                f"from copying; got {k}. Use a smaller n_components, a corruption, a penalty, or code=TopK(k)."
+                f"n_components must be less than the {width} numbers of a row, or nothing keeps the "
+                f"autoencoder from copying; got {k}. Use a smaller n_components, a corruption, a penalty, or "
+                "code=TopK(k)."
             )
         if not guarded and wide == width and width > 1:
             warnings.warn(

@@ -183,4 +183,5 @@ def _eased(k: int, ease: float, memory: Tensor | None, generator: Generator | No
     if memory is None or generator is None or not torch.is_grad_enabled():
         return k
     still = max(0.0, 1 - 2 * float(memory[0]))
-    return max(k, round(k * ease**still))
+    eased: int = round(k * ease**still)
+    return eased

@@ -72,8 +72,8 @@ class ArraySchema(Schema):
         values = array.reshape(len(array), -1)
         if values.shape[1] != len(self.names):
             raise DataError(
-                f"X has {values.shape[1]} features, but Autoencoder is expecting {len(self.names)} features as "
-                "input."
+                f"X has {values.shape[1]} features, but Autoencoder is expecting {len(self.names)} features "
+                "as input."
             )
         return values.astype(np.float64)
 
@@ -91,8 +91,9 @@ def as_array(X: Any) -> NDArray[Any]:
         )
     if array.ndim < 2:
         raise DataError(
-            f"X must be 2-D (rows, columns); got a {array.ndim}-D array. Expected 2D array, got {array.ndim}D "
-            "array instead. Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row."
+            f"X must be 2-D (rows, columns); got a {array.ndim}-D array. Expected 2D array, got "
+            f"{array.ndim}D array instead. Reshape your data: X.reshape(-1, 1) for one column, "
+            "X.reshape(1, -1) for one row."
         )
     if len(array) == 0:
         raise DataError(

@@ -130,8 +130,8 @@ class LevelSpec(Spec):
         if unseen:
             example = next(v for v, code in zip(values, codes, strict=True) if code == -2)
             warnings.warn(
-                f"column {self.name!r}: {unseen:,} cells hold a level that was not in the training data, such "
-                f"as {example!r}; they count as missing.",
+                f"column {self.name!r}: {unseen:,} cells hold a level that was not in the training data, "
+                f"such as {example!r}; they count as missing.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -214,8 +214,8 @@ def _about_levels(name: str | int, total: int, kept: int, rows: int) -> tuple[st
     if total == kept:
         return ()
     text = (
-        f"Column {name!r} has {total:,} levels: the {kept} most frequent are kept, the other {total - kept:,} "
-        "share one, which comes back as missing."
+        f"Column {name!r} has {total:,} levels: the {kept} most frequent are kept, the other "
+        f"{total - kept:,} share one, which comes back as missing."
     )
     if total > 0.9 * rows:
         text += (

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from isthmus.networks.network import Network
     from isthmus.parts import Trace
 
-__all__ = ["decoder_gram", "encoder_gram", "probed_encoder", "probed_reconstruction"]
+__all__ = ["decoder_gram", "encoder_gram", "one_layer_encoder", "probed_encoder", "probed_reconstruction"]
 
 
 def pull(chain: Chain, tape: list[Tensor], u: Tensor) -> Tensor:
@@ -93,6 +93,17 @@ def decoder_gram(trace: Trace) -> Tensor:
         len(tangents), -1, -1
     )
     return _gram_with_road(tangents, identity, last.t(), road)
+
+
+def one_layer_encoder(trace: Trace) -> Tensor | None:
+    """norm(J_f)^2 per row (n,) in closed form where the encoder is one layer, else None."""
+    network: Network = trace.network
+    encoder = network.encoder
+    if not (isinstance(encoder, Chain) and len(encoder.layers) == 1):
+        return None
+    weight = encoder.first.weight
+    whole = weight if encoder.road is None else weight + encoder.road.weight
+    return network.code.slope(trace.a, trace.z).square() @ whole.square().sum(1)
 
 
 def probed_encoder(trace: Trace) -> Tensor:

@@ -17,7 +17,13 @@ from torch import Tensor, nn
 
 from isthmus.checks import must
 from isthmus.networks.chain import Chain
-from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
+from isthmus.networks.jacobian import (
+    decoder_gram,
+    encoder_gram,
+    one_layer_encoder,
+    probed_encoder,
+    probed_reconstruction,
+)
 from isthmus.parts import Layout, Trace
 
 if TYPE_CHECKING:
@@ -79,6 +85,9 @@ class Network(nn.Module):
     def squared_jacobian(self, trace: Trace, of: str, exact: bool) -> Tensor:
         """norm(J)_F^2 of the encoder or of the whole reconstruction at each row of a trace: (n,)."""
         if of == "encoder":
+            closed = one_layer_encoder(trace)
+            if closed is not None:
+                return closed
             return encoder_gram(trace).diagonal(dim1=1, dim2=2).sum(1) if exact else probed_encoder(trace)
         if exact:
             return (encoder_gram(trace) * decoder_gram(trace)).sum((1, 2))
