@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import quad
 from torch.func import jacrev, vmap
 
 from isthmus import (
     L1,
     MLP,
     BinaryCrossEntropy,
+    BoundedSquaredError,
     Contraction,
     DataError,
     Deviance,
@@ -29,7 +31,7 @@ from isthmus.networks import Network, ReLU, Sigmoid, SiLU
 from isthmus.parts import Cell, Layout
 
 MIXED = Layout((Cell("a", "numeric", 0, 1), Cell("b", "binary", 1, 2), Cell("c", "categorical", 2, 5)))
-LOSSES = [Deviance(), SquaredError(), Huber(0.7), BinaryCrossEntropy()]
+LOSSES = [Deviance(), SquaredError(), BoundedSquaredError(), Huber(0.7), BinaryCrossEntropy()]
 PENALTIES = [
     L1(),
     L1("encoder.hidden.0"),
@@ -64,7 +66,7 @@ def trace_of(network: Network, x: torch.Tensor, penalty, seed: int = 0):
 @pytest.mark.parametrize("layout", [Layout.numeric(5, positive=True), MIXED], ids=["numeric", "mixed"])
 def test_loss_gradients_match_finite_differences(loss, layout):
     """Autograd of each loss agrees with central differences to 1e-6."""
-    if isinstance(loss, BinaryCrossEntropy) and not layout.positive:
+    if isinstance(loss, (BinaryCrossEntropy, BoundedSquaredError)) and not layout.positive:
         pytest.skip("cross-entropy is for values in [0, 1]")
     torch.manual_seed(0)
     x = torch.rand(3, 5, dtype=torch.float64)
@@ -103,6 +105,18 @@ def test_cross_entropy_of_a_perfect_reconstruction_is_zero():
     x = torch.tensor([[0.1, 0.5, 0.999, 1.0, 0.0]], dtype=torch.float64)
     logits = torch.logit(x.clamp(1e-12, 1 - 1e-12))
     assert BinaryCrossEntropy()(x, logits, Layout.numeric(5, positive=True)).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("x", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("o", [-0.7, 0.1, 0.3, 1.0, 2.5])
+def test_bounded_squared_error_matches_the_clip(x, o):
+    """It is the integral of 2 (clip(t) - x) from x to o: the convex loss whose link is the clip."""
+    expected, _ = quad(lambda t: 2 * (np.clip(t, 0, 1) - x), x, o, epsabs=1e-10, limit=200)
+    layout = Layout.numeric(1, positive=True)
+    given = (torch.tensor([[x]], dtype=torch.float64), torch.tensor([[o]], dtype=torch.float64))
+    for loss in (BoundedSquaredError(), Deviance()):
+        assert float(loss(*given, layout)) == pytest.approx(expected, abs=1e-9)
+        assert float(loss.link(given[1], layout)) == np.clip(o, 0, 1)
 
 
 @pytest.mark.parametrize("activation", [ReLU(), SiLU(), Sigmoid(), Tanh()], ids=repr)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         UnitRange,
         Unscaled,
     )
-    from isthmus.losses import BinaryCrossEntropy, Deviance, Huber, Loss, SquaredError
+    from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
     from isthmus.networks import MLP, Architecture, Dictionary, Linear, ReLU, Sigmoid, SiLU, Tanh
     from isthmus.parts import Part
     from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
@@ -67,7 +67,7 @@ _HOME = {
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
     "inputs": "Auto Boolean Categorical Datetime Numeric Shared Standard Table UnitRange Unscaled",
-    "losses": "BinaryCrossEntropy Deviance Huber Loss SquaredError",
+    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
     "networks": "MLP Architecture Dictionary Linear ReLU SiLU Sigmoid Tanh",
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
@@ -91,6 +91,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "BlockMask",
     "Boolean",
+    "BoundedSquaredError",
     "Categorical",
     "Code",
     "Contraction",

@@ -60,7 +60,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         The activation at the bottleneck: `LinearCode()`, `SigmoidCode()`, `ReLUCode()`, `TopK(k)`,
         `BatchTopK(k)`, `Nested()`.
     loss : Loss
-        Per-cell reconstruction error: `Deviance()`, `SquaredError()`, `Huber()`, `BinaryCrossEntropy()`.
+        Per-cell reconstruction error: `Deviance()`, `SquaredError()`, `BoundedSquaredError()`, `Huber()`,
+        `BinaryCrossEntropy()`.
     corruption : Corruption or None
         Damage done to the input in training while the target stays clean.
     penalty : Penalty or None
@@ -337,7 +338,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         objective.
         """
         plain = self.penalty is None and self.corruption is None and isinstance(self.code, LinearCode)
-        squared = isinstance(self.loss, (Deviance, SquaredError)) and self.schema_.layout.all_numeric
+        layout = self.schema_.layout
+        unbounded = isinstance(self.loss, Deviance) and not layout.positive
+        squared = layout.all_numeric and (unbounded or isinstance(self.loss, SquaredError))
         return plain and squared and isinstance(self.architecture, Linear)
 
     def _rows(self, X: Any) -> Rows:

@@ -77,7 +77,8 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any, n_components: int | No
     Returns
     -------
     PCAComparison
-        Errors per row in encoded units, and a sentence as its text.
+        Errors per row in encoded units, and a sentence as its text. Where the data lie in [0, 1], as pixels
+        do, both reconstructions are cut to that range.
     """
     train, test = model.schema_.encode(X_train), model.schema_.encode(X_test)
     seen = _features(test.observed, model.schema_.layout)
@@ -87,8 +88,9 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any, n_components: int | No
     x = test.x.astype(np.float64)
     x_test = np.where(seen, x, pca.mean_)
     mean = np.broadcast_to(pca.mean_, x.shape)
-    by_model = _errors(x, model.reconstruct_encoded(X_test), seen)
-    by_pca = _errors(x, pca.inverse_transform(pca.transform(x_test)), seen)
+    bounds = (0.0, 1.0) if model.schema_.layout.positive else (-np.inf, np.inf)
+    by_model = _errors(x, model.reconstruct_encoded(X_test).clip(*bounds), seen)
+    by_pca = _errors(x, pca.inverse_transform(pca.transform(x_test)).clip(*bounds), seen)
     gap = by_pca - by_model
     return PCAComparison(
         n_components=k,

@@ -14,6 +14,7 @@ from typing import Any
 from isthmus.autoencoder import Autoencoder
 from isthmus.codes import Nested, SigmoidCode, TopK
 from isthmus.corruptions import Corruption, GaussianNoise
+from isthmus.losses import SquaredError
 from isthmus.networks import MLP, Dictionary, Linear
 from isthmus.penalties import L1, Contraction, KLSparsity
 from isthmus.training import Trainer
@@ -38,7 +39,7 @@ def undercomplete_autoencoder(n_components: int = 8, **options: Any) -> Autoenco
 
 def linear_autoencoder(n_components: int = 8, **options: Any) -> Autoencoder:
     """Linear both ways: PCA, exactly (Bourlard & Kamp 1988)."""
-    return Autoencoder(n_components, **{"architecture": Linear(), **options})
+    return Autoencoder(n_components, **{"architecture": Linear(), "loss": SquaredError(), **options})
 
 
 def deep_autoencoder(

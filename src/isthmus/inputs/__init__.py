@@ -15,6 +15,7 @@ from isthmus.inputs.columns import (
 )
 from isthmus.inputs.frames import DType, as_frame_like
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
+from isthmus.inputs.source import Source
 from isthmus.inputs.table import Table, TableSchema
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Scaling",
     "Schema",
     "Shared",
+    "Source",
     "Standard",
     "Table",
     "TableSchema",
