@@ -16,7 +16,9 @@ from isthmus import MLP, Code, Contraction, Deviance, LinearCode, Penalty, Sigmo
 from isthmus.networks import Network
 from isthmus.objective import Objective
 from isthmus.parts import Layout
+from isthmus.training.differentiated import DifferentiatedStep
 from isthmus.training.loop import Run
+from isthmus.training.member import Member
 from isthmus.training.plan import make_plan
 from isthmus.training.rows import Rows
 
@@ -39,15 +41,18 @@ def stepper(d: int, architecture: MLP, code: Code, k: int, batch: int, penalty: 
     """A run ready to take steps."""
     torch.manual_seed(0)
     encoder, decoder = architecture.build(Layout.numeric(d), k)
-    rows = Rows(torch.randn(batch, d), None, torch.arange(batch))
+    rows = Rows(torch.randn(batch, d))
     objective = Objective(Layout.numeric(d), Deviance(), penalty)
     plan = make_plan(batch, batch, 10**6, None, None)
-    return Run(Network(encoder, code, decoder), objective, plan, rows, None, torch.Generator())
+    member = Member(Network(encoder, code, decoder), objective, rows, None, torch.Generator())
+    run = Run([member], plan)
+    run.differentiate = DifferentiatedStep(run.members, run.flat, bf16=False)  # like beside like
+    return run
 
 
 def seconds(run: Run, steps: int) -> float:
     """CPU seconds of some steps."""
-    batch = torch.arange(len(run.train))
+    batch = [run.members[0].train.gathered()]
     start = time.process_time()
     for _ in range(steps):
         run.step(batch)

@@ -85,9 +85,9 @@ def test_uses_never_import_torch_and_parts_never_import_scikit_learn():
 
 
 def test_there_is_one_backward():
-    """The trainer's loop is the only place that calls it."""
+    """The general step is the only place that calls it."""
     callers = [path.name for path in FILES if ".backward()" in path.read_text().replace("`.backward()`", "")]
-    assert callers == ["loop.py"]
+    assert callers == ["differentiated.py"]
 
 
 def test_importing_the_package_loads_neither_torch_nor_scikit_learn():

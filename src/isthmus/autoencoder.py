@@ -38,11 +38,12 @@ from isthmus.networks import MLP, Architecture, Linear, Network
 from isthmus.objective import Objective
 from isthmus.parts import Layout, Owner
 from isthmus.penalties import Penalty
-from isthmus.training import Rows, Trainer, isolated, seed_from
+from isthmus.training import Member, Rows, Trainer, isolated, seed_from
 
 __all__ = ["Autoencoder"]
 
 CHUNK = 1024
+START = 500_000  # rows looked at to set first weights
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, BaseEstimator):
@@ -135,7 +136,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         if self._is_pca() and rows.observed is None:
             self._finish_in_closed_form(rows, generator)
         else:
-            self._train(X, train, held_out, generator)
+            self._train(self._member(X, train, held_out, generator))
         return self
 
     def partial_fit(self, X: Any, y: None = None) -> Self:
@@ -148,10 +149,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
             self._start(rows)
         else:
             rows, generator = self._rows(X), self._generator()
-        once = self.trainer.with_params(max_epochs=1)
-        outcome = once(self.network_, self._objective(), rows, None, generator, self._cell_namer(X))
+        member = self._member(X, rows, None, generator)
+        self.trainer.with_params(max_epochs=1)([member])
         passes = self.history_rows_[-1]["epoch"] if self.history_rows_ else 0.0
-        self.history_rows_.extend({**row, "epoch": passes + row["epoch"]} for row in outcome.history)
+        self.history_rows_.extend({**row, "epoch": passes + row["epoch"]} for row in member.history)
         return self
 
     def _begin(self, X: Any) -> tuple[Rows, torch.Generator]:
@@ -173,14 +174,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         self.history_rows_: list[dict[str, float]] = []
         return rows, self._generator()
 
-    def _train(self, X: Any, train: Rows, held_out: Rows | None, generator: torch.Generator) -> None:
+    def _member(self, X: Any, train: Rows, held_out: Rows | None, generator: torch.Generator) -> Member:
+        """The model as the trainer sees it."""
+        seed, namer = self._seed + len(self.history_rows_), self._cell_namer(X)
+        return Member(self.network_, self._objective(), train, held_out, generator, seed, namer)
+
+    def _train(self, member: Member) -> None:
         with isolated(self._seed):
-            outcome = self.trainer(
-                self.network_, self._objective(), train, held_out, generator, self._cell_namer(X)
-            )
-        self.history_rows_ = outcome.history
-        kept = "no rows" if held_out is None else f"{len(held_out):,} rows"
-        self.notes_ += [f"Trained on {len(train):,} rows, {kept} held out: {outcome.plan}.", *outcome.notes]
+            plan = self.trainer([member])
+        self._trained(member, plan)
+
+    def _trained(self, member: Member, plan: object) -> None:
+        """Take over what training left behind besides the weights."""
+        self.history_rows_ = member.history
+        kept = "no rows" if member.held_out is None else f"{len(member.held_out):,} rows"
+        self.notes_ += [f"Trained on {len(member.train):,} rows, {kept} held out: {plan}.", *member.notes]
 
     def _finish_in_closed_form(self, rows: Rows, generator: torch.Generator) -> None:
         self.network_.eval()
@@ -328,7 +336,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
     def _start(self, rows: Rows) -> None:
         with isolated(self._seed):
-            self.architecture.start(self.network_.encoder, self.network_.decoder, rows.x)
+            few = rows.first(START).gathered().x
+            self.architecture.start(self.network_.encoder, self.network_.decoder, few)
 
     def _objective(self) -> Objective:
         return Objective(self.schema_.layout, self.loss, self.penalty, self.corruption)

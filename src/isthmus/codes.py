@@ -38,6 +38,16 @@ class Code(Part):
         """Whether every value lies in (0, 1)."""
         return False
 
+    @property
+    def transparent(self) -> bool:
+        """Whether z = a."""
+        return False
+
+    @property
+    def closed_slope(self) -> bool:
+        """Whether `slope` is written down rather than differentiated."""
+        return type(self).slope is not Code.slope
+
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Z (n, k). `generator` is given in training only.
 
@@ -57,6 +67,11 @@ class Code(Part):
 
 class LinearCode(Code):
     """z = a."""
+
+    @property
+    def transparent(self) -> bool:
+        """Always."""
+        return True
 
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """The encoder's output as it is."""

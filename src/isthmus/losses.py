@@ -43,6 +43,21 @@ class Loss(Part):
         """X (n, d), output (n, d) -> errors (n, cells), each >= 0 and 0 where x is met exactly."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
 
+    def gradient(
+        self, x: Tensor, output: Tensor, layout: Layout, observed: Tensor | None, models: int, scale: float
+    ) -> tuple[Tensor, Tensor]:
+        """Summed error of observed cells, (models,), and the gradient of `scale` times it by output, (n, d).
+
+        The n rows are those of several models, one after another and equally many. By differentiation here;
+        a closed form where one is known spares small networks most of their time.
+        """
+        with torch.enable_grad():
+            output = output.detach().requires_grad_()
+            errors = self(x, output, layout)
+            errors = errors if observed is None else errors * observed
+            (grad,) = torch.autograd.grad(errors.sum(), output)
+        return errors.detach().view(models, -1).sum(1), grad.mul_(scale)
+
     def link(self, output: Tensor, layout: Layout) -> Tensor:
         """The network's output as a reconstruction x_hat (n, d) in the space of x."""
         return output
@@ -72,6 +87,15 @@ class Deviance(Loss):
             errors[:, groups.categorical_cells] = 2 * (logits.logsumexp(2) - chosen)
         return errors
 
+    def gradient(
+        self, x: Tensor, output: Tensor, layout: Layout, observed: Tensor | None, models: int, scale: float
+    ) -> tuple[Tensor, Tensor]:
+        """In closed form on numbers alone."""
+        if not layout.all_numeric:
+            return super().gradient(x, output, layout, observed, models, scale)
+        closed = _bounded_gradient if layout.positive else _squared_gradient
+        return closed(x, output, observed, models, scale)
+
     def link(self, output: Tensor, layout: Layout) -> Tensor:
         """Numbers as they are, tanh(o / 2) in (-1, 1) for yes/no, probabilities for categories."""
         if layout.all_numeric:
@@ -92,6 +116,14 @@ class SquaredError(Loss):
         """(n, cells)."""
         return _summed((x - output).square(), layout)
 
+    def gradient(
+        self, x: Tensor, output: Tensor, layout: Layout, observed: Tensor | None, models: int, scale: float
+    ) -> tuple[Tensor, Tensor]:
+        """In closed form on numbers alone."""
+        if not layout.all_numeric:
+            return super().gradient(x, output, layout, observed, models, scale)
+        return _squared_gradient(x, output, observed, models, scale)
+
 
 class BoundedSquaredError(Loss):
     """norm(x - x_hat)^2 for values in [0, 1], such as pixels; x_hat = clip(o), the output cut to [0, 1].
@@ -107,6 +139,12 @@ class BoundedSquaredError(Loss):
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
         """(n, cells)."""
         return _bounded(x, output)
+
+    def gradient(
+        self, x: Tensor, output: Tensor, layout: Layout, observed: Tensor | None, models: int, scale: float
+    ) -> tuple[Tensor, Tensor]:
+        """In closed form."""
+        return _bounded_gradient(x, output, observed, models, scale)
 
     def link(self, output: Tensor, layout: Layout) -> Tensor:
         """clip(o, 0, 1)."""
@@ -159,6 +197,31 @@ def _bounded(x: Tensor, output: Tensor) -> Tensor:
     inside = output.clamp(0, 1)
     wrong = inside - x
     return wrong * (wrong + 2 * (output - inside))
+
+
+def _squared_gradient(
+    x: Tensor, output: Tensor, observed: Tensor | None, models: int, scale: float
+) -> tuple[Tensor, Tensor]:
+    wrong = output - x
+    wrong = wrong if observed is None else wrong.mul_(observed)
+    return _inner(wrong, wrong, models), wrong.mul_(2 * scale)
+
+
+def _bounded_gradient(
+    x: Tensor, output: Tensor, observed: Tensor | None, models: int, scale: float
+) -> tuple[Tensor, Tensor]:
+    inside = output.clamp(0, 1)
+    beyond = output - inside
+    wrong = inside.sub_(x)
+    wrong = wrong if observed is None else wrong.mul_(observed)
+    return _inner(wrong, wrong, models) + 2 * _inner(wrong, beyond, models), wrong.mul_(2 * scale)
+
+
+def _inner(a: Tensor, b: Tensor, models: int) -> Tensor:
+    """Inner products of the rows of each model: (models,)."""
+    if models == 1:
+        return torch.dot(a.view(-1), b.view(-1))[None]
+    return (a * b).view(models, -1).sum(1)
 
 
 def _need_unit_range(loss: Loss, layout: Layout) -> None:

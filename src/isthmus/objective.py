@@ -28,6 +28,11 @@ class Objective(Record):
     penalty: Penalty | None = None
     corruption: Corruption | None = None
 
+    @property
+    def terms_by_name(self) -> dict[str, Penalty]:
+        """The penalties by the name they carry in `history_`."""
+        return {} if self.penalty is None else self.penalty.terms_by_name
+
     def __call__(
         self, network: Network, x: Tensor, observed: Tensor | None, generator: Generator
     ) -> dict[str, Tensor]:
@@ -40,6 +45,5 @@ class Objective(Record):
         trace = network.trace(x, x_tilde, self.layout, generator, layers)
         errors = self.loss(x, trace.output, self.layout)
         loss = (errors if observed is None else errors * observed).sum() / len(x)
-        terms = {} if self.penalty is None else self.penalty.terms_by_name
-        omegas = {name: term.weight * term(trace) for name, term in terms.items()}
+        omegas = {name: term.weight * term(trace) for name, term in self.terms_by_name.items()}
         return {"objective": sum(omegas.values(), loss), "loss": loss, **omegas}

@@ -27,6 +27,9 @@ from isthmus.parts import Part, Trace
 __all__ = ["L1", "Contraction", "KLSparsity", "L2Weights", "Penalties", "Penalty"]
 
 
+SURE = 1e-6  # rho_hat is kept this far from 0 and 1, where its divergence is infinite
+
+
 class Penalty(Part):
     """One term lambda * Omega of the objective."""
 
@@ -35,6 +38,14 @@ class Penalty(Part):
     def __call__(self, trace: Trace) -> Tensor:
         """Omega, a scalar, without its weight."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+    def code_gradient(self, z: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Omega and its gradient by z, in closed form, for z (n, k) or (models, n, k): (models,) and like z.
+
+        None (the default) where the penalty reads more than the code, or has no closed form: training then
+        differentiates the whole objective, which takes longer.
+        """
+        return None
 
     def check(self, network: Any) -> None:
         """Raise, before training, if the penalty cannot work on this network."""
@@ -121,6 +132,12 @@ class L1(Penalty):
         activations = trace.z if self.layer is None else trace.hidden[self.layer]
         return activations.abs().flatten(1).sum(1).mean()
 
+    def code_gradient(self, z: Tensor) -> tuple[Tensor, Tensor] | None:
+        """sign(z) / n; None for a hidden layer."""
+        if self.layer is not None:
+            return None
+        return z.abs().sum((-2, -1)).view(-1) / z.shape[-2], z.sign() / z.shape[-2]
+
     @property
     def layers(self) -> tuple[str, ...]:
         """The hidden layer it reads, if any."""
@@ -138,9 +155,19 @@ class KLSparsity(Penalty):
 
     def __call__(self, trace: Trace) -> Tensor:
         """Omega = sum_j KL(rho, rho_hat_j)."""
+        return self._divergence(trace.z.mean(0).clamp(SURE, 1 - SURE)).sum()
+
+    def _divergence(self, rho_hat: Tensor) -> Tensor:
         rho = self.rho
-        rho_hat = trace.z.mean(0).clamp(1e-6, 1 - 1e-6)
-        return (rho * (rho / rho_hat).log() + (1 - rho) * ((1 - rho) / (1 - rho_hat)).log()).sum()
+        return rho * (rho / rho_hat).log() + (1 - rho) * ((1 - rho) / (1 - rho_hat)).log()
+
+    def code_gradient(self, z: Tensor) -> tuple[Tensor, Tensor] | None:
+        """((1 - rho) / (1 - rho_hat) - rho / rho_hat) / n, the same for every row."""
+        mean = z.mean(-2, keepdim=True)
+        rho_hat = mean.clamp(SURE, 1 - SURE)
+        slope = (1 - self.rho) / (1 - rho_hat) - self.rho / rho_hat
+        slope = slope * ((mean >= SURE) & (mean <= 1 - SURE)) / z.shape[-2]
+        return self._divergence(rho_hat).sum((-2, -1)).view(-1), slope.expand_as(z)
 
     def check(self, network: Any) -> None:
         """Rho lies in (0, 1), and so do the code's values."""

@@ -2,7 +2,7 @@
 
 from isthmus.networks.activations import Activation, ReLU, Sigmoid, SiLU, Tanh
 from isthmus.networks.architecture import MLP, Architecture, Dictionary, Linear
-from isthmus.networks.chain import Chain
+from isthmus.networks.chain import Chain, TiedLinear
 from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
 from isthmus.networks.network import Network
 
@@ -18,6 +18,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Tanh",
+    "TiedLinear",
     "decoder_gram",
     "encoder_gram",
     "probed_encoder",

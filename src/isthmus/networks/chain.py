@@ -33,9 +33,14 @@ class TiedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(source.in_features))
 
     @property
+    def source(self) -> nn.Linear:
+        """The layer it is tied to."""
+        return self._source[0]
+
+    @property
     def weight(self) -> Tensor:
         """(out, in): the transposed weight of the layer it is tied to."""
-        return self._source[0].weight.t()
+        return self.source.weight.t()
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in) -> (n, out)."""

@@ -1,7 +1,7 @@
 """Adam (Kingma & Ba 2015) straight over torch's fused kernel.
 
-    m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   w = w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t))
-    + eps)
+    m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,
+    w = w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 
 Constructing `torch.optim.Adam` imports some 800 modules, which costs as much as importing torch and most of
 the time of fitting a small table. The kernel it ends in is one call. That call is private to torch, so
@@ -10,70 +10,63 @@ where it is missing or has changed, the same update runs as a handful of public 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 __all__ = ["Adam"]
 
+BETA_1, BETA_2, EPS = 0.9, 0.999, 1e-8
+
 
 class Adam:
-    """The optimiser's state for a list of parameters; `step(lr)` moves them along their gradients."""
+    """The optimiser's state for the rows of `weights` (models, parameters), each with a clock of its own."""
 
-    beta1, beta2, eps = 0.9, 0.999, 1e-8
+    def __init__(self, weights: Tensor, grads: Tensor) -> None:
+        self.weights, self.grads = weights, grads
+        self.first, self.second = torch.zeros_like(weights), torch.zeros_like(weights)
+        self.counts = [0] * len(weights)
 
-    def __init__(self, parameters: Iterable[Tensor]) -> None:
-        self.parameters = [p for p in parameters if p.requires_grad]
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all moments."""
-        self.first = [torch.zeros_like(p) for p in self.parameters]
-        self.second = [torch.zeros_like(p) for p in self.parameters]
-        self.steps = [torch.zeros((), dtype=torch.float32, device=p.device) for p in self.parameters]
+    def reset(self, row: int) -> None:
+        """Forget the moments of one model."""
+        self.first[row].zero_()
+        self.second[row].zero_()
+        self.counts[row] = 0
 
     @torch.no_grad()
-    def step(self, lr: float) -> None:
-        """One update with learning rate `lr`; parameters without a gradient stay."""
-        live = [i for i, p in enumerate(self.parameters) if p.grad is not None]
-        chosen = [
-            [group[i] for i in live] for group in (self.parameters, self.first, self.second, self.steps)
-        ]
-        weights, first, second, steps = chosen
-        grads: list[Tensor] = [w.grad for w in weights]  # type: ignore[misc]
-        torch._foreach_add_(steps, 1)
-        if not self._fused(lr, weights, grads, first, second, steps):
-            self._plain(lr, weights, grads, first, second, steps)
+    def step(self, rates: Sequence[float]) -> None:
+        """One update of every row with its learning rate."""
+        self.counts = [count + 1 for count in self.counts]
+        alike: dict[tuple[float, int], list[int]] = {}
+        for row, key in enumerate(zip(rates, self.counts, strict=True)):
+            alike.setdefault(key, []).append(row)
+        for (lr, count), rows in alike.items():
+            every = len(rows) == len(self.weights)
+            state = (self.weights, self.grads, self.first, self.second)
+            for tensors in [state] if every else [tuple(tensor[row] for tensor in state) for row in rows]:
+                self._update(lr, count, *tensors)
 
-    def _fused(self, lr: float, weights: Any, grads: Any, first: Any, second: Any, steps: Any) -> bool:
-        """Whether the fused kernel took the step."""
+    def _update(self, lr: float, count: int, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
         try:
+            clock = torch.tensor(float(count), device=w.device)
             torch._fused_adam_(
-                weights,
-                grads,
-                first,
-                second,
+                [w],
+                [g],
+                [m],
+                [v],
                 [],
-                steps,
+                [clock],
                 lr=lr,
-                beta1=self.beta1,
-                beta2=self.beta2,
-                eps=self.eps,
+                beta1=BETA_1,
+                beta2=BETA_2,
+                eps=EPS,
                 weight_decay=0.0,
                 amsgrad=False,
                 maximize=False,
             )
         except (AttributeError, TypeError, NotImplementedError):
-            return False
-        return True
-
-    def _plain(self, lr: float, weights: Any, grads: Any, first: Any, second: Any, steps: Any) -> None:
-        t = float(steps[0]) if steps else 1.0
-        torch._foreach_lerp_(first, grads, 1 - self.beta1)
-        torch._foreach_mul_(second, self.beta2)
-        torch._foreach_addcmul_(second, grads, grads, 1 - self.beta2)
-        root = torch._foreach_sqrt(torch._foreach_div(second, 1 - self.beta2**t))
-        torch._foreach_add_(root, self.eps)
-        torch._foreach_addcdiv_(weights, first, root, -lr / (1 - self.beta1**t))
+            m.lerp_(g, 1 - BETA_1)
+            v.mul_(BETA_2).addcmul_(g, g, value=1 - BETA_2)
+            root = (v / (1 - BETA_2**count)).sqrt_().add_(EPS)
+            w.addcdiv_(m, root, value=-lr / (1 - BETA_1**count))

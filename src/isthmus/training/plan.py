@@ -16,7 +16,7 @@ __all__ = ["Plan", "make_plan"]
 
 STEPS = 4_000  # updates a default run aims at; early stopping usually ends it sooner
 EPOCHS = (4, 500)  # at least, at most
-STEPS_A_ROUND = 25  # between two looks at the held-out rows
+STEPS_A_ROUND = (25, 1_000)  # updates between two looks at the held-out rows: at least, at most
 
 
 class Plan(Record):
@@ -39,9 +39,11 @@ class Plan(Record):
         return self.steps_per_epoch * self.epochs
 
     @property
-    def epochs_per_round(self) -> int:
-        """Passes between two looks at the held-out rows."""
-        return min(self.epochs, max(1, STEPS_A_ROUND // self.steps_per_epoch))
+    def steps_per_round(self) -> int:
+        """Updates between two looks at the held-out rows: whole epochs, or parts of a very long one."""
+        least, most = STEPS_A_ROUND
+        passes = min(self.epochs, max(1, least // self.steps_per_epoch))
+        return min(passes * self.steps_per_epoch, most)
 
     def rate(self, step: int) -> float:
         """The learning rate of update number `step`, from 0."""
@@ -64,5 +66,5 @@ def make_plan(
     steps_per_epoch = math.ceil(rows / batch)
     chosen = epochs or min(EPOCHS[1], max(EPOCHS[0], round(STEPS / steps_per_epoch)))
     plan = Plan(rows, batch, chosen, lr or 2e-3, 1)
-    rounds = math.ceil(chosen / plan.epochs_per_round)
+    rounds = math.ceil(plan.steps / plan.steps_per_round)
     return Plan(rows, batch, chosen, plan.lr, patience or max(8, rounds // 5))

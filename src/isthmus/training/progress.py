@@ -21,11 +21,14 @@ class ProgressBar:
         self.started = time.perf_counter()
         self.bar: Any = None
 
-    def update(self, epoch: float, record: dict[str, float]) -> None:
+    def update(self, epoch: float, history: list[dict[str, float]]) -> None:
         """Redraw at `epoch` passes done, with the figures of the newest line of history."""
-        seconds = time.perf_counter() - self.started
-        if not self.shown or (self.bar is None and seconds < 1.0):
+        if not self.shown:
             return
+        seconds = time.perf_counter() - self.started
+        if self.bar is None and seconds < 1.0:
+            return
+        record = history[-1]
         if self.bar is None:
             self._open()
         speed = f"{self.rows * epoch / seconds:,.0f} rows/s"

@@ -1,7 +1,10 @@
-"""Rows: encoded data on the training device, with what was observed and where each row came from."""
+"""Rows: encoded data on the training device, with what was observed; training and held-out rows are index
+sets into the same memory, and a batch is gathered from it by index.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,32 +12,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Rows"]
+__all__ = ["Batch", "Rows"]
 
 
-class Rows(NamedTuple):
+class Batch(NamedTuple):
     """x (n, d) float32, observed (n, cells) of booleans or None, numbers (n,) of the rows in X."""
 
     x: Tensor
     observed: Tensor | None
     numbers: Tensor
 
+
+class Rows:
+    """The rows `numbers` of x (all, d) and observed (all, cells), in memory."""
+
+    def __init__(self, x: Tensor, observed: Tensor | None = None, numbers: Tensor | None = None) -> None:
+        self.x, self.observed = x, observed
+        self.numbers = torch.arange(len(x)) if numbers is None else numbers
+
     @classmethod
     def of(cls, x: NDArray[np.float32], observed: NDArray[np.bool_] | None) -> Rows:
         """All rows of encoded arrays, in order; nothing is copied."""
-        return cls(
-            torch.from_numpy(x),
-            None if observed is None else torch.from_numpy(observed),
-            torch.arange(len(x)),
-        )
+        return cls(torch.from_numpy(x), None if observed is None else torch.from_numpy(observed))
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.numbers)
 
-    def take(self, which: Tensor) -> Rows:
-        """The rows numbered `which`."""
-        observed = None if self.observed is None else self.observed[which]
-        return Rows(self.x[which], observed, self.numbers[which])
+    def to(self, device: torch.device) -> Rows:
+        """The same rows on a device."""
+        observed = None if self.observed is None else self.observed.to(device)
+        return Rows(self.x.to(device), observed, self.numbers)
 
     def split(self, fraction: float, generator: torch.Generator) -> tuple[Rows, Rows | None]:
         """Training rows and held-out rows, at random; no held-out rows where that would be fewer than one
@@ -44,5 +51,28 @@ class Rows(NamedTuple):
         count = round(fraction * n)
         if count < 1 or n < 10:
             return self, None
-        order = torch.randperm(n, generator=generator)
-        return self.take(order[count:].sort().values), self.take(order[:count].sort().values)
+        order = self.numbers[torch.randperm(n, generator=generator)]
+        training, held_out = order[count:].sort().values, order[:count].sort().values
+        return Rows(self.x, self.observed, training), Rows(self.x, self.observed, held_out)
+
+    def first(self, most: int) -> Rows:
+        """The first rows, `most` at most."""
+        return Rows(self.x, self.observed, self.numbers[:most])
+
+    def gathered(self) -> Batch:
+        """All rows as one batch."""
+        return self._gather(self.numbers)
+
+    def chunks(self, size: int) -> Iterator[Batch]:
+        """All rows in order, `size` at a time."""
+        return map(self._gather, self.numbers.split(size))
+
+    def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
+        """One pass in random order, from batch number `skip` on."""
+        order = self.numbers[torch.randperm(len(self), generator=generator)]
+        return map(self._gather, order[skip * size :].split(size))
+
+    def _gather(self, which: Tensor) -> Batch:
+        at = which.to(self.x.device)
+        observed = None if self.observed is None else self.observed.index_select(0, at)
+        return Batch(self.x.index_select(0, at), observed, which)

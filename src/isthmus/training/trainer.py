@@ -6,29 +6,16 @@ Trainer(max_epochs=60, lr=0.003)
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-import torch
+from collections.abc import Sequence
 
 from isthmus.checks import need
-from isthmus.networks import Network
-from isthmus.objective import Objective
 from isthmus.parts import Part
 from isthmus.training.loop import Run
+from isthmus.training.member import Member
 from isthmus.training.plan import Plan, make_plan
-from isthmus.training.rows import Rows
 from isthmus.training.threads import suitable_threads
 
-__all__ = ["Outcome", "Trainer"]
-
-
-class Outcome(NamedTuple):
-    """What a run left behind besides the weights."""
-
-    history: list[dict[str, float]]
-    notes: list[str]
-    plan: Plan
+__all__ = ["Trainer"]
 
 
 class Trainer(Part):
@@ -71,19 +58,14 @@ class Trainer(Part):
         """The plan for so many training rows."""
         return make_plan(rows, self.batch_size, self.max_epochs, self.lr, self.patience)
 
-    def __call__(
-        self,
-        network: Network,
-        objective: Objective,
-        train: Rows,
-        held_out: Rows | None,
-        generator: torch.Generator,
-        name_cell: Callable[[int, int], str],
-    ) -> Outcome:
-        """Train; the network keeps the weights that did best on the held-out rows."""
-        plan = self.plan(len(train))
-        run = Run(network, objective, plan, train, held_out, generator, name_cell, self.bf16)
-        largest = max((p.numel() for p in network.parameters()), default=0)
-        with suitable_threads(plan.batch_size * largest):
+    def __call__(self, members: Sequence[Member]) -> Plan:
+        """Train one network, or several of one shape on equally many rows, in place; the plan that was used.
+
+        Each network keeps the weights that did best on its held-out rows; each member its history and notes.
+        """
+        plan = self.plan(len(members[0].train))
+        run = Run(members, plan, self.bf16)
+        largest = max((p.numel() for p in members[0].network.parameters()), default=0)
+        with suitable_threads(plan.batch_size * largest * len(members)):
             run.go(self.progress)
-        return Outcome(run.history, run.notes, plan)
+        return plan

@@ -1,0 +1,255 @@
+"""The dense step: forward and backward of dense chains written out, in buffers that are used again.
+
+For a chain h_l = phi(W_l h_(l-1) + b_l) the gradients are three products a layer,
+
+    dL/dW_l = g_l^T h_(l-1),   dL/db_l = sum_rows g_l,   g_(l-1) = (g_l W_l) * phi'(a_(l-1)),
+
+and the nets that tables need are so small that recording a graph, walking it and freeing it costs several
+times what the products do. Loss and penalties hand in their gradients by output and by code
+(`Loss.gradient`, `Penalty.code_gradient`), the code its slope. The same lines train several models of one
+shape at once: every tensor has a leading axis of models then, and every product is a batched one.
+
+`suits` says what is known by heart here; everything else is differentiated by torch, in the same loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isthmus.networks import Chain, TiedLinear
+from isthmus.training.differentiated import CHUNK, DifferentiatedStep
+from isthmus.training.flat import Flat
+from isthmus.training.member import Member
+from isthmus.training.rows import Batch, Rows
+
+__all__ = ["DenseStep", "suits"]
+
+
+def suits(member: Member) -> bool:
+    """Whether network, code and penalties are ones whose gradients are written down."""
+    network, objective = member.network, member.objective
+    chains = type(network.encoder) is Chain and type(network.decoder) is Chain
+    trainable = all(p.requires_grad for p in network.parameters())
+    z = torch.full((1, 1), 0.5)
+    terms = objective.terms_by_name.values()
+    known = network.code.closed_slope and all(term.code_gradient(z) is not None for term in terms)
+    return chains and trainable and known
+
+
+class _Layer:
+    """One product of a chain: weight (.., out, in), bias (.., 1, out) and their gradients."""
+
+    def __init__(self, weight: Tensor, grad: Tensor, bias: Tensor | None, bias_grad: Tensor | None) -> None:
+        many = weight.ndim == 3
+        self.mm: Any = torch.bmm if many else torch.mm
+        self.addmm: Any = torch.baddbmm if many else torch.addmm
+        self.weight, self.turned, self.grad = weight, weight.mT, grad
+        self.bias, self.bias_grad = bias, bias_grad
+        self.adds = False  # whether the gradient was begun by another layer that shares the weight
+
+    def forward(self, h: Tensor, out: Tensor) -> Tensor:
+        """Write h W^T + b into `out`; without a bias, add h W^T to what stands there."""
+        self.addmm(out if self.bias is None else self.bias, h, self.turned, out=out)
+        return out
+
+    def learn(self, g: Tensor, h: Tensor) -> None:
+        """Write g^T h and the sum of g's rows into the gradients."""
+        if self.adds:
+            self.addmm(self.grad, g.mT, h, out=self.grad)
+        else:
+            self.mm(g.mT, h, out=self.grad)
+        if self.bias_grad is not None:
+            torch.sum(g, -2, out=self.bias_grad)
+
+    def back(self, g: Tensor, out: Tensor, adds: bool = False) -> Tensor:
+        """Write g W into `out`, or add it to what stands there."""
+        if adds:
+            self.addmm(out, g, self.weight, out=out)
+        else:
+            self.mm(g, self.weight, out=out)
+        return out
+
+
+class _Half:
+    """One chain: what a forward pass leaves behind is what the backward pass reads."""
+
+    def __init__(self, step: DenseStep, chain: Any) -> None:
+        self.step, self.activation = step, chain.activation
+        self.layers = [step.layer(layer) for layer in chain.layers]
+        self.road = None if chain.road is None else step.layer(chain.road)
+        self.gaps = None if chain.gaps is None else step.layer(chain.gaps)
+        self.widths = [layer.weight.shape[-2] for layer in self.layers]
+        self.width_in = self.layers[0].weight.shape[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(.., n, in) -> (.., n, out)."""
+        self.x, self.a, self.h = x, [], [x]
+        for i, layer in enumerate(self.layers):
+            a = layer.forward(self.h[-1], self.step.buffer(x, self, "a", i, self.widths[i]))
+            if i == 0 and self.gaps is not None:
+                self.blank = (x == 0).to(x.dtype)
+                self.gaps.forward(self.blank, a)
+            self.a.append(a)
+            if i + 1 < len(self.layers):
+                self.h.append(self.activation(a))
+        return a if self.road is None else self.road.forward(x, a)
+
+    def backward(self, g: Tensor, needed: bool) -> Tensor | None:
+        """Gradients from g = dL/d out (.., n, out); dL/d in where `needed`. Overwrites g."""
+        into = self.step.buffer(g, self, "in", 0, self.width_in) if needed else None
+        if self.road is not None:
+            self.road.learn(g, self.x)
+            if into is not None:
+                self.road.back(g, into)
+        for i in range(len(self.layers) - 1, -1, -1):
+            layer, h = self.layers[i], self.h[i]
+            layer.learn(g, h)
+            if i == 0:
+                break
+            g = layer.back(g, self.step.buffer(g, self, "g", i, self.widths[i - 1]))
+            g = self.activation.pull(g, self.a[i - 1], h)
+        if self.gaps is not None:
+            self.gaps.learn(g, self.blank)
+        return None if into is None else self.layers[0].back(g, into, adds=self.road is not None)
+
+
+class DenseStep:
+    """Fills `flat.grads` for one batch a member; all members have networks of one shape."""
+
+    def __init__(self, members: Sequence[Member], flat: Flat, bf16: bool) -> None:
+        self.members, self.flat, self.models = members, flat, len(members)
+        self.bf16 = bf16
+        self.low = flat.weights.to(torch.bfloat16) if bf16 else flat.weights
+        self.low_grads = torch.zeros_like(self.low) if bf16 else flat.grads
+        self.buffers: dict[Any, Tensor] = {}
+        network = members[0].network
+        self.encoder, self.decoder = _Half(self, network.encoder), _Half(self, network.decoder)
+        if network.is_tied:
+            for layer in self.encoder.layers:
+                layer.adds = True
+        self.layout = members[0].objective.layout
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the members' objectives again, after a weight has changed."""
+        terms = [member.objective.terms_by_name for member in self.members]
+        self.terms: list[tuple[str, Any, Tensor]] = []
+        for name, term in terms[0].items():
+            lambdas = self.flat.weights.new_tensor([float(named[name].weight) for named in terms])
+            self.terms.append((name, term, lambdas))
+
+    def layer(self, module: Any) -> _Layer:
+        """A dense layer of the first network as the products of all of them."""
+        tied = isinstance(module, TiedLinear)
+        own = module.source.weight if tied else module.weight
+        weight, grad = (self.flat.stacked(m, own) for m in (self.low, self.low_grads))
+        if tied:
+            weight, grad = weight.mT, grad.mT
+        if module.bias is None:
+            return _Layer(weight, grad, None, None)
+        bias, bias_grad = (self.flat.stacked(m, module.bias) for m in (self.low, self.low_grads))
+        return _Layer(weight, grad, bias if self.models == 1 else bias[:, None, :], bias_grad)
+
+    def buffer(self, like: Tensor, *key: Any) -> Tensor:
+        """Memory for (.., n, width), the same at every step with as many rows; `key` ends in the width."""
+        name = (like.shape[-2], *key)
+        found = self.buffers.get(name)
+        if found is None:
+            found = self.buffers[name] = like.new_empty(*like.shape[:-1], key[-1])
+        return found
+
+    # ---------------------------------------------------------------- a step
+
+    @torch.no_grad()
+    def __call__(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """The terms of the objective before the update, each (models,)."""
+        if self.bf16:
+            self.low.copy_(self.flat.weights)
+        generators = [member.generator for member in self.members]
+        terms, g = self._forward(batches, generators, training=True)
+        g_z = self.decoder.backward(g.to(self.low.dtype), needed=True)
+        self.encoder.backward(self._through_code(g_z), needed=False)
+        if self.bf16:
+            self.flat.grads.copy_(self.low_grads)
+        return terms
+
+    @torch.no_grad()
+    def evaluate(self, rows: Sequence[Rows]) -> list[dict[str, float]]:
+        """Every term on other rows, with the same draws of noise each time; one dict a member."""
+        if len({len(some) for some in rows}) > 1 or self.bf16:
+            return DifferentiatedStep(self.members, self.flat, bf16=False).evaluate(rows)
+        sums: dict[str, Tensor] = {}
+        generators = [torch.Generator(self.low.device).manual_seed(0) for _ in rows]
+        for batches in zip(*(some.chunks(max(256, CHUNK // self.models)) for some in rows), strict=True):
+            terms, _ = self._forward(batches, generators, training=False)
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + value * len(batches[0].x)
+        values = {name: (value / len(rows[0])).tolist() for name, value in sums.items()}
+        return [{name: value[m] for name, value in values.items()} for m in range(self.models)]
+
+    def _forward(
+        self, batches: Sequence[Batch], generators: Sequence[torch.Generator], training: bool
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The terms of the objective, and the gradient of the loss by the output (.., n, d)."""
+        with torch.set_grad_enabled(training):  # how a corruption or a code knows
+            x, x_tilde, observed = self._joined(batches, generators)
+        self.a = self.encoder.forward(x_tilde)
+        self.z = self._coded(self.a, generators, training)
+        output = self.decoder.forward(self.z)
+        flat = (-1, x.shape[-1])
+        loss = self.members[0].objective.loss
+        total, g = loss.gradient(
+            x.view(flat), output.view(flat).to(x.dtype), self.layout, observed, self.models, 1 / x.shape[-2]
+        )
+        terms = {"objective": total / x.shape[-2], "loss": total / x.shape[-2]}
+        self.pulls = []
+        for name, term, lambdas in self.terms:
+            value, pull = term.code_gradient(self.z.to(x.dtype))
+            terms[name] = lambdas * value
+            terms["objective"] = terms["objective"] + terms[name]
+            self.pulls.append(pull * lambdas if self.models == 1 else pull * lambdas[:, None, None])
+        return terms, g.view(x.shape)
+
+    def _joined(
+        self, batches: Sequence[Batch], generators: Sequence[torch.Generator]
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Clean x and x_tilde (.., n, d), and observed (models * n, cells)."""
+        corruptions = [member.objective.corruption for member in self.members]
+        seen = [
+            batch.x if corrupt is None else corrupt(batch.x, self.layout, generator)
+            for batch, corrupt, generator in zip(batches, corruptions, generators, strict=True)
+        ]
+        if self.models == 1:
+            return batches[0].x, seen[0].to(self.low.dtype), batches[0].observed
+        x = torch.stack([batch.x for batch in batches])
+        x_tilde = torch.stack(seen) if any(corruptions) else x
+        masks = [batch.observed for batch in batches]
+        observed = None if masks[0] is None else torch.cat(masks)  # type: ignore[arg-type]
+        return x, x_tilde.to(self.low.dtype), observed
+
+    # ---------------------------------------------------------------- the code between the chains
+
+    def _coded(self, a: Tensor, generators: Sequence[torch.Generator], training: bool) -> Tensor:
+        """Code z of every model, each with its own memory and randomness."""
+        code = self.members[0].network.code
+        if code.transparent:
+            return a
+        with torch.set_grad_enabled(training):
+            each = a[None] if self.models == 1 else a
+            z = [
+                code(part, member.network.memory, generator)
+                for part, member, generator in zip(each, self.members, generators, strict=True)
+            ]
+        return z[0] if self.models == 1 else torch.stack(z)
+
+    def _through_code(self, g_z: Any) -> Tensor:
+        """dL/da from dL/dz, the penalties' share added."""
+        for pull in self.pulls:
+            g_z = g_z.add_(pull)
+        code = self.members[0].network.code
+        pulled: Tensor = g_z if code.transparent else g_z.mul_(code.slope(self.a, self.z))
+        return pulled

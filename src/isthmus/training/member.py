@@ -1,0 +1,82 @@
+"""Member: one autoencoder in training, what it learns from and how far it has come.
+
+A run trains one member, or many of one shape side by side; each keeps its own history, its own best weights
+and its own end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isthmus.networks import Network
+from isthmus.objective import Objective
+from isthmus.training.rows import Rows
+
+__all__ = ["Member"]
+
+
+@dataclasses.dataclass
+class Member:
+    """What one model's training reads and changes.
+
+    `generator` draws the noise of corruptions, codes and probes; `seed` orders the batches, epoch by epoch,
+    so that training can be taken up again in the middle of any epoch.
+    """
+
+    network: Network
+    objective: Objective
+    train: Rows
+    held_out: Rows | None
+    generator: torch.Generator
+    seed: int = 0
+    name_cell: Callable[[int, int], str] = "row {}, cell {}".format
+
+    history: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    best: float = math.inf
+    best_round: int = 0
+    kept: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    usual_norm: float | None = None
+    slowed: float = 1.0
+
+    def order(self, epoch: int) -> torch.Generator:
+        """The generator that orders the batches of an epoch."""
+        return torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+
+    def stalled(self, patience: int) -> bool:
+        """Whether the last looks brought nothing."""
+        return len(self.history) - 1 - self.best_round >= patience
+
+    def record(self, line: dict[str, float]) -> None:
+        """Write a line of history, and remember the weights if they are the best so far."""
+        self.history.append(line)
+        watched = line.get("held_out_objective", line["objective"])
+        if watched < self.best - 1e-4 * abs(self.best) or not math.isfinite(self.best):
+            self.best_round = len(self.history) - 1
+        if watched < self.best:
+            self.best = watched
+            self.remember()
+
+    def remember(self) -> None:
+        """Keep a copy of the weights as the best so far."""
+        self.kept = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+
+    def recall(self) -> None:
+        """Go back to the best weights."""
+        self.network.load_state_dict(self.kept)
+
+    @torch.no_grad()
+    def blame(self, batch: Any) -> str:
+        """The cell of a batch with the largest error, in the user's words."""
+        network, objective = self.network, self.objective
+        errors = objective.loss(batch.x, network.decode(network.encode(batch.x)), objective.layout)
+        errors = errors if batch.observed is None else errors * batch.observed
+        worst = int(torch.nan_to_num(errors, nan=torch.inf).argmax())
+        row, cell = divmod(worst, errors.shape[1])
+        return self.name_cell(int(batch.numbers[row]), cell)
