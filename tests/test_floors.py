@@ -11,7 +11,7 @@ import isthmus
 
 SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
-    0: "parts checks atomic fingerprint inputs networks codes losses corruptions penalties",
+    0: "parts checks atomic sealed fingerprint inputs networks codes losses corruptions penalties",
     1: "objective training",
     2: "autoencoder recipes saving",
     3: "anomaly denoising imputation retrieval audit diagnostics",

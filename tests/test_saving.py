@@ -160,7 +160,7 @@ def test_pickles_and_other_files_are_refused_without_being_run(tmp_path):
 
 def forged(path: Path, change) -> Path:
     """The file with its JSON changed and the checksum made right again: a forger who knows the format."""
-    from isthmus.saving import _digest
+    from isthmus.sealed import _digest
 
     with safetensors.safe_open(path, framework="pt") as file:
         metadata = file.metadata()

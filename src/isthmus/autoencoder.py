@@ -17,6 +17,8 @@ PCA lacks. A penalty, a corruption or another code make it sparse, contractive o
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import warnings
 from collections.abc import Iterator
@@ -36,7 +38,7 @@ from isthmus.inputs import Auto, Inputs, as_frame_like
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.networks import MLP, Architecture, Linear, Network
 from isthmus.objective import Objective
-from isthmus.parts import Layout, Owner
+from isthmus.parts import Layout, Owner, pack
 from isthmus.penalties import Penalty
 from isthmus.training import Member, Rows, Trainer, isolated, seed_from
 
@@ -72,7 +74,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     trainer : Trainer
         How long and how fast to train.
     random_state : int, RandomState, Generator or None
-        Seed; with an int, two fits give the same bits on one machine. No global random state is ever touched.
+        Seed; with an int, two fits give the same bits on one machine. None is a fresh one, or 0 where a
+        checkpoint must find the same fit again. No global random state is ever touched.
 
     Attributes
     ----------
@@ -165,7 +168,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         need(something, "X", "have at least one value", "none", "Check how the data were read")
         self.n_components_ = self._resolve_components(self.schema_.layout)
         self.loss.check(self.schema_.layout)
-        self._seed = seed_from(self.random_state)
+        resumable = self.random_state is None and self.trainer.checkpoint is not None
+        self._seed = seed_from(0 if resumable else self.random_state)
         self.network_ = self._build_network()
         if self.penalty is not None:
             self.penalty.check(self.network_)
@@ -181,8 +185,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
     def _train(self, member: Member) -> None:
         with isolated(self._seed):
-            plan = self.trainer([member])
+            plan = self.trainer([member], self._identity())
         self._trained(member, plan)
+
+    def _identity(self) -> str:
+        """A digest of data and parameters: what a checkpoint of this fit is a checkpoint of."""
+        parts = {**self.get_params(deep=False), "random_state": self._seed}
+        parts["trainer"] = self.trainer.with_params(checkpoint=None, progress=None)
+        text = json.dumps([pack(parts), self.fingerprint_])
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _trained(self, member: Member, plan: object) -> None:
         """Take over what training left behind besides the weights."""

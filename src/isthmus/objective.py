@@ -33,14 +33,24 @@ class Objective(Record):
         """The penalties by the name they carry in `history_`."""
         return {} if self.penalty is None else self.penalty.terms_by_name
 
+    def corrupted(self, x: Tensor, generator: Generator) -> Tensor:
+        """What the encoder is shown for x (n, d)."""
+        return x if self.corruption is None else self.corruption(x, self.layout, generator)
+
     def __call__(
-        self, network: Network, x: Tensor, observed: Tensor | None, generator: Generator
+        self,
+        network: Network,
+        x: Tensor,
+        observed: Tensor | None,
+        generator: Generator,
+        x_tilde: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """The terms by name: "objective", "loss", then each penalty already times its weight.
 
-        x (n, d); observed (n, cells) of booleans, or None when nothing is missing.
+        x (n, d); observed (n, cells) of booleans, or None when nothing is missing; x_tilde (n, d) where the
+        noise has been drawn already.
         """
-        x_tilde = x if self.corruption is None else self.corruption(x, self.layout, generator)
+        x_tilde = self.corrupted(x, generator) if x_tilde is None else x_tilde
         layers = () if self.penalty is None else self.penalty.layers
         trace = network.trace(x, x_tilde, self.layout, generator, layers)
         errors = self.loss(x, trace.output, self.layout)

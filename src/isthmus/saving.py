@@ -2,8 +2,7 @@
 
 The file holds the weights, and as JSON the parts, the schema of the columns, the history, the versions and
 a fingerprint of the training data; loading it builds the parts by name, the network from the parts, and
-puts the weights in. Nothing in it is executed. safetensors itself accepts a flipped bit in the weights, so
-a SHA-256 over everything is checked too.
+puts the weights in. Nothing in it is executed; see `isthmus.sealed` for what is checked.
 
 >>> import numpy as np, tempfile, pathlib
 >>> from isthmus import Autoencoder, load, save
@@ -17,33 +16,27 @@ True
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
 import os
 import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import sklearn
 import torch
 
 import isthmus
 from isthmus import codes, corruptions, inputs, losses, networks, penalties, training
-from isthmus.atomic import write_atomically
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, FileError, brief
 from isthmus.inputs.columns import Spec
 from isthmus.parts import Record, pack, unpack
+from isthmus.sealed import read_sealed, write_sealed
 
 __all__ = ["load", "save"]
 
 FORMAT = 1
-HEADER_LIMIT = 64 * 2**20  # bytes of JSON a file may ask to be parsed
 PARAMETERS = ("n_components", "architecture", "code", "loss", "corruption", "penalty", "inputs", "trainer")
 
 
@@ -55,11 +48,7 @@ def save(model: Autoencoder, path: str | os.PathLike[str]) -> None:
     """
     if not hasattr(model, "network_"):
         raise DataError("model must be fitted before it is saved; got one that is not. Call fit first.")
-    tensors = {name: tensor.contiguous() for name, tensor in model.network_.state_dict().items()}
-    header = json.dumps(_describe(model), allow_nan=False, separators=(",", ":"))
-    metadata = {"isthmus": header, "sha256": _digest(header, tensors)}
-    payload = safetensors.torch.save(tensors, metadata)
-    write_atomically(path, lambda file: file.write(payload))
+    write_sealed(path, model.network_.state_dict(), _describe(model))
 
 
 def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Autoencoder:
@@ -70,7 +59,12 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Au
     Raises FileError, with one sentence, for a file that is missing, truncated, corrupted, oversized, of
     another version, or that names parts which are not known. Nothing in the file is ever executed.
     """
-    header, tensors = _read(Path(path))
+    header, tensors = read_sealed(path, "Autoencoder")
+    if header.get("format") != FORMAT:
+        raise FileError(
+            f"{path} has format {brief(repr(header.get('format')), 20)}, this isthmus reads format {FORMAT}. "
+            "Use the version that wrote it."
+        )
     known = _known_parts() | {part.__name__: part for part in parts}
     try:
         return _rebuild(header, tensors, known)
@@ -119,72 +113,7 @@ def _describe(model: Autoencoder) -> dict[str, Any]:
     }
 
 
-def _digest(header: str, tensors: dict[str, torch.Tensor]) -> str:
-    """SHA-256 over the header and every tensor's name, dtype, shape and bytes."""
-    digest = hashlib.sha256(header.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
 # ---------------------------------------------------------------- reading what may be hostile
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The header and the tensors of a file that is what it says it is."""
-    if not path.is_file():
-        raise FileError(f"{path} must be a file; got nothing there. Check the path.")
-    _check_size(path)
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise FileError(
-            f"{path} is not an intact isthmus file: {brief(str(error))}. Save or copy it again."
-        ) from None
-    text = metadata.get("isthmus")
-    if text is None:
-        raise FileError(
-            f"{path} is a safetensors file, but not one of isthmus. Use a file written by isthmus.save."
-        )
-    if metadata.get("sha256") != _digest(text, tensors):
-        raise FileError(
-            f"{path} has been altered or damaged: its checksum does not match. Save or copy it again."
-        )
-    return _parsed(path, text), tensors
-
-
-def _check_size(path: Path) -> None:
-    """Refuse a header that claims to be larger than the file or than anything reasonable, before parsing
-    it.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        claimed = int.from_bytes(file.read(8), "little")
-    if size < 10 or claimed > size - 8:
-        raise FileError(f"{path} is truncated, or not an isthmus file. Save or copy it again.")
-    if claimed > HEADER_LIMIT:
-        raise FileError(
-            f"{path} has a header of {claimed:,} bytes, over the limit of {HEADER_LIMIT:,}. Do not trust it."
-        )
-
-
-def _parsed(path: Path, text: str) -> dict[str, Any]:
-    try:
-        header = json.loads(text)
-    except (ValueError, RecursionError):
-        raise FileError(f"{path} has a header that is not JSON. Save it again.") from None
-    if not isinstance(header, dict) or header.get("kind") != "Autoencoder":
-        raise FileError(f"{path} holds no autoencoder. Use a file written by isthmus.save.")
-    if header.get("format") != FORMAT:
-        raise FileError(
-            f"{path} has format {brief(repr(header.get('format')), 20)}, this isthmus reads format {FORMAT}. "
-            "Use the version that wrote it."
-        )
-    return header
 
 
 def _known_parts() -> dict[str, type[Record]]:

@@ -218,15 +218,15 @@ class DenseStep:
         self, batches: Sequence[Batch], generators: Sequence[torch.Generator]
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Clean x and x_tilde (.., n, d), and observed (models * n, cells)."""
-        corruptions = [member.objective.corruption for member in self.members]
         seen = [
-            batch.x if corrupt is None else corrupt(batch.x, self.layout, generator)
-            for batch, corrupt, generator in zip(batches, corruptions, generators, strict=True)
+            member.objective.corrupted(batch.x, generator) if batch.x_tilde is None else batch.x_tilde
+            for batch, member, generator in zip(batches, self.members, generators, strict=True)
         ]
         if self.models == 1:
             return batches[0].x, seen[0].to(self.low.dtype), batches[0].observed
         x = torch.stack([batch.x for batch in batches])
-        x_tilde = torch.stack(seen) if any(corruptions) else x
+        clean = all(some is batch.x for some, batch in zip(seen, batches, strict=True))
+        x_tilde = x if clean else torch.stack(seen)
         masks = [batch.observed for batch in batches]
         observed = None if masks[0] is None else torch.cat(masks)  # type: ignore[arg-type]
         return x, x_tilde.to(self.low.dtype), observed

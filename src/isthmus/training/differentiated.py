@@ -31,8 +31,9 @@ class DifferentiatedStep:
         self.flat.grads.zero_()
         found = []
         for member, batch in zip(self.members, batches, strict=True):
-            with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.bf16):
-                terms = member.objective(member.network, batch.x, batch.observed, member.generator)
+            x, observed, _, x_tilde = batch
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+                terms = member.objective(member.network, x, observed, member.generator, x_tilde)
             terms["objective"].backward()
             found.append({name: value.detach() for name, value in terms.items()})
         return {name: torch.stack([terms[name] for terms in found]) for name in found[0]}

@@ -21,12 +21,14 @@ from torch import Tensor
 
 from isthmus.checks import TrainingError
 from isthmus.training.adam import Adam
+from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.dense import DenseStep, suits
 from isthmus.training.differentiated import CHUNK, DifferentiatedStep
 from isthmus.training.flat import Flat
 from isthmus.training.member import Member
 from isthmus.training.plan import Plan
 from isthmus.training.progress import ProgressBar
+from isthmus.training.ranks import Ranks
 from isthmus.training.rows import Batch
 
 __all__ = ["Run"]
@@ -37,13 +39,20 @@ CLIP = 4.0
 class Run:
     """Training in progress: the members, their weights as one matrix, and where in the plan they are."""
 
-    def __init__(self, members: Sequence[Member], plan: Plan, bf16: bool = False) -> None:
-        self.members, self.plan = list(members), plan
+    def __init__(
+        self,
+        members: Sequence[Member],
+        plan: Plan,
+        bf16: bool = False,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self.members, self.plan, self.checkpoint = list(members), plan, checkpoint
         self.flat = Flat([member.network for member in members])
         self.adam = Adam(self.flat.weights, self.flat.grads)
         kind = DenseStep if all(map(suits, members)) else DifferentiatedStep
         self.differentiate = kind(self.members, self.flat, bf16)
         self.step_number = 0
+        self.ranks = Ranks.here(self.flat.weights.device)
         for member in members:
             member.remember()
 
@@ -51,14 +60,15 @@ class Run:
 
     def go(self, shown: bool | None = None) -> None:
         """Train to the end of the plan, or until it stops paying, or until Ctrl-C; the best weights stay."""
+        shown = shown if self.ranks.rank == 0 else False
         bar = ProgressBar(self.plan.epochs, sum(len(m.train) for m in self.members), shown)
-        self.started = time.perf_counter()
         try:
-            if self.step_number == 0:
-                self.look(self.differentiate.evaluate([m.train.first(CHUNK) for m in self.members]))
+            self._begin()
             batches = self.batches()
             while self.step_number < self.plan.steps and not self.finished:
                 self.look(self.round(batches, bar))
+                self._write()
+            self._write(at_end=True)
         except KeyboardInterrupt:
             for member in self.members:
                 note = f"Interrupted in epoch {int(self.epoch) + 1}: the best weights so far were kept."
@@ -69,6 +79,18 @@ class Run:
             for member in self.members:
                 member.recall()
                 member.network.eval()
+
+    def _begin(self) -> None:
+        """Take up the training a checkpoint holds, or look at the untrained members."""
+        resumed = self.checkpoint is not None and self.checkpoint.read(self)
+        before = max(member.history[-1]["seconds"] for member in self.members) if resumed else 0.0
+        self.started = time.perf_counter() - before
+        if not resumed:
+            self.look(self.differentiate.evaluate([m.train.first(CHUNK) for m in self.members]))
+
+    def _write(self, at_end: bool = False) -> None:
+        if self.checkpoint is not None and self.ranks.rank == 0:
+            self.checkpoint.write(self, at_end)
 
     @property
     def epoch(self) -> float:
@@ -105,7 +127,7 @@ class Run:
         """One update of every member on its batch; the terms before it, each (members,)."""
         for member in self.members:
             member.network.memory[0] = self.step_number / self.plan.steps
-        terms = self.differentiate(batches)
+        terms = self.differentiate(batches) if self.ranks.count == 1 else self._shared(batches)
         norms = torch.linalg.vector_norm(self.flat.grads, dim=1).tolist()
         for row, (norm, objective) in enumerate(zip(norms, terms["objective"].tolist(), strict=True)):
             if math.isfinite(norm) and math.isfinite(objective):
@@ -116,6 +138,19 @@ class Run:
         self.adam.step([rate * member.slowed for member in self.members])
         self.step_number += 1
         return terms
+
+    def _shared(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """Terms and gradients of whole batches, each process having taken its share of the rows."""
+        whole = [
+            batch._replace(x_tilde=member.objective.corrupted(batch.x, member.generator))
+            for member, batch in zip(self.members, batches, strict=True)
+        ]
+        mine, parts = zip(*map(self.ranks.share, whole), strict=True)
+        terms = self.differentiate(mine)
+        part = self.flat.grads.new_tensor(parts)
+        self.ranks.add_up(self.flat.grads.mul_(part[:, None]))
+        together = self.ranks.add_up(torch.stack(list(terms.values())) * part)
+        return dict(zip(terms, together, strict=True))
 
     def _clip(self, row: int, norm: float) -> None:
         """Scale a member's gradient down to CLIP times its usual norm."""

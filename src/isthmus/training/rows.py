@@ -16,11 +16,15 @@ __all__ = ["Batch", "Rows"]
 
 
 class Batch(NamedTuple):
-    """x (n, d) float32, observed (n, cells) of booleans or None, numbers (n,) of the rows in X."""
+    """x (n, d) float32, observed (n, cells) of booleans or None, numbers (n,) of the rows in X.
+
+    x_tilde (n, d) where the noise has been drawn already.
+    """
 
     x: Tensor
     observed: Tensor | None
     numbers: Tensor
+    x_tilde: Tensor | None = None
 
 
 class Rows:

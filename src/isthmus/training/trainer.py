@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from isthmus.checks import need
 from isthmus.parts import Part
+from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.loop import Run
 from isthmus.training.member import Member
 from isthmus.training.plan import Plan, make_plan
@@ -29,6 +30,8 @@ class Trainer(Part):
     bf16: matrix products in bfloat16: about twice as fast where layers are wide (64 and more) and batches
         large (256 and more), slower elsewhere.
     progress: draw a bar; None draws one where standard error is a terminal.
+    checkpoint: a file to write training to as it goes; the same fit called again takes it up from there and
+        ends with the same bits as one that was never stopped.
     """
 
     max_epochs: int | None = None
@@ -38,6 +41,7 @@ class Trainer(Part):
     patience: int | None = None
     bf16: bool = False
     progress: bool | None = None
+    checkpoint: str | None = None
 
     def check(self) -> None:
         """Raise unless every setting makes sense."""
@@ -52,19 +56,23 @@ class Trainer(Part):
             self.lr,
             "Use lr=1e-3",
         )
+        path = self.checkpoint
+        need(path is None or isinstance(path, str), "checkpoint", "be a path as text", path, "Use str(path)")
         need(0 <= self.held_out < 1, "held_out", "lie in [0, 1)", self.held_out, "Use held_out=0.1")
 
     def plan(self, rows: int) -> Plan:
         """The plan for so many training rows."""
         return make_plan(rows, self.batch_size, self.max_epochs, self.lr, self.patience)
 
-    def __call__(self, members: Sequence[Member]) -> Plan:
+    def __call__(self, members: Sequence[Member], identity: str = "") -> Plan:
         """Train one network, or several of one shape on equally many rows, in place; the plan that was used.
 
-        Each network keeps the weights that did best on its held-out rows; each member its history and notes.
+        `identity` says what a checkpoint is of. Each network keeps the weights that did best on its held-out
+        rows; each member its history and notes.
         """
         plan = self.plan(len(members[0].train))
-        run = Run(members, plan, self.bf16)
+        checkpoint = None if self.checkpoint is None else Checkpoint(self.checkpoint, identity)
+        run = Run(members, plan, self.bf16, checkpoint)
         largest = max((p.numel() for p in members[0].network.parameters()), default=0)
         with suitable_threads(plan.batch_size * largest * len(members)):
             run.go(self.progress)

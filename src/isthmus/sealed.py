@@ -1,0 +1,100 @@
+"""Sealed files: named tensors and a JSON text in one safetensors file, with a checksum of our own.
+
+safetensors refuses what is truncated but accepts a flipped bit among the weights, so a SHA-256 over the
+text and every tensor is kept beside them. Sizes are checked before anything is parsed, and nothing in the
+file is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from isthmus.atomic import write_atomically
+from isthmus.checks import FileError, brief
+
+__all__ = ["read_sealed", "write_sealed"]
+
+HEADER_LIMIT = 64 * 2**20  # bytes of JSON a file may ask to be parsed
+
+
+def write_sealed(
+    path: str | os.PathLike[str], tensors: dict[str, torch.Tensor], header: dict[str, Any]
+) -> None:
+    """Write tensors and a JSON header to `path`, whole or not at all; FileError when it cannot be written."""
+    here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(header, separators=(",", ":"))
+    payload = safetensors.torch.save(here, {"isthmus": text, "sha256": _digest(text, here)})
+    write_atomically(path, lambda file: file.write(payload))
+
+
+def read_sealed(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The header and the tensors of a file whose header says it is of this kind.
+
+    Raises FileError, with one sentence, for a file that is missing, truncated, altered, oversized, or of
+    another kind.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"{path} must be a file; got nothing there. Check the path.")
+    _check_size(path)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise FileError(
+            f"{path} is not an intact isthmus file: {brief(str(error))}. Save or copy it again."
+        ) from None
+    text = metadata.get("isthmus")
+    if text is None:
+        raise FileError(
+            f"{path} is a safetensors file, but not one of isthmus. Use a file written by isthmus.save."
+        )
+    if metadata.get("sha256") != _digest(text, tensors):
+        raise FileError(
+            f"{path} has been altered or damaged: its checksum does not match. Save or copy it again."
+        )
+    return _parsed(path, text, kind), tensors
+
+
+def _digest(text: str, tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 over the text and every tensor's name, dtype, shape and bytes."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a header that claims to be larger than the file or than anything reasonable, before parsing
+    it.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        claimed = int.from_bytes(file.read(8), "little")
+    if size < 10 or claimed > size - 8:
+        raise FileError(f"{path} is truncated, or not an isthmus file. Save or copy it again.")
+    if claimed > HEADER_LIMIT:
+        raise FileError(
+            f"{path} has a header of {claimed:,} bytes, over the limit of {HEADER_LIMIT:,}. Do not trust it."
+        )
+
+
+def _parsed(path: Path, text: str, kind: str) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        raise FileError(f"{path} has a header that is not JSON. Save it again.") from None
+    if not isinstance(header, dict) or header.get("kind") != kind:
+        raise FileError(f"{path} holds no {kind.lower()}. Use a file that isthmus wrote for one.")
+    return header

@@ -1,0 +1,103 @@
+"""Checkpoints: training that survives `kill -9`, and goes on as if nothing had happened.
+
+Everything a step reads is in the file: weights, the optimiser's moments, the generators, the place in the
+plan, each member's best weights and its history. Batches are ordered by epoch from the seed, so the place
+is one number. Files are written to a temporary name and renamed, so there is always a whole one. They are
+written between rounds, no oftener than lets nineteen twentieths of the time go to training.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from isthmus.checks import FileError, brief, must
+from isthmus.parts import pack, unpack
+from isthmus.sealed import read_sealed, write_sealed
+
+if TYPE_CHECKING:
+    from isthmus.training.loop import Run
+    from isthmus.training.member import Member
+
+__all__ = ["Checkpoint"]
+
+SHARE = 20  # times as long as writing took, training goes on before the next
+FACTS = ("history", "notes", "best", "best_round", "usual_norm", "slowed")
+
+
+class Checkpoint:
+    """Where a run is written to and read from; `identity` is a digest of the data and parameters it is of."""
+
+    def __init__(self, path: str, identity: str) -> None:
+        self.path, self.identity = Path(path), identity
+        self.due = 0.0
+
+    def write(self, run: Run, at_end: bool = False) -> None:
+        """Write the run between two rounds, if it is time."""
+        started = time.perf_counter()
+        if started < self.due and not at_end:
+            return
+        header = {"kind": "Checkpoint", "identity": self.identity, "step": run.step_number}
+        header["counts"] = run.adam.counts
+        header["members"] = [{name: pack(getattr(m, name)) for name in FACTS} for m in run.members]
+        tensors = {**_of_run(run), "torch": torch.get_rng_state()}
+        for number, member in enumerate(run.members):
+            for part, found in _of_member(member).items():
+                tensors.update({f"{number}|{part}|{name}": tensor for name, tensor in found.items()})
+        write_sealed(self.path, tensors, header)
+        now = time.perf_counter()
+        self.due = now + SHARE * (now - started)
+
+    def read(self, run: Run) -> bool:
+        """Bring a fresh run to where the file's was; False where there is no file yet.
+
+        Raises FileError for a file that is damaged, or of another fit.
+        """
+        self._sweep()
+        if not self.path.exists():
+            return False
+        header, tensors = read_sealed(self.path, "Checkpoint")
+        if header.get("identity") != self.identity:
+            rule, do = "be of the same data and parameters", "Delete it, or use another path"
+            raise must(f"checkpoint {str(self.path)!r}", rule, "one of another fit", do, FileError)
+        try:
+            self._restore(run, header, tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            text = brief(str(error))
+            raise FileError(f"{self.path} is not a checkpoint of this fit: {text}. Delete it.") from None
+        return True
+
+    def _restore(self, run: Run, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        for name, tensor in _of_run(run).items():
+            tensor.copy_(tensors[name])
+        run.step_number, run.adam.counts = int(header["step"]), [int(count) for count in header["counts"]]
+        for number, (member, facts) in enumerate(zip(run.members, header["members"], strict=True)):
+            for name in FACTS:
+                value = unpack(facts[name], {})
+                setattr(member, name, list(value) if isinstance(value, tuple) else value)
+            for part, found in _of_member(member).items():
+                for name, tensor in found.items():
+                    tensor.copy_(tensors[f"{number}|{part}|{name}"])
+            member.generator.set_state(tensors[f"{number}|generator|state"])
+        torch.set_rng_state(tensors["torch"])
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left half written."""
+        for left in self.path.parent.glob(f".{self.path.name}.*.part"):
+            with contextlib.suppress(OSError):
+                left.unlink()
+
+
+def _of_run(run: Run) -> dict[str, Tensor]:
+    return {"weights": run.flat.weights, "first": run.adam.first, "second": run.adam.second}
+
+
+def _of_member(member: Member) -> dict[str, dict[str, Tensor]]:
+    """A member's own tensors, live where they can be copied into."""
+    buffers = dict(member.network.named_buffers())
+    return {"kept": member.kept, "buffer": buffers, "generator": {"state": member.generator.get_state()}}
