@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Unscaled,
     )
     from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
+    from isthmus.many import fit_many
     from isthmus.networks import MLP, Architecture, Dictionary, Linear, ReLU, Sigmoid, SiLU, Tanh
     from isthmus.parts import Part
     from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
@@ -68,6 +69,7 @@ _HOME = {
     "diagnostics": "pca_comparison",
     "inputs": "Auto Boolean Categorical Datetime Numeric Shared Standard Table UnitRange Unscaled",
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
+    "many": "fit_many",
     "networks": "MLP Architecture Dictionary Linear ReLU SiLU Sigmoid Tanh",
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
@@ -135,6 +137,7 @@ __all__ = [
     "contractive_autoencoder",
     "deep_autoencoder",
     "denoising_autoencoder",
+    "fit_many",
     "k_sparse_autoencoder",
     "kl_sparse_autoencoder",
     "linear_autoencoder",

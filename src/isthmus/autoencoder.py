@@ -132,14 +132,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows
         twice.
         """
-        rows, generator = self._begin(X)
-        train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
-        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
-        self._start(train)
-        if self._is_pca() and rows.observed is None:
-            self._finish_in_closed_form(rows, generator)
-        else:
-            self._train(self._member(X, train, held_out, generator))
+        member = self._prepared(X)
+        if member is not None:
+            with isolated(self._seed):
+                plan = self.trainer([member], self._identity())
+            self._trained(member, plan)
         return self
 
     def partial_fit(self, X: Any, y: None = None) -> Self:
@@ -158,12 +155,29 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         self.history_rows_.extend({**row, "epoch": passes + row["epoch"]} for row in member.history)
         return self
 
-    def _begin(self, X: Any) -> tuple[Rows, torch.Generator]:
+    def _prepared(self, X: Any, known: dict[Any, Any] | None = None) -> Member | None:
+        """Everything up to the first step of training; None where the minimum has a closed form.
+
+        `known` remembers what has been learned about X, for the next model of the same data.
+        """
+        rows, generator = self._begin(X, known)
+        train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
+        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
+        self._start(train)
+        if self._is_pca() and rows.observed is None:
+            self._finish_in_closed_form(rows, generator)
+            return None
+        return self._member(X, train, held_out, generator)
+
+    def _begin(self, X: Any, known: dict[Any, Any] | None = None) -> tuple[Rows, torch.Generator]:
         """Check the parameters, learn the columns, build the network."""
         self._check_parameters()
-        self.schema_ = self.inputs.fit(X)
+        found = (known or {}).get((id(X), repr(self.inputs)))
+        self.schema_ = self.inputs.fit(X) if found is None else found[0]
         self._note_features()
-        rows = self._rows(X)
+        rows = self._rows(X) if found is None else found[1]
+        if known is not None:
+            known[id(X), repr(self.inputs)] = self.schema_, rows
         something = rows.observed is None or bool(rows.observed.any())
         need(something, "X", "have at least one value", "none", "Check how the data were read")
         self.n_components_ = self._resolve_components(self.schema_.layout)
@@ -182,11 +196,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         """The model as the trainer sees it."""
         seed, namer = self._seed + len(self.history_rows_), self._cell_namer(X)
         return Member(self.network_, self._objective(), train, held_out, generator, seed, namer)
-
-    def _train(self, member: Member) -> None:
-        with isolated(self._seed):
-            plan = self.trainer([member], self._identity())
-        self._trained(member, plan)
 
     def _identity(self) -> str:
         """A digest of data and parameters: what a checkpoint of this fit is a checkpoint of."""

@@ -1,8 +1,9 @@
 """Training: the trainer (a part), its plan, and the one loop."""
 
+from isthmus.training.dense import suits
 from isthmus.training.member import Member
 from isthmus.training.randomness import isolated, seed_from
 from isthmus.training.rows import Rows
 from isthmus.training.trainer import Trainer
 
-__all__ = ["Member", "Rows", "Trainer", "isolated", "seed_from"]
+__all__ = ["Member", "Rows", "Trainer", "isolated", "seed_from", "suits"]

@@ -28,11 +28,26 @@ class Batch(NamedTuple):
 
 
 class Rows:
-    """The rows `numbers` of x (all, d) and observed (all, cells), in memory."""
+    """The rows at `places` of x (all, d) and observed (all, cells), in memory.
 
-    def __init__(self, x: Tensor, observed: Tensor | None = None, numbers: Tensor | None = None) -> None:
+    `numbers` (all,) are those the rows have in X, where that is more than x.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        observed: Tensor | None = None,
+        places: Tensor | None = None,
+        numbers: Tensor | None = None,
+    ) -> None:
         self.x, self.observed = x, observed
-        self.numbers = torch.arange(len(x)) if numbers is None else numbers
+        self.places = torch.arange(len(x)) if places is None else places
+        self._numbers = numbers
+
+    @property
+    def numbers(self) -> Tensor:
+        """The number each row has in X: (n,)."""
+        return self.places if self._numbers is None else self._numbers[self.places]
 
     @classmethod
     def of(cls, x: NDArray[np.float32], observed: NDArray[np.bool_] | None) -> Rows:
@@ -40,12 +55,12 @@ class Rows:
         return cls(torch.from_numpy(x), None if observed is None else torch.from_numpy(observed))
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.places)
 
     def to(self, device: torch.device) -> Rows:
         """The same rows on a device."""
         observed = None if self.observed is None else self.observed.to(device)
-        return Rows(self.x.to(device), observed, self.numbers)
+        return Rows(self.x.to(device), observed, self.places, self._numbers)
 
     def split(self, fraction: float, generator: torch.Generator) -> tuple[Rows, Rows | None]:
         """Training rows and held-out rows, at random; no held-out rows where that would be fewer than one
@@ -55,28 +70,31 @@ class Rows:
         count = round(fraction * n)
         if count < 1 or n < 10:
             return self, None
-        order = self.numbers[torch.randperm(n, generator=generator)]
-        training, held_out = order[count:].sort().values, order[:count].sort().values
-        return Rows(self.x, self.observed, training), Rows(self.x, self.observed, held_out)
+        order = torch.randperm(n, generator=generator)
+        return self._at(order[count:].sort().values), self._at(order[:count].sort().values)
 
     def first(self, most: int) -> Rows:
         """The first rows, `most` at most."""
-        return Rows(self.x, self.observed, self.numbers[:most])
+        return self._at(slice(most))
 
     def gathered(self) -> Batch:
         """All rows as one batch."""
-        return self._gather(self.numbers)
+        return self._gather(self.places)
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """All rows in order, `size` at a time."""
-        return map(self._gather, self.numbers.split(size))
+        return map(self._gather, self.places.split(size))
 
     def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         """One pass in random order, from batch number `skip` on."""
-        order = self.numbers[torch.randperm(len(self), generator=generator)]
+        order = self.places[torch.randperm(len(self), generator=generator)]
         return map(self._gather, order[skip * size :].split(size))
+
+    def _at(self, which: Tensor | slice) -> Rows:
+        return Rows(self.x, self.observed, self.places[which], self._numbers)
 
     def _gather(self, which: Tensor) -> Batch:
         at = which.to(self.x.device)
         observed = None if self.observed is None else self.observed.index_select(0, at)
-        return Batch(self.x.index_select(0, at), observed, which)
+        numbers = which if self._numbers is None else self._numbers[which]
+        return Batch(self.x.index_select(0, at), observed, numbers)

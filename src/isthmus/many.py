@@ -1,0 +1,87 @@
+"""Many as one: several autoencoders of one shape trained as one batched program.
+
+Ensembles, seeds, folds, noise levels, paths of lambda: small networks that differ in their weights, their
+rows or one number of the objective. Trained one after another they spend most of their time between the
+products; side by side every product serves all of them. Each stops on its own held-out rows, and ends where
+it would have ended alone, but for the rounding of a batched product.
+
+>>> import numpy as np
+>>> from isthmus import Autoencoder
+>>> X = np.random.default_rng(0).normal(size=(200, 3)) @ np.random.default_rng(1).normal(size=(3, 8))
+>>> models = fit_many([Autoencoder(3, random_state=seed) for seed in range(4)], X)
+>>> len(models), models[0].transform(X).shape
+(4, (200, 3))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.checks import must, need
+from isthmus.training import Member, isolated, suits
+
+__all__ = ["fit_many"]
+
+WORTH = 4_000_000  # multiplications in a layer's product beyond which one network keeps the machine busy
+TOGETHER = 64  # models in one program at most
+
+
+def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
+    """Fit several autoencoders; those of one shape are trained together. The same models, fitted, in order.
+
+    Parameters
+    ----------
+    models : sequence of Autoencoder
+        Alike in what shapes the program (architecture, code, loss, trainer, kinds of penalty) or not: those
+        that are alike train together, others one by one. They may differ in `random_state`, in the
+        corruption, in the penalties' weights, and in their rows.
+    X : data, or a list of as many data as there are models
+        What each is fitted on; folds of equal length train together.
+
+    Raises
+    ------
+    DataError
+        When the numbers of models and of data differ, or whatever `Autoencoder.fit` would raise.
+    """
+    for model in models:
+        if not isinstance(model, Autoencoder):
+            raise must("models", "be autoencoders", model, "Use a list of Autoencoder(...)")
+    data = X if isinstance(X, list) else [X] * len(models)
+    need(len(data) == len(models), "X", f"be one, or a list of {len(models)}", len(data), "Give one each")
+    known: dict[Any, Any] = {}
+    groups: dict[Hashable, list[tuple[Autoencoder, Member]]] = {}
+    for model, rows in zip(models, data, strict=True):
+        member = model._prepared(rows, known)
+        if member is not None:
+            groups.setdefault(_shape(model, member), []).append((model, member))
+    for group in groups.values():
+        for start in range(0, len(group), TOGETHER):
+            _train(group[start : start + TOGETHER])
+    return list(models)
+
+
+def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
+    """One program for a group of one shape."""
+    first = group[0][0]
+    with isolated(first._seed):
+        plan = first.trainer(
+            [member for _, member in group], "+".join(model._identity() for model, _ in group)
+        )
+    for model, member in group:
+        model._trained(member, plan)
+
+
+def _shape(model: Autoencoder, member: Member) -> Hashable:
+    """What must be equal for two members to train together; unique where company brings a network nothing."""
+    largest = max((p.numel() for p in member.network.parameters()), default=0)
+    batch = model.trainer.plan(len(member.train)).batch_size
+    if not suits(member) or batch * largest > WORTH:
+        return id(model)
+    terms = tuple(
+        (name, repr(term.with_params(weight=1.0))) for name, term in member.objective.terms_by_name.items()
+    )
+    held_out = -1 if member.held_out is None else len(member.held_out)
+    parts = (model.architecture, model.code, model.loss, model.trainer)
+    return (model.schema_.layout, model.n_components_, len(member.train), held_out, terms, *map(repr, parts))

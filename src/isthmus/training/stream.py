@@ -1,0 +1,137 @@
+"""Stream: training rows that stay on the disk.
+
+One pass takes the blocks of a source in random order, fills a buffer with as many as fit, shuffles the rows
+inside it and cuts them into batches; what is left over begins the next buffer. Rows thus meet rows from
+dozens of places, memory holds one buffer, and the disk is read in long runs. Every buffer's order follows
+from the pass's seed alone, so a pass can be taken up again at any batch without reading what came before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.inputs import Encoded, Source
+from isthmus.training.rows import Batch, Rows
+
+__all__ = ["Stream"]
+
+BUFFER = 2**25  # numbers held and shuffled at a time: 128 MB
+HELD_OUT = 2**24, 50_000  # numbers and rows kept in memory to judge by, at most
+
+
+class Stream:
+    """The rows of some blocks of a source, encoded as they are read. Stands where `Rows` stands."""
+
+    def __init__(
+        self,
+        source: Source,
+        encode: Callable[[Any], Encoded],
+        width: int,
+        blocks: Sequence[int] | None = None,
+    ) -> None:
+        self.source, self.encode, self.width = source, encode, width
+        self.starts = np.concatenate([[0], np.cumsum(source.sizes)])
+        self.blocks = list(range(len(source.sizes))) if blocks is None else list(blocks)
+        self.device = torch.device("cpu")
+
+    def __len__(self) -> int:
+        return sum(self.source.sizes[block] for block in self.blocks)
+
+    def to(self, device: torch.device) -> Stream:
+        """The same rows, each buffer moved to a device as it is filled."""
+        moved = Stream(self.source, self.encode, self.width, self.blocks)
+        moved.device = device
+        return moved
+
+    def split(self, fraction: float, generator: torch.Generator) -> tuple[Stream, Rows | None]:
+        """Training rows, and held-out rows in memory: whole blocks at random, no more than memory allows."""
+        memory, most = HELD_OUT
+        wanted = min(fraction * len(self), most, memory // self.width)
+        order = torch.randperm(len(self.blocks), generator=generator).tolist()
+        kept: list[int] = []
+        while wanted > 0 and sum(self.source.sizes[self.blocks[i]] for i in kept) < wanted and len(order) > 1:
+            kept.append(order.pop())
+        training = Stream(self.source, self.encode, self.width, [self.blocks[i] for i in sorted(order)])
+        if not kept:
+            return training, None
+        x, observed, numbers, _ = self._read([self.blocks[i] for i in sorted(kept)])
+        return training, Rows(x, observed, None, numbers).first(max(1, int(wanted)))
+
+    def first(self, most: int) -> Rows:
+        """Rows of the first blocks, `most` at most, in memory."""
+        rooms = np.cumsum([self.source.sizes[block] for block in self.blocks])
+        blocks = self.blocks[: int(np.searchsorted(rooms, min(most, BUFFER // self.width))) + 1]
+        x, observed, numbers, _ = self._read(blocks)
+        return Rows(x, observed, None, numbers).first(most)
+
+    def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
+        """One pass in random order, from batch number `skip` on."""
+        order = [self.blocks[i] for i in torch.randperm(len(self.blocks), generator=generator).tolist()]
+        seed = int(torch.randint(2**62, (), generator=generator))
+        gone, left = skip * size, None
+        for number, buffer in enumerate(self._buffers(order)):
+            rows = sum(self.source.sizes[block] for block in buffer)
+            if gone >= rows:
+                gone -= rows
+                continue
+            shuffled = self._shuffled(buffer, seed + number, gone)
+            joined = shuffled if left is None else _joined([left, shuffled])
+            gone, whole = 0, len(joined.x) // size * size
+            yield from (_cut(joined, slice(i, i + size)) for i in range(0, whole, size))
+            left = _cut(joined, slice(whole, None)) if whole < len(joined.x) else None
+        if left is not None:
+            yield left
+
+    def _buffers(self, order: Sequence[int]) -> Iterator[list[int]]:
+        """Blocks in runs that fill a buffer."""
+        run: list[int] = []
+        rows = 0
+        for block in order:
+            run.append(block)
+            rows += self.source.sizes[block]
+            if rows * self.width >= BUFFER:
+                yield run
+                run, rows = [], 0
+        if run:
+            yield run
+
+    def _shuffled(self, blocks: Sequence[int], seed: int, skip: int) -> Batch:
+        batch = self._read(blocks)
+        order = torch.randperm(len(batch.x), generator=torch.Generator().manual_seed(seed))[skip:]
+        return _cut(batch, order)
+
+    def _read(self, blocks: Sequence[int]) -> Batch:
+        """Some blocks, encoded and joined."""
+        parts = []
+        for block in blocks:
+            encoded = self.encode(self.source.read(block))
+            observed = None if encoded.observed is None else torch.from_numpy(encoded.observed)
+            numbers = torch.arange(self.starts[block], self.starts[block + 1])
+            parts.append(Batch(torch.from_numpy(encoded.x), observed, numbers))
+        x, observed, numbers, _ = _joined(parts)
+        observed = None if observed is None else observed.to(self.device)
+        return Batch(x.to(self.device), observed, numbers)
+
+
+def _cut(batch: Batch, which: slice | Tensor) -> Batch:
+    x, observed, numbers, _ = batch
+    return Batch(x[which], None if observed is None else observed[which], numbers[which])
+
+
+def _joined(parts: Sequence[Batch]) -> Batch:
+    """Batches one after another; those without gaps beside those with."""
+    if len(parts) == 1:
+        return parts[0]
+    known = next((part.observed for part in parts if part.observed is not None), None)
+    masks = []
+    if known is not None:
+        masks = [
+            known.new_ones(len(p.x), known.shape[1]) if p.observed is None else p.observed for p in parts
+        ]
+    x, numbers = torch.cat([p.x for p in parts]), torch.cat([p.numbers for p in parts])
+    return Batch(x, torch.cat(masks) if masks else None, numbers)
