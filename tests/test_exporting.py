@@ -220,6 +220,8 @@ def test_a_mixed_table_with_text_and_gaps_matches_in_onnxruntime(tmp_path):
 def test_a_mixed_table_matches_with_numpy_alone(tmp_path):
     """A frame or a dict of columns in, a dict of columns out; moments, yes/no, levels and gaps included."""
     df = mixed_table().assign(seen=pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(442), "h"))
+    df = df.astype({"age": "Int16", "progressed": "boolean", "weight class": "category"})
+    df.loc[3, ["age", "progressed"]] = pd.NA
     model = fitted(Autoencoder(4), df)
     export(model, tmp_path / "m.py")
     module: dict[str, object] = {"__name__": "alone"}

@@ -119,7 +119,7 @@ def _columns(X):
 
 
 def _is_missing(value):
-    return value is None or value != value or str(value) in ("", "<NA>", "NaT")
+    return value is None or str(value) in ("", "nan", "<NA>", "NaT")
 
 
 def _numbers(column, kind):
