@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SwapNoise,
     )
     from isthmus.diagnostics import pca_comparison
+    from isthmus.exporting import export
     from isthmus.inputs import (
         Auto,
         Boolean,
@@ -67,6 +68,7 @@ _HOME = {
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
+    "exporting": "export",
     "inputs": "Auto Boolean Categorical Datetime Numeric Shared Standard Table UnitRange Unscaled",
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
     "many": "fit_many",
@@ -137,6 +139,7 @@ __all__ = [
     "contractive_autoencoder",
     "deep_autoencoder",
     "denoising_autoencoder",
+    "export",
     "fit_many",
     "k_sparse_autoencoder",
     "kl_sparse_autoencoder",

@@ -139,6 +139,22 @@ def reconstruct(
 
 
 @app.command()
+def export(
+    model: ModelFile,
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.onnx, or OUT.py for numpy alone.")],
+    as_json: Json = False,
+) -> None:
+    """Write a model as ONNX, or as a Python file that needs numpy alone."""
+    from isthmus.exporting import export as write
+
+    difference = write(_load(model), output)
+    if as_json:
+        _print_json({"difference": difference, "output": str(output)})
+    else:
+        _print(f"checked: differs from the model by {difference:.1g} at most -> {output}")
+
+
+@app.command()
 def info(model: ModelFile, as_json: Json = False) -> None:
     """Say what is in a model file."""
     from isthmus.report.console import model_report

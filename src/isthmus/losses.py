@@ -78,7 +78,7 @@ class Deviance(Loss):
         if layout.all_numeric:
             return _bounded(x, output) if layout.positive else (x - output).square()
         groups = _groups(layout, x.device)
-        errors = x.new_empty(len(x), len(layout.cells))
+        errors = x.new_empty(x.shape[0], len(layout.cells))  # len(x) would fix the rows of an exported graph
         errors[:, groups.numeric_cells] = (x - output)[:, groups.numeric].square()
         errors[:, groups.binary_cells] = 2 * F.softplus(-(x * output)[:, groups.binary])
         if len(groups.levels):
@@ -280,5 +280,5 @@ def _summed(errors: Tensor, layout: Layout) -> Tensor:
     """Per-feature errors (n, d) summed within each cell: (n, cells)."""
     if layout.all_numeric:
         return errors
-    cells = errors.new_zeros(len(errors), len(layout.cells))
+    cells = errors.new_zeros(errors.shape[0], len(layout.cells))
     return cells.index_add_(1, _groups(layout, errors.device).cell_of_feature, errors)
