@@ -35,10 +35,12 @@ if TYPE_CHECKING:
         Datetime,
         Numeric,
         Shared,
+        Source,
         Standard,
         Table,
         UnitRange,
         Unscaled,
+        open_source,
     )
     from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
     from isthmus.networks import MLP, Architecture, Dictionary, Linear, ReLU, Sigmoid, SiLU, Tanh
@@ -66,7 +68,10 @@ _HOME = {
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
-    "inputs": "Auto Boolean Categorical Datetime Numeric Shared Standard Table UnitRange Unscaled",
+    "inputs": (
+        "Auto Boolean Categorical Datetime Numeric Shared Source Standard Table UnitRange Unscaled "
+        "open_source"
+    ),
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
     "networks": "MLP Architecture Dictionary Linear ReLU SiLU Sigmoid Tanh",
     "parts": "Part",
@@ -121,6 +126,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SigmoidCode",
+    "Source",
     "SquaredError",
     "Standard",
     "SwapNoise",
@@ -140,6 +146,7 @@ __all__ = [
     "linear_autoencoder",
     "load",
     "nested_autoencoder",
+    "open_source",
     "pca_comparison",
     "save",
     "sparse_autoencoder",

@@ -32,7 +32,17 @@ from isthmus.checks import DataError, must, need
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
-from isthmus.inputs import Auto, Inputs, as_frame_like
+from isthmus.inputs import (
+    Auto,
+    Inputs,
+    RunningMean,
+    Source,
+    as_frame_like,
+    as_source,
+    encoded,
+    learned,
+    rows_of,
+)
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.networks import MLP, Architecture, Linear, Network
 from isthmus.objective import Objective
@@ -123,11 +133,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     # ---------------------------------------------------------------- learning
 
     def fit(self, X: Any, y: None = None) -> Self:
-        """Learn from the rows of X (n, columns): a DataFrame, an array, or whatever `inputs` reads.
+        """Learn from the rows of X (n, columns): a DataFrame, an array, a Source, or whatever `inputs` reads.
 
         Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows
         twice.
         """
+        X = as_source(X)
         rows, generator = self._begin(X)
         train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
         self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
@@ -142,6 +153,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         """One more pass over the rows of X; the first call fixes the columns, their scales and the
         network.
         """
+        X = as_source(X)
         if not hasattr(self, "network_"):
             rows, generator = self._begin(X)
             self.held_out_ = np.array([], dtype=np.int64)
@@ -157,14 +169,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def _begin(self, X: Any) -> tuple[Rows, torch.Generator]:
         """Check the parameters, learn the columns, build the network."""
         self._check_parameters()
-        self.schema_ = self.inputs.fit(X)
+        self._seed = seed_from(self.random_state)
+        self.schema_ = learned(self.inputs, X, self._seed)
         self._note_features()
         rows = self._rows(X)
         something = rows.observed is None or bool(rows.observed.any())
         need(something, "X", "have at least one value", "none", "Check how the data were read")
         self.n_components_ = self._resolve_components(self.schema_.layout)
         self.loss.check(self.schema_.layout)
-        self._seed = seed_from(self.random_state)
         self.network_ = self._build_network()
         if self.penalty is not None:
             self.penalty.check(self.network_)
@@ -192,9 +204,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     # ---------------------------------------------------------------- using
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """The codes z of the rows of X: (n, n_components_) float32."""
+        """The codes z of the rows of X: (n, n_components_) float32; a Source is read block by block."""
         check_is_fitted(self)
-        codes = [self.network_.encode(x).numpy() for x in self._chunks(self.schema_.encode(X).x)]
+        blocks = encoded(self.schema_, X)
+        codes = [self.network_.encode(x).numpy() for block in blocks for x in self._chunks(block.x)]
         return np.concatenate(codes) if codes else np.empty((0, self.n_components_), np.float32)
 
     def inverse_transform(self, Z: Any) -> Any:
@@ -212,8 +225,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         return self.schema_.decode(self._decoded(z))
 
     def reconstruct(self, X: Any) -> Any:
-        """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies."""
+        """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies.
+
+        Of a Source another Source, whose blocks are computed as they are read.
+        """
         check_is_fitted(self)
+        if isinstance(X, Source):
+            return X.map(self.reconstruct)
         return self.schema_.decode(self.reconstruct_encoded(X), like=X)
 
     def reconstruct_encoded(self, X: Any) -> NDArray[np.float32]:
@@ -228,30 +246,36 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def errors(self, X: Any) -> Any:
         """Reconstruction error of every cell, in the loss's units: (n, columns); missing cells are NaN.
 
-        A DataFrame with the columns of X when X is one, otherwise an array. A row's loss is the sum over
-        its cells.
+        A DataFrame with the columns of X when X is one, otherwise an array; of a Source another Source. A
+        row's loss is the sum over its cells.
         """
         check_is_fitted(self)
-        cells = self._cell_errors(X)
+        if isinstance(X, Source):
+            return X.map(self.errors)
+        cells = np.concatenate(list(self._cell_errors(X)))
         return as_frame_like(X, cells, [cell.name for cell in self.schema_.layout.cells])
 
     def score(self, X: Any, y: None = None) -> float:
         """Minus the mean error per observed cell: 0 is perfect, higher is better."""
         check_is_fitted(self)
-        return -float(np.nanmean(self._cell_errors(X)))
+        mean = RunningMean()
+        for cells in self._cell_errors(X):
+            mean.add(cells)
+        return -mean.value
 
-    def _cell_errors(self, X: Any) -> NDArray[np.float32]:
-        encoded = self.schema_.encode(X)
+    def _cell_errors(self, X: Any) -> Iterator[NDArray[np.float32]]:
+        """The error of every cell, for one block after the other."""
         layout = self.schema_.layout
-        cells = np.empty((len(encoded.x), len(layout.cells)), np.float32)
-        start = 0
-        for x in self._chunks(encoded.x):
-            output = self.network_.decode(self.network_.encode(x))
-            cells[start : start + len(x)] = self.loss(x, output, layout).numpy()
-            start += len(x)
-        if encoded.observed is not None:
-            cells[~encoded.observed] = np.nan
-        return cells
+        for block in encoded(self.schema_, X):
+            cells = np.empty((len(block.x), len(layout.cells)), np.float32)
+            start = 0
+            for x in self._chunks(block.x):
+                output = self.network_.decode(self.network_.encode(x))
+                cells[start : start + len(x)] = self.loss(x, output, layout).numpy()
+                start += len(x)
+            if block.observed is not None:
+                cells[~block.observed] = np.nan
+            yield cells
 
     def _decoded(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         layout = self.schema_.layout
@@ -344,8 +368,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         return plain and squared and isinstance(self.architecture, Linear)
 
     def _rows(self, X: Any) -> Rows:
-        encoded = self.schema_.encode(X)
-        return Rows.of(encoded.x, encoded.observed)
+        blocks = list(encoded(self.schema_, X))
+        x = blocks[0].x if len(blocks) == 1 else np.concatenate([block.x for block in blocks])
+        if all(block.observed is None for block in blocks):
+            return Rows.of(x, None)
+        seen = [
+            np.ones((len(b.x), len(self.schema_.layout.cells)), bool) if b.observed is None else b.observed
+            for b in blocks
+        ]
+        return Rows.of(x, np.concatenate(seen))
 
     def _generator(self) -> torch.Generator:
         passes = len(getattr(self, "history_rows_", ()))
@@ -354,7 +385,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def _cell_namer(self, X: Any) -> Any:
         def name(row: int, cell: int) -> str:
             column = self.schema_.layout.cells[cell].name
-            return f"column {column!r}, row {row}, value {self.schema_.value(X, row, cell)!r}"
+            value = self.schema_.value(rows_of(X, [row]), 0, cell)
+            return f"column {column!r}, row {row}, value {value!r}"
 
         return name
 
