@@ -206,9 +206,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The codes z of the rows of X: (n, n_components_) float32; a Source is read block by block."""
         check_is_fitted(self)
-        blocks = encoded(self.schema_, X)
-        codes = [self.network_.encode(x).numpy() for block in blocks for x in self._chunks(block.x)]
-        return np.concatenate(codes) if codes else np.empty((0, self.n_components_), np.float32)
+        codes = []
+        for block in encoded(self.schema_, X):
+            z = [self.network_.encode(x).numpy() for x in self._chunks(block.x)]
+            codes.append(np.concatenate(z) if z else np.empty((0, self.n_components_), np.float32))
+        return codes[0] if len(codes) == 1 else np.concatenate(codes)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""

@@ -179,7 +179,9 @@ class ParquetSource(DiskSource):
                     self._gaps.update(_with_gaps(about))
                     found.append((number, g, about.num_rows, about.total_byte_size))
         width = sum(_width(kind) for kind in schema.types)
-        weighed = [(*g[:3], max(width, g[3] // g[2])) for g in found if g[2]]
+        weighed = [(*g[:3], max(width, g[3] // g[2])) for g in found if g[2] > 0]
+        if any(not 0 <= rows < 1 << 31 for _, _, rows, _ in found):
+            raise FileError(f"{self.place.name} claims an impossible number of rows. Check the file.")
         if not weighed:
             raise FileError(f"{self.place.name} has no rows. Nothing to read.")
         self.groups = [
@@ -276,11 +278,11 @@ def _partitions(names: list[str]) -> dict[str, tuple[list[Any], list[int]]]:
                 f"every file must lie in a folder {key}=...; got {names[0]} and others. Move them."
             )
         texts = [unquote(pair[key]) for pair in pairs]
-        levels: list[Any] = sorted({text for text in texts if text != NO_VALUE})
-        codes = [levels.index(text) if text != NO_VALUE else -1 for text in texts]
-        if all(re.fullmatch(r"-?\d{1,9}", level) for level in levels):
-            levels = [int(level) for level in levels]
-        keys[key] = levels, codes
+        known = {text for text in texts if text != NO_VALUE}
+        whole = all(re.fullmatch(r"-?\d{1,9}", text) for text in known)
+        ordered = sorted(known, key=int if whole else str)  # type: ignore[type-var, arg-type, unused-ignore]
+        codes = [ordered.index(text) if text in known else -1 for text in texts]
+        keys[key] = [int(text) if whole else text for text in ordered], codes
     return keys
 
 
@@ -310,5 +312,5 @@ def _said_plainly(place: Place) -> Iterator[None]:
     except FileError:
         raise
     except (OSError, ValueError, KeyError, StopIteration, NotImplementedError) as error:
-        why = brief(str(error), 200)
+        why = brief(str(error), 200).rstrip(".")
         raise FileError(f"{place.name} cannot be read as parquet: {why}. Check the file.") from None
