@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from isthmus import FileError
-from isthmus.inputs.files import ENDINGS, read, write
+from isthmus.inputs.files import ENDINGS, read
+from isthmus.inputs.writing import write
 
 
 def text_file(folder: Path, text: str, name: str = "t.csv", encoding: str = "utf-8") -> Path:

@@ -36,10 +36,12 @@ if TYPE_CHECKING:
         Datetime,
         Numeric,
         Shared,
+        Source,
         Standard,
         Table,
         UnitRange,
         Unscaled,
+        open_source,
     )
     from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
     from isthmus.many import fit_many
@@ -69,7 +71,10 @@ _HOME = {
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
     "exporting": "export",
-    "inputs": "Auto Boolean Categorical Datetime Numeric Shared Standard Table UnitRange Unscaled",
+    "inputs": (
+        "Auto Boolean Categorical Datetime Numeric Shared Source Standard Table UnitRange Unscaled "
+        "open_source"
+    ),
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
     "many": "fit_many",
     "networks": "MLP Architecture Dictionary Linear ReLU SiLU Sigmoid Tanh",
@@ -125,6 +130,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SigmoidCode",
+    "Source",
     "SquaredError",
     "Standard",
     "SwapNoise",
@@ -146,6 +152,7 @@ __all__ = [
     "linear_autoencoder",
     "load",
     "nested_autoencoder",
+    "open_source",
     "pca_comparison",
     "save",
     "sparse_autoencoder",

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from isthmus.checks import FileError
 
-__all__ = ["write_atomically"]
+__all__ = ["replacing", "write_atomically"]
 
 
-def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO], object]) -> None:
-    """Call `write_to` with a binary file that becomes `path` when all went well; raises FileError
-    otherwise.
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary file that becomes `path` when the `with` block ends well, and leaves no trace otherwise.
+
+    Raises FileError where the folder is missing or the disk refuses.
     """
     target = Path(path)
     if not target.parent.is_dir():
@@ -30,7 +33,7 @@ def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO]
         raise FileError(f"{target} cannot be written: {error.strerror}. Choose another place.") from None
     try:
         with os.fdopen(handle, "wb") as file:
-            write_to(file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o666 & ~_umask())
@@ -42,6 +45,14 @@ def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO]
                 f"{target} cannot be written: {error.strerror or error}. Free some space."
             ) from None
         raise
+
+
+def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO], object]) -> None:
+    """Call `write_to` with a binary file that becomes `path` when all went well; raises FileError
+    otherwise.
+    """
+    with replacing(path) as file:
+        write_to(file)
 
 
 def _umask() -> int:

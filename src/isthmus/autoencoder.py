@@ -34,18 +34,28 @@ from isthmus.checks import DataError, must, need
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
-from isthmus.inputs import Auto, Inputs, as_frame_like
+from isthmus.inputs import (
+    Auto,
+    Inputs,
+    RunningMean,
+    Source,
+    as_frame_like,
+    as_source,
+    encoded,
+    learned,
+    rows_of,
+)
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.networks import MLP, Architecture, Linear, Network
 from isthmus.objective import Objective
 from isthmus.parts import Layout, Owner, pack
 from isthmus.penalties import Penalty
-from isthmus.training import Member, Rows, Trainer, isolated, seed_from
+from isthmus.training import Member, Rows, Stream, Trainer, isolated, reading, seed_from
 
 __all__ = ["Autoencoder"]
 
 CHUNK = 1024
-START = 500_000  # rows looked at to set first weights
+START = 2**25  # numbers looked at, at most, to set first weights: 128 MB
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, BaseEstimator):
@@ -127,12 +137,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     # ---------------------------------------------------------------- learning
 
     def fit(self, X: Any, y: None = None) -> Self:
-        """Learn from the rows of X (n, columns): a DataFrame, an array, or whatever `inputs` reads.
+        """Learn from the rows of X (n, columns): a DataFrame, an array, a Source, or whatever `inputs` reads.
 
         Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows
         twice.
         """
-        member = self._prepared(X)
+        member = self._prepared(as_source(X))
         if member is not None:
             with isolated(self._seed):
                 plan = self.trainer([member], self._identity())
@@ -143,6 +153,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         """One more pass over the rows of X; the first call fixes the columns, their scales and the
         network.
         """
+        X = as_source(X)
         if not hasattr(self, "network_"):
             rows, generator = self._begin(X)
             self.held_out_ = np.array([], dtype=np.int64)
@@ -164,35 +175,38 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
         self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
         self._start(train)
-        if self._is_pca() and rows.observed is None:
+        if self._is_pca() and isinstance(rows, Rows) and rows.observed is None:
             self._finish_in_closed_form(rows, generator)
             return None
         return self._member(X, train, held_out, generator)
 
-    def _begin(self, X: Any, known: dict[Any, Any] | None = None) -> tuple[Rows, torch.Generator]:
+    def _begin(self, X: Any, known: dict[Any, Any] | None = None) -> tuple[Rows | Stream, torch.Generator]:
         """Check the parameters, learn the columns, build the network."""
         self._check_parameters()
+        resumable = self.random_state is None and self.trainer.checkpoint is not None
+        self._seed = seed_from(0 if resumable else self.random_state)
         found = (known or {}).get((id(X), repr(self.inputs)))
-        self.schema_ = self.inputs.fit(X) if found is None else found[0]
+        self.schema_ = learned(self.inputs, X, self._seed) if found is None else found[0]
         self._note_features()
         rows = self._rows(X) if found is None else found[1]
         if known is not None:
             known[id(X), repr(self.inputs)] = self.schema_, rows
-        something = rows.observed is None or bool(rows.observed.any())
+        first = rows if isinstance(rows, Rows) else rows.first(START // self.schema_.layout.width)
+        something = first.observed is None or bool(first.observed.any())
         need(something, "X", "have at least one value", "none", "Check how the data were read")
         self.n_components_ = self._resolve_components(self.schema_.layout)
         self.loss.check(self.schema_.layout)
-        resumable = self.random_state is None and self.trainer.checkpoint is not None
-        self._seed = seed_from(0 if resumable else self.random_state)
         self.network_ = self._build_network()
         if self.penalty is not None:
             self.penalty.check(self.network_)
         self.notes_ = list(self.schema_.notes)
-        self.fingerprint_ = fingerprint(rows.x.numpy(), self.schema_.names)
+        self.fingerprint_ = fingerprint(first.x.numpy(), self.schema_.names)
         self.history_rows_: list[dict[str, float]] = []
         return rows, self._generator()
 
-    def _member(self, X: Any, train: Rows, held_out: Rows | None, generator: torch.Generator) -> Member:
+    def _member(
+        self, X: Any, train: Rows | Stream, held_out: Rows | None, generator: torch.Generator
+    ) -> Member:
         """The model as the trainer sees it."""
         seed, namer = self._seed + len(self.history_rows_), self._cell_namer(X)
         return Member(self.network_, self._objective(), train, held_out, generator, seed, namer)
@@ -220,10 +234,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     # ---------------------------------------------------------------- using
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """The codes z of the rows of X: (n, n_components_) float32."""
+        """The codes z of the rows of X: (n, n_components_) float32; a Source is read block by block."""
         check_is_fitted(self)
-        codes = [self.network_.encode(x).numpy() for x in self._chunks(self.schema_.encode(X).x)]
-        return np.concatenate(codes) if codes else np.empty((0, self.n_components_), np.float32)
+        codes = []
+        for block in encoded(self.schema_, X):
+            z = [self.network_.encode(x).numpy() for x in self._chunks(block.x)]
+            codes.append(np.concatenate(z) if z else np.empty((0, self.n_components_), np.float32))
+        return codes[0] if len(codes) == 1 else np.concatenate(codes)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
@@ -240,8 +257,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         return self.schema_.decode(self._decoded(z))
 
     def reconstruct(self, X: Any) -> Any:
-        """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies."""
+        """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies.
+
+        Of a Source another Source, whose blocks are computed as they are read.
+        """
         check_is_fitted(self)
+        if isinstance(X, Source):
+            return X.map(self.reconstruct)
         return self.schema_.decode(self.reconstruct_encoded(X), like=X)
 
     def reconstruct_encoded(self, X: Any) -> NDArray[np.float32]:
@@ -256,30 +278,36 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def errors(self, X: Any) -> Any:
         """Reconstruction error of every cell, in the loss's units: (n, columns); missing cells are NaN.
 
-        A DataFrame with the columns of X when X is one, otherwise an array. A row's loss is the sum over
-        its cells.
+        A DataFrame with the columns of X when X is one, otherwise an array; of a Source another Source. A
+        row's loss is the sum over its cells.
         """
         check_is_fitted(self)
-        cells = self._cell_errors(X)
+        if isinstance(X, Source):
+            return X.map(self.errors)
+        cells = np.concatenate(list(self._cell_errors(X)))
         return as_frame_like(X, cells, [cell.name for cell in self.schema_.layout.cells])
 
     def score(self, X: Any, y: None = None) -> float:
         """Minus the mean error per observed cell: 0 is perfect, higher is better."""
         check_is_fitted(self)
-        return -float(np.nanmean(self._cell_errors(X)))
+        mean = RunningMean()
+        for cells in self._cell_errors(X):
+            mean.add(cells)
+        return -mean.value
 
-    def _cell_errors(self, X: Any) -> NDArray[np.float32]:
-        encoded = self.schema_.encode(X)
+    def _cell_errors(self, X: Any) -> Iterator[NDArray[np.float32]]:
+        """The error of every cell, for one block after the other."""
         layout = self.schema_.layout
-        cells = np.empty((len(encoded.x), len(layout.cells)), np.float32)
-        start = 0
-        for x in self._chunks(encoded.x):
-            output = self.network_.decode(self.network_.encode(x))
-            cells[start : start + len(x)] = self.loss(x, output, layout).numpy()
-            start += len(x)
-        if encoded.observed is not None:
-            cells[~encoded.observed] = np.nan
-        return cells
+        for block in encoded(self.schema_, X):
+            cells = np.empty((len(block.x), len(layout.cells)), np.float32)
+            start = 0
+            for x in self._chunks(block.x):
+                output = self.network_.decode(self.network_.encode(x))
+                cells[start : start + len(x)] = self.loss(x, output, layout).numpy()
+                start += len(x)
+            if block.observed is not None:
+                cells[~block.observed] = np.nan
+            yield cells
 
     def _decoded(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         layout = self.schema_.layout
@@ -354,9 +382,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
             encoder, decoder = self.architecture.build(self.schema_.layout, self.n_components_)
         return Network(encoder, self.code, decoder)
 
-    def _start(self, rows: Rows) -> None:
+    def _start(self, rows: Rows | Stream) -> None:
         with isolated(self._seed):
-            few = rows.first(START).gathered().x
+            few = rows.first(max(1, START // self.schema_.layout.width)).gathered().x
             self.architecture.start(self.network_.encoder, self.network_.decoder, few)
 
     def _objective(self) -> Objective:
@@ -372,9 +400,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         squared = layout.all_numeric and (unbounded or isinstance(self.loss, SquaredError))
         return plain and squared and isinstance(self.architecture, Linear)
 
-    def _rows(self, X: Any) -> Rows:
-        encoded = self.schema_.encode(X)
-        return Rows.of(encoded.x, encoded.observed)
+    def _rows(self, X: Any) -> Rows | Stream:
+        return reading(X, self.schema_.encode, self.schema_.layout.width)
 
     def _generator(self) -> torch.Generator:
         passes = len(getattr(self, "history_rows_", ()))
@@ -383,7 +410,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     def _cell_namer(self, X: Any) -> Any:
         def name(row: int, cell: int) -> str:
             column = self.schema_.layout.cells[cell].name
-            return f"column {column!r}, row {row}, value {self.schema_.value(X, row, cell)!r}"
+            value = self.schema_.value(rows_of(X, [row]), 0, cell)
+            return f"column {column!r}, row {row}, value {value!r}"
 
         return name
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +41,11 @@ KINDS = [
 ]
 
 InFile = Annotated[
-    str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, NPY or NPZ; 'file.npz:name' for one array.")
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV, TSV, Parquet, NPY or NPZ; 'file.npz:name' for one array; a folder of Parquet; a URL.",
+    ),
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
 OutFile = Annotated[
@@ -78,7 +83,7 @@ def fit(
     from isthmus.report.console import fit_report
 
     _must_be_writable(output, (".isthmus",))
-    X = _drop(_read(file, header, na), exclude or [])
+    X = _drop(_held(_open(file, header, na)), exclude or [])
     model = _model(kind, code, hidden).set_params(random_state=seed, trainer__max_epochs=epochs)
     model.set_params(trainer__progress=False if quiet or as_json else None)
     say = not (quiet or as_json)
@@ -103,14 +108,20 @@ def encode(
     as_json: Json = False,
 ) -> None:
     """Write the codes of the rows of FILE."""
-    from isthmus.inputs.files import ENDINGS, ending, write
+    from isthmus.inputs.files import ENDINGS, ending
+    from isthmus.inputs.writing import writing
+    from isthmus.report.progress import shown_blocks
 
     _must_be_writable(output, ENDINGS)
     fitted = _load(model)
-    codes = fitted.transform(_read(file, header, na))
+    X = _open(file, header, na)
     table = ending(output) in (".npy", ".npz")
-    write(codes if table else _named(codes, fitted.get_feature_names_out()), output)
-    _done(as_json, rows=len(codes), columns=codes.shape[1], output=str(output))
+    names = fitted.get_feature_names_out()
+    with writing(output, len(X)) as sink:
+        for block in shown_blocks(X):
+            codes = fitted.transform(block)
+            sink.append(codes if table else _named(codes, names))
+    _done(as_json, rows=len(X), columns=len(names), output=str(output))
 
 
 @app.command()
@@ -124,18 +135,27 @@ def reconstruct(
     as_json: Json = False,
 ) -> None:
     """Write FILE as the model rebuilds it from its code, gaps filled."""
-    from isthmus.inputs.files import ENDINGS, write
+    from isthmus.inputs import RunningMean
+    from isthmus.inputs.files import ENDINGS
+    from isthmus.inputs.writing import writing
+    from isthmus.report.progress import shown_blocks
 
     for place in (output, errors):
         if place is not None:
             _must_be_writable(place, ENDINGS)
     fitted = _load(model)
-    X = _read(file, header, na)
-    back = fitted.reconstruct(X)
-    write(back, output)
-    if errors is not None:
-        write(fitted.errors(X), errors)
-    _done(as_json, rows=len(back), error_per_cell=-fitted.score(X), output=str(output))
+    X = _open(file, header, na)
+    mean = RunningMean()
+    with ExitStack() as open_:
+        back = open_.enter_context(writing(output, len(X)))
+        also = open_.enter_context(writing(errors, len(X))) if errors is not None else None
+        for block in shown_blocks(X):
+            back.append(fitted.reconstruct(block))
+            cells = fitted.errors(block)
+            mean.add(cells)
+            if also is not None:
+                also.append(cells)
+    _done(as_json, rows=len(X), error_per_cell=mean.value, output=str(output))
 
 
 @app.command()
@@ -179,10 +199,25 @@ def demo(
 # ---------------------------------------------------------------- small pieces
 
 
-def _read(file: str, header: bool | None, na: list[str] | None) -> Any:
+def _open(file: str, header: bool | None, na: list[str] | None) -> Any:
+    """A Source where the file can be read in blocks, the whole file in memory otherwise."""
+    from isthmus.inputs.disk import is_url, open_source
     from isthmus.inputs.files import read
 
+    if (
+        is_url(file)
+        or Path(file).is_dir()
+        or (file.lower().endswith((".npy", ".parquet")) and Path(file).is_file())
+    ):
+        return open_source(file)
     return read(file, header=header, na=na or ())
+
+
+def _held(X: Any) -> Any:
+    """What is small as it lies in memory, so that rows can be drawn from all of it."""
+    from isthmus.inputs.disk import DiskSource, held
+
+    return held(X) if isinstance(X, DiskSource) else X
 
 
 def _drop(X: Any, columns: list[str]) -> Any:
@@ -251,6 +286,8 @@ def _named(codes: Any, names: Any) -> Any:
 
 
 def _size(X: Any) -> str:
+    if hasattr(X, "sizes"):
+        return f"{len(X):,} rows, read in {len(X.sizes):,} blocks"
     rows, columns = len(X), int(getattr(X, "size", len(X)) // max(1, len(X)))
     return f"{rows:,} rows, {columns:,} columns"
 

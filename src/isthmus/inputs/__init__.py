@@ -13,9 +13,11 @@ from isthmus.inputs.columns import (
     Numeric,
     TruthSpec,
 )
+from isthmus.inputs.disk import NpySource, as_source, open_source
 from isthmus.inputs.frames import DType, as_frame_like
+from isthmus.inputs.sampling import RunningMean, encoded, learned, sample
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
-from isthmus.inputs.source import Source
+from isthmus.inputs.source import Source, rows_of
 from isthmus.inputs.table import Table, TableSchema
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "Encoded",
     "Inputs",
     "LevelSpec",
+    "NpySource",
     "NumberSpec",
     "Numeric",
+    "RunningMean",
     "Scales",
     "Scaling",
     "Schema",
@@ -43,4 +47,10 @@ __all__ = [
     "UnitRange",
     "Unscaled",
     "as_frame_like",
+    "as_source",
+    "encoded",
+    "learned",
+    "open_source",
+    "rows_of",
+    "sample",
 ]

@@ -1,7 +1,8 @@
-"""Files: CSV, Parquet, NPY and NPZ in and out, by their endings. Nothing is ever unpickled.
+"""Files: CSV, Parquet, NPY and NPZ into memory, by their endings. Nothing is ever unpickled.
 
 CSV is read as a person would: a first row of plain words is a header, blanks after commas are dropped,
-whole numbers with gaps stay whole, ISO dates become dates. Files are written whole or not at all.
+whole numbers with gaps stay whole, ISO dates become dates. `isthmus.inputs.writing` writes the same formats,
+`isthmus.inputs.disk` reads what is larger than memory.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.atomic import write_atomically
 from isthmus.checks import FileError, brief
 
-__all__ = ["ENDINGS", "ending", "read", "write"]
+__all__ = ["ENDINGS", "as_pandas", "ending", "read"]
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".npy", ".npz")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
@@ -68,21 +68,6 @@ def read(path: str | os.PathLike[str], *, header: bool | None = None, na: Sequen
         ) from None
 
 
-def write(X: Any, path: str | os.PathLike[str]) -> None:
-    """An array or DataFrame to a file of the format its ending says, whole or not at all."""
-    kind = ending(path)
-    if kind in (".npy", ".npz"):
-        save = np.save if kind == ".npy" else np.savez_compressed
-        write_atomically(path, lambda file: save(file, np.asarray(X), allow_pickle=False))
-        return
-    frame = _as_pandas(X)
-    if kind == ".parquet":
-        write_atomically(path, lambda file: frame.rename(columns=str).to_parquet(file, index=False))
-        return
-    text = frame.to_csv(index=False, sep="\t" if kind == ".tsv" else ",", float_format="%.9g")
-    write_atomically(path, lambda file: file.write(_compressed(text, kind)))
-
-
 # ---------------------------------------------------------------- numpy
 
 
@@ -124,7 +109,8 @@ def _pandas() -> Any:
     return pandas
 
 
-def _as_pandas(X: Any) -> Any:
+def as_pandas(X: Any) -> Any:
+    """A frame or an array as a pandas DataFrame."""
     pandas = _pandas()
     if isinstance(X, pandas.DataFrame):
         return X
@@ -222,10 +208,3 @@ def _with_dates(frame: Any) -> Any:
             except ValueError:
                 continue
     return frame
-
-
-def _compressed(text: str, kind: str) -> bytes:
-    import gzip
-
-    data = text.encode()
-    return gzip.compress(data, mtime=0) if kind == ".csv.gz" else data

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from isthmus.checks import DataError, brief, must
 from isthmus.parts import Record
 
-__all__ = ["Column", "DType", "as_frame_like", "column_names", "is_frame", "read_columns", "write_frame"]
+__all__ = [
+    "Column",
+    "DType",
+    "as_frame_like",
+    "column_names",
+    "is_frame",
+    "read_columns",
+    "stacked",
+    "write_frame",
+]
 
 
 class DType(Record):
@@ -261,3 +270,34 @@ def _installed() -> str:
     from importlib.util import find_spec
 
     return next((name for name in ("pandas", "polars") if find_spec(name)), "")
+
+
+# ---------------------------------------------------------------- blocks of rows
+
+
+def stacked(blocks: list[Any]) -> Any:
+    """Blocks of rows, frames or arrays of the same columns, below each other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    library = library_of(blocks[0])
+    if library == "pandas":
+        import pandas
+
+        return pandas.concat(_of_one_category(blocks), ignore_index=True)
+    if library == "polars":
+        import polars
+
+        return polars.concat(blocks)
+    return np.concatenate(blocks)
+
+
+def _of_one_category(frames: list[Any]) -> list[Any]:
+    """The frames with the levels of all of them in every categorical column, which pandas would turn into
+    text otherwise.
+    """
+    frames = [frame.copy(deep=False) for frame in frames]
+    for name in [n for n, dtype in frames[0].dtypes.items() if dtype == "category"]:
+        levels = list(dict.fromkeys(level for frame in frames for level in frame[name].cat.categories))
+        for frame in frames:
+            frame[name] = frame[name].cat.set_categories(levels)
+    return frames

@@ -13,8 +13,9 @@ import numpy as np
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.diagnostics import PCAComparison, pca_comparison
+from isthmus.inputs import Source, rows_of, sample
 
-__all__ = ["Report", "fit_report", "model_report", "rows_of"]
+__all__ = ["Report", "fit_report", "model_report"]
 
 
 class Report:
@@ -63,16 +64,17 @@ def fit_report(model: Autoencoder, X: Any, path: os.PathLike[str]) -> Report:
 
 
 def held_out_comparison(model: Autoencoder, X: Any) -> PCAComparison | None:
-    """The model beside PCA on the rows it kept from training; on all rows where it kept none."""
-    held_out = np.asarray(model.held_out_)
-    if not len(held_out):
+    """The model beside PCA on the rows it kept from training, None where it kept none; of a Source, on a
+    sample.
+    """
+    if isinstance(X, Source):
+        X, numbers = sample(X, seed=0)
+    else:
+        numbers = np.arange(len(X))
+    kept = np.isin(numbers, model.held_out_)
+    if not kept.any() or kept.all():
         return None
-    return pca_comparison(model, rows_of(X, np.setdiff1d(np.arange(len(X)), held_out)), rows_of(X, held_out))
-
-
-def rows_of(X: Any, which: np.ndarray[Any, Any]) -> Any:
-    """Some rows of a frame or an array."""
-    return X.iloc[which] if hasattr(X, "iloc") else X[which]
+    return pca_comparison(model, rows_of(X, np.flatnonzero(~kept)), rows_of(X, np.flatnonzero(kept)))
 
 
 def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:

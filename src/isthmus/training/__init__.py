@@ -4,6 +4,7 @@ from isthmus.training.dense import suits
 from isthmus.training.member import Member
 from isthmus.training.randomness import isolated, seed_from
 from isthmus.training.rows import Rows
+from isthmus.training.stream import Stream, reading
 from isthmus.training.trainer import Trainer
 
-__all__ = ["Member", "Rows", "Trainer", "isolated", "seed_from", "suits"]
+__all__ = ["Member", "Rows", "Stream", "Trainer", "isolated", "reading", "seed_from", "suits"]

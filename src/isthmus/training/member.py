@@ -17,6 +17,7 @@ from torch import Tensor
 from isthmus.networks import Network
 from isthmus.objective import Objective
 from isthmus.training.rows import Rows
+from isthmus.training.stream import Stream
 
 __all__ = ["Member"]
 
@@ -31,7 +32,7 @@ class Member:
 
     network: Network
     objective: Objective
-    train: Rows
+    train: Rows | Stream
     held_out: Rows | None
     generator: torch.Generator
     seed: int = 0
@@ -50,8 +51,8 @@ class Member:
         return torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
 
     def stalled(self, patience: int) -> bool:
-        """Whether the last looks brought nothing."""
-        return len(self.history) - 1 - self.best_round >= patience
+        """Whether the last looks at the held-out rows brought nothing; never without such rows."""
+        return self.held_out is not None and len(self.history) - 1 - self.best_round >= patience
 
     def record(self, line: dict[str, float]) -> None:
         """Write a line of history, and remember the weights if they are the best so far."""

@@ -42,7 +42,7 @@ class Rows:
     ) -> None:
         self.x, self.observed = x, observed
         self.places = torch.arange(len(x)) if places is None else places
-        self._numbers = numbers
+        self._numbers, self._all = numbers, places is None
 
     @property
     def numbers(self) -> Tensor:
@@ -75,10 +75,15 @@ class Rows:
 
     def first(self, most: int) -> Rows:
         """The first rows, `most` at most."""
-        return self._at(slice(most))
+        if not self._all:
+            return self._at(slice(most))
+        observed, numbers = (None if t is None else t[:most] for t in (self.observed, self._numbers))
+        return Rows(self.x[:most], observed, None, numbers)
 
     def gathered(self) -> Batch:
         """All rows as one batch."""
+        if self._all:
+            return Batch(self.x, self.observed, self.numbers)
         return self._gather(self.places)
 
     def chunks(self, size: int) -> Iterator[Batch]:

@@ -18,10 +18,22 @@ from torch import Tensor
 from isthmus.inputs import Encoded, Source
 from isthmus.training.rows import Batch, Rows
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "reading"]
 
+MEMORY = 2**26  # numbers up to which a source is taken into memory: 256 MB
 BUFFER = 2**25  # numbers held and shuffled at a time: 128 MB
 HELD_OUT = 2**24, 50_000  # numbers and rows kept in memory to judge by, at most
+
+
+def reading(X: Any, encode: Callable[[Any], Encoded], width: int) -> Rows | Stream:
+    """The rows of X for training: in memory, unless X is a source too large for it.
+
+    encode gives the `width` features of a row for data of the kind X holds.
+    """
+    if not isinstance(X, Source):
+        return Rows.of(*encode(X))
+    stream = Stream(X, encode, width)
+    return stream if len(stream) * width > MEMORY else stream.first(len(stream))
 
 
 class Stream:
@@ -65,14 +77,15 @@ class Stream:
     def first(self, most: int) -> Rows:
         """Rows of the first blocks, `most` at most, in memory."""
         rooms = np.cumsum([self.source.sizes[block] for block in self.blocks])
-        blocks = self.blocks[: int(np.searchsorted(rooms, min(most, BUFFER // self.width))) + 1]
+        blocks = self.blocks[: int(np.searchsorted(rooms, most)) + 1]
         x, observed, numbers, _ = self._read(blocks)
         return Rows(x, observed, None, numbers).first(most)
 
     def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         """One pass in random order, from batch number `skip` on."""
-        order = [self.blocks[i] for i in torch.randperm(len(self.blocks), generator=generator).tolist()]
         seed = int(torch.randint(2**62, (), generator=generator))
+        mine = set(self.blocks)
+        order = [block for block in self.source.order(np.random.default_rng(seed)) if block in mine]
         gone, left = skip * size, None
         for number, buffer in enumerate(self._buffers(order)):
             rows = sum(self.source.sizes[block] for block in buffer)
