@@ -24,7 +24,7 @@ from isthmus.training import Member, isolated, suits
 
 __all__ = ["fit_many"]
 
-WORTH = 4_000_000  # multiplications in a layer's product beyond which one network keeps the machine busy
+WORTH = 1_000_000  # multiplications in a layer's product beyond which one network keeps the machine busy
 TOGETHER = 64  # models in one program at most
 
 

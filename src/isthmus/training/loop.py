@@ -51,6 +51,8 @@ class Run:
         self.adam = Adam(self.flat.weights, self.flat.grads)
         kind = DenseStep if all(map(suits, members)) else DifferentiatedStep
         self.differentiate = kind(self.members, self.flat, bf16)
+        clocks = [member.network.memory[:1] for member in members]
+        self.clocks = [] if members[0].network.code.transparent else clocks  # what a code may know of time
         self.step_number = 0
         self.ranks = Ranks.here(self.flat.weights.device)
         for member in members:
@@ -125,8 +127,9 @@ class Run:
 
     def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """One update of every member on its batch; the terms before it, each (members,)."""
-        for member in self.members:
-            member.network.memory[0] = self.step_number / self.plan.steps
+        if self.clocks:
+            torch._foreach_zero_(self.clocks)
+            torch._foreach_add_(self.clocks, self.step_number / self.plan.steps)
         terms = self.differentiate(batches) if self.ranks.count == 1 else self._shared(batches)
         norms = torch.linalg.vector_norm(self.flat.grads, dim=1).tolist()
         for row, (norm, objective) in enumerate(zip(norms, terms["objective"].tolist(), strict=True)):

@@ -55,12 +55,15 @@ class Member:
         return self.held_out is not None and len(self.history) - 1 - self.best_round >= patience
 
     def record(self, line: dict[str, float]) -> None:
-        """Write a line of history, and remember the weights if they are the best so far."""
+        """Write a line of history, and remember the weights if they are the best so far.
+
+        Without held-out rows the newest count as the best: a round's mean says less than the falling rate.
+        """
         self.history.append(line)
         watched = line.get("held_out_objective", line["objective"])
         if watched < self.best - 1e-4 * abs(self.best) or not math.isfinite(self.best):
             self.best_round = len(self.history) - 1
-        if watched < self.best:
+        if watched < self.best or self.held_out is None:
             self.best = watched
             self.remember()
 
