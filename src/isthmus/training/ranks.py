@@ -10,6 +10,7 @@ Nothing here starts or watches processes: that is torchrun's work, on one machin
 
 from __future__ import annotations
 
+import atexit
 import os
 
 import torch
@@ -36,6 +37,7 @@ class Ranks(Record):
 
         if not distributed.is_initialized():
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            atexit.register(distributed.destroy_process_group)
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     def share(self, batch: Batch) -> tuple[Batch, float]:
