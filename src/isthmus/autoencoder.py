@@ -25,10 +25,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from isthmus.checks import DataError, must, need
+from isthmus.citizen import Transformer
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
@@ -36,7 +35,7 @@ from isthmus.inputs import Auto, Inputs, as_frame_like
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.networks import MLP, Architecture, Linear, Network
 from isthmus.objective import Objective
-from isthmus.parts import Layout, Owner
+from isthmus.parts import Layout
 from isthmus.penalties import Penalty
 from isthmus.training import Rows, Trainer, isolated, seed_from
 
@@ -45,7 +44,7 @@ __all__ = ["Autoencoder"]
 CHUNK = 1024
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, BaseEstimator):
+class Autoencoder(Transformer):
     """Learns to pass unlabelled data through a bottleneck and back.
 
     Parameters
@@ -96,6 +95,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     ----------
     Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313.
     """
+
+    versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
 
     def __init__(
         self,
@@ -193,13 +194,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The codes z of the rows of X: (n, n_components_) float32."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         codes = [self.network_.encode(x).numpy() for x in self._chunks(self.schema_.encode(X).x)]
         return np.concatenate(codes) if codes else np.empty((0, self.n_components_), np.float32)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         z = np.array(Z, dtype=np.float32)
         rule = f"be 2-D with {self.n_components_} columns"
         need(
@@ -213,12 +214,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
     def reconstruct(self, X: Any) -> Any:
         """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         return self.schema_.decode(self.reconstruct_encoded(X), like=X)
 
     def reconstruct_encoded(self, X: Any) -> NDArray[np.float32]:
         """x_hat (n, d) in the network's own units, beside `schema_.encode(X).x`."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         return self._decoded(self.transform_plain(X))
 
     def transform_plain(self, X: Any) -> NDArray[np.float32]:
@@ -231,13 +232,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         A DataFrame with the columns of X when X is one, otherwise an array. A row's loss is the sum over
         its cells.
         """
-        check_is_fitted(self)
+        self.must_be_fitted()
         cells = self._cell_errors(X)
         return as_frame_like(X, cells, [cell.name for cell in self.schema_.layout.cells])
 
     def score(self, X: Any, y: None = None) -> float:
         """Minus the mean error per observed cell: 0 is perfect, higher is better."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         return -float(np.nanmean(self._cell_errors(X)))
 
     def _cell_errors(self, X: Any) -> NDArray[np.float32]:
@@ -273,7 +274,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         """Every term of the objective by look, as a DataFrame (a dict of lists where no DataFrame library
         is).
         """
-        check_is_fitted(self)
+        self.must_be_fitted()
         names = list(dict.fromkeys(name for row in self.history_rows_ for name in row))
         return as_frame_like(
             None, {name: [row.get(name, math.nan) for row in self.history_rows_] for name in names}

@@ -23,13 +23,13 @@ import json
 import os
 import platform
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.torch
-import sklearn
 import torch
 
 import isthmus
@@ -113,7 +113,7 @@ def _describe(model: Autoencoder) -> dict[str, Any]:
             "isthmus": isthmus.__version__,
             "torch": torch.__version__,
             "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
+            "scikit-learn": version("scikit-learn"),
             "python": platform.python_version(),
         },
     }
