@@ -97,10 +97,8 @@ class Estimator:
         if not self.__sklearn_is_fitted__():
             from isthmus.unfitted import UnfittedError
 
-            name = type(self).__name__
-            raise UnfittedError(
-                f"this {name} must be fitted before it is used; got one that is not. Call fit."
-            )
+            this = f"this {type(self).__name__}"
+            raise UnfittedError(f"{this} must be fitted before it is used; got one that is not. Call fit.")
 
     # ---------------------------------------------------------------- answers made of scikit-learn's classes
 
