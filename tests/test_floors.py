@@ -13,7 +13,7 @@ SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
     0: "parts checks atomic sealed fingerprint inputs networks codes losses corruptions penalties",
     1: "objective training",
-    2: "autoencoder exporting many recipes saving",
+    2: "citizen unfitted autoencoder exporting many recipes saving",
     3: "anomaly denoising imputation retrieval audit diagnostics",
     4: "figures",
     5: "cli demo report serve",
@@ -96,6 +96,29 @@ def test_importing_the_package_loads_neither_torch_nor_scikit_learn():
     code = f"import isthmus, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_first_fit_of_an_array_loads_no_library_but_torch_and_numpy(tmp_path):
+    """Nor do a file of the model and the commands on arrays: what is not used is not waited for."""
+    code = """
+import sys
+import numpy as np
+from isthmus import Autoencoder, Trainer, save
+from isthmus.cli import app
+
+X = np.random.default_rng(0).normal(size=(60, 6))
+save(Autoencoder(4, trainer=Trainer(max_epochs=2)).fit(X), "m.isthmus")
+Autoencoder(4, trainer=Trainer(max_epochs=2)).fit_transform(X)
+np.save("x.npy", X)
+for command in ("encode m.isthmus x.npy -o z.npy", "reconstruct m.isthmus x.npy -o y.npy", "info m.isthmus"):
+    app(command.split(), standalone_mode=False)
+print(sorted({"sklearn", "scipy", "pandas", "polars", "narwhals", "matplotlib"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "z.npy").exists()
 
 
 def test_every_public_name_exists_and_is_documented():

@@ -5,7 +5,7 @@ objective is the textbook's, and the code spells it the same way: L(x, x_hat) + 
 
 >>> from isthmus import L1, Autoencoder, MaskingNoise
 >>> Autoencoder(8, corruption=MaskingNoise(0.25), penalty=1e-3 * L1())
-Autoencoder(corruption=MaskingNoise(), n_components=8, penalty=L1(weight=0.001))
+Autoencoder(n_components=8, corruption=MaskingNoise(), penalty=L1(weight=0.001))
 
 Importing the package imports neither torch nor scikit-learn; each name is fetched when it is first used.
 """

@@ -27,10 +27,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from isthmus.checks import DataError, must, need
+from isthmus.citizen import Transformer
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
@@ -48,7 +47,7 @@ from isthmus.inputs import (
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.networks import MLP, Architecture, Linear, Network
 from isthmus.objective import Objective
-from isthmus.parts import Layout, Owner, pack
+from isthmus.parts import Layout, pack
 from isthmus.penalties import Penalty
 from isthmus.training import Member, Rows, Stream, Trainer, isolated, reading, seed_from
 
@@ -58,7 +57,7 @@ CHUNK = 1024
 START = 2**25  # numbers looked at, at most, to set first weights: 128 MB
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, BaseEstimator):
+class Autoencoder(Transformer):
     """Learns to pass unlabelled data through a bottleneck and back.
 
     Parameters
@@ -110,6 +109,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     ----------
     Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313.
     """
+
+    versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
 
     def __init__(
         self,
@@ -235,7 +236,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The codes z of the rows of X: (n, n_components_) float32; a Source is read block by block."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         codes = []
         for block in encoded(self.schema_, X):
             z = [self.network_.encode(x).numpy() for x in self._chunks(block.x)]
@@ -244,7 +245,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         z = np.array(Z, dtype=np.float32)
         rule = f"be 2-D with {self.n_components_} columns"
         need(
@@ -261,14 +262,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
         Of a Source another Source, whose blocks are computed as they are read.
         """
-        check_is_fitted(self)
+        self.must_be_fitted()
         if isinstance(X, Source):
             return X.map(self.reconstruct)
         return self.schema_.decode(self.reconstruct_encoded(X), like=X)
 
     def reconstruct_encoded(self, X: Any) -> NDArray[np.float32]:
         """x_hat (n, d) in the network's own units, beside `schema_.encode(X).x`."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         return self._decoded(self.transform_plain(X))
 
     def transform_plain(self, X: Any) -> NDArray[np.float32]:
@@ -281,7 +282,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         A DataFrame with the columns of X when X is one, otherwise an array; of a Source another Source. A
         row's loss is the sum over its cells.
         """
-        check_is_fitted(self)
+        self.must_be_fitted()
         if isinstance(X, Source):
             return X.map(self.errors)
         cells = np.concatenate(list(self._cell_errors(X)))
@@ -289,7 +290,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
 
     def score(self, X: Any, y: None = None) -> float:
         """Minus the mean error per observed cell: 0 is perfect, higher is better."""
-        check_is_fitted(self)
+        self.must_be_fitted()
         mean = RunningMean()
         for cells in self._cell_errors(X):
             mean.add(cells)
@@ -329,7 +330,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         """Every term of the objective by look, as a DataFrame (a dict of lists where no DataFrame library
         is).
         """
-        check_is_fitted(self)
+        self.must_be_fitted()
         names = list(dict.fromkeys(name for row in self.history_rows_ for name in row))
         return as_frame_like(
             None, {name: [row.get(name, math.nan) for row in self.history_rows_] for name in names}

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from isthmus.parts import Record
 
@@ -80,6 +79,8 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any, n_components: int | No
         Errors per row in encoded units, and a sentence as its text. Where the data lie in [0, 1], as pixels
         do, both reconstructions are cut to that range.
     """
+    from sklearn.decomposition import PCA  # here, because importing it takes longer than reading a model
+
     train, test = model.schema_.encode(X_train), model.schema_.encode(X_test)
     seen = _features(test.observed, model.schema_.layout)
     filled = _filled(train, model.schema_.layout)

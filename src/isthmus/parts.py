@@ -15,8 +15,7 @@ into a file. Subclassing `Part` makes a frozen dataclass; no decorator is needed
 {'by': 2.0}
 
 More words that every floor shares live here: `Cell` and `Layout` (what the columns of a network's input
-mean), `Trace` (one pass through a network) and `Owner` (an estimator made of parts:
-`set_params(penalty__l1__weight=...)`).
+mean) and `Trace` (one pass through a network).
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from isthmus.checks import DataError, brief, must
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-__all__ = ["Cell", "Layout", "Owner", "Part", "Record", "Trace", "pack", "unpack"]
+__all__ = ["Cell", "Layout", "Part", "Record", "Trace", "changed", "deepened", "pack", "same", "unpack"]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -50,12 +49,13 @@ class Record:
         shown = (
             f"{f.name}={getattr(self, f.name)!r}"
             for f in dataclasses.fields(self)  # type: ignore[arg-type]
-            if f.default is dataclasses.MISSING or not _same(getattr(self, f.name), f.default)
+            if f.default is dataclasses.MISSING or not same(getattr(self, f.name), f.default)
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def _same(a: object, b: object) -> bool:
+def same(a: object, b: object) -> bool:
+    """Whether two hyperparameters are one value of one type."""
     return a is b or (type(a) is type(b) and bool(a == b))
 
 
@@ -68,7 +68,7 @@ class Part(Record):
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The hyperparameters by name; with `deep`, those of parts inside this one as `name__inner`."""
         shallow = self._children()
-        return _deepened(shallow) if deep else shallow
+        return deepened(shallow) if deep else shallow
 
     def _children(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._fields()}
@@ -78,22 +78,25 @@ class Part(Record):
 
     def with_params(self, **changes: Any) -> Any:
         """A copy with some hyperparameters changed, addressed as scikit-learn does (`l1__weight=0.1`)."""
-        return self._replaced(_changed(type(self).__name__, self._children(), changes))
+        return self._replaced(changed(type(self).__name__, self._children(), changes))
 
     def __sklearn_clone__(self) -> Self:
         return self
 
 
-def _deepened(shallow: dict[str, Any]) -> dict[str, Any]:
+def deepened(shallow: dict[str, Any]) -> dict[str, Any]:
+    """`shallow` and the parameters of the parts and estimators in it, as `name__inner`."""
     deep = dict(shallow)
     for name, value in shallow.items():
-        if isinstance(value, Part):
+        if hasattr(value, "get_params") and not isinstance(value, type):
             deep.update({f"{name}__{key}": inner for key, inner in value.get_params().items()})
     return deep
 
 
-def _changed(owner: str, children: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`children` after `changes`, whose keys may reach into parts by `name__inner`."""
+def changed(owner: str, children: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`children` after `changes`, whose keys may reach inside by `name__inner`: a part is replaced by a
+    changed copy, an estimator is changed in place, as scikit-learn does.
+    """
     direct = {key: value for key, value in changes.items() if "__" not in key}
     _refuse_unknown(owner, children, direct)
     updated = {**children, **direct}
@@ -104,30 +107,22 @@ def _changed(owner: str, children: dict[str, Any], changes: dict[str, Any]) -> d
             nested.setdefault(name, {})[inner] = value
     _refuse_unknown(owner, children, nested)
     for name, inner_changes in nested.items():
-        if not isinstance(updated[name], Part):
-            raise must(f"{owner}.{name}", "be a part to reach into it", updated[name], f"Set {name} first")
-        updated[name] = updated[name].with_params(**inner_changes)
+        updated[name] = _reached(f"{owner}.{name}", updated[name], inner_changes)
     return updated
+
+
+def _reached(what: str, value: Any, changes: dict[str, Any]) -> Any:
+    if isinstance(value, Part):
+        return value.with_params(**changes)
+    if hasattr(value, "set_params") and not isinstance(value, type):
+        return value.set_params(**changes)
+    raise must(what, "be a part to reach into it", value, f"Set {what.split('.')[-1]} first")
 
 
 def _refuse_unknown(owner: str, known: dict[str, Any], wanted: dict[str, Any]) -> None:
     unknown = sorted(set(wanted) - set(known))
     if unknown:
         raise must(f"a parameter of {owner}", f"be one of {sorted(known)}", unknown[0], "Check its spelling")
-
-
-class Owner:
-    """Mix-in before `BaseEstimator`: parameters that are parts are replaced, never changed in place."""
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by scikit-learn's names; `trainer__lr=...` replaces the trainer by one with that
-        rate.
-        """
-        current: dict[str, Any] = self.get_params(deep=False)  # type: ignore[attr-defined]
-        for name, value in _changed(type(self).__name__, current, params).items():
-            if value is not current[name]:
-                setattr(self, name, value)
-        return self
 
 
 # ---------------------------------------------------------------- what the columns of a network's input mean

@@ -1,8 +1,8 @@
 """The textbook's autoencoders by name: each is `Autoencoder` with one argument filled in.
 
 >>> contractive_autoencoder(8, weight=0.1)
-Autoencoder(architecture=MLP(hidden=(), tied=True), code=SigmoidCode(),
-            n_components=8, penalty=Contraction(weight=0.1, of='encoder'))
+Autoencoder(n_components=8, architecture=MLP(hidden=(), tied=True), code=SigmoidCode(),
+            penalty=Contraction(weight=0.1, of='encoder'))
 
 Every keyword of `Autoencoder` may be given as well; it wins over the recipe's.
 """

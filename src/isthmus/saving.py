@@ -20,10 +20,10 @@ import inspect
 import os
 import platform
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import sklearn
 import torch
 
 import isthmus
@@ -107,7 +107,7 @@ def _describe(model: Autoencoder) -> dict[str, Any]:
             "isthmus": isthmus.__version__,
             "torch": torch.__version__,
             "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
+            "scikit-learn": version("scikit-learn"),
             "python": platform.python_version(),
         },
     }

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,12 +91,16 @@ def column_names(X: Any) -> list[str | int]:
 
 def read_columns(X: Any) -> list[Column]:
     """Every column of a frame."""
+    import narwhals as nw  # here and below: arrays need none of it
+
     names = column_names(X)
     frame = nw.from_native(X, eager_only=True)
     return [_read(name, series) for name, series in zip(names, frame.iter_columns(), strict=True)]
 
 
 def _read(name: str | int, series: Any) -> Column:
+    import narwhals as nw
+
     dtype, native = series.dtype, _dtype_of(series.to_native())
     if dtype.is_numeric():
         return Column(name, "numeric", _floats(series), None, native)
@@ -113,6 +116,8 @@ def _read(name: str | int, series: Any) -> Column:
 
 def _from_values(name: str | int, values: list[Any], dtype: Any, native: DType) -> Column:
     """A column of Python values: yes/no, numbers in an object column, or levels."""
+    import narwhals as nw
+
     types = {type(value) for value in values if value is not None}
     if dtype == nw.Boolean or (types and types <= {bool, np.bool_}):
         return Column(name, "boolean", None, values, native)
@@ -127,6 +132,8 @@ def _from_values(name: str | int, values: list[Any], dtype: Any, native: DType) 
 
 
 def _floats(series: Any) -> NDArray[np.float64]:
+    import narwhals as nw
+
     return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
 
 

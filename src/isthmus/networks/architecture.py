@@ -13,7 +13,7 @@ one method:
 ...         return down, nn.Linear(n_components, layout.width)
 >>> from isthmus import Autoencoder
 >>> Autoencoder(2, architecture=Tower(32))
-Autoencoder(architecture=Tower(width=32), n_components=2)
+Autoencoder(n_components=2, architecture=Tower(width=32))
 """
 
 from __future__ import annotations
