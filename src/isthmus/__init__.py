@@ -33,15 +33,28 @@ if TYPE_CHECKING:
         Boolean,
         Categorical,
         Datetime,
+        Images,
         Numeric,
         Shared,
+        Signals,
         Standard,
         Table,
         UnitRange,
         Unscaled,
     )
     from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
-    from isthmus.networks import MLP, Architecture, Dictionary, Linear, ReLU, Sigmoid, SiLU, Tanh
+    from isthmus.networks import (
+        MLP,
+        Architecture,
+        ConvNet,
+        Dictionary,
+        Linear,
+        ReLU,
+        Sigmoid,
+        SiLU,
+        Suited,
+        Tanh,
+    )
     from isthmus.parts import Part
     from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
     from isthmus.recipes import (
@@ -66,9 +79,11 @@ _HOME = {
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
-    "inputs": "Auto Boolean Categorical Datetime Numeric Shared Standard Table UnitRange Unscaled",
+    "inputs": (
+        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Standard Table UnitRange Unscaled"
+    ),
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
-    "networks": "MLP Architecture Dictionary Linear ReLU SiLU Sigmoid Tanh",
+    "networks": "MLP Architecture ConvNet Dictionary Linear ReLU SiLU Sigmoid Suited Tanh",
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
     "recipes": (
@@ -95,6 +110,7 @@ __all__ = [
     "Categorical",
     "Code",
     "Contraction",
+    "ConvNet",
     "Corruption",
     "DataError",
     "Datetime",
@@ -103,6 +119,7 @@ __all__ = [
     "FileError",
     "GaussianNoise",
     "Huber",
+    "Images",
     "IsthmusError",
     "KLSparsity",
     "L2Weights",
@@ -121,8 +138,10 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SigmoidCode",
+    "Signals",
     "SquaredError",
     "Standard",
+    "Suited",
     "SwapNoise",
     "Table",
     "Tanh",

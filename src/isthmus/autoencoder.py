@@ -34,7 +34,7 @@ from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
 from isthmus.inputs import Auto, Inputs, as_frame_like
 from isthmus.losses import Deviance, Loss, SquaredError
-from isthmus.networks import MLP, Architecture, Linear, Network
+from isthmus.networks import Architecture, Linear, Network, Suited
 from isthmus.objective import Objective
 from isthmus.parts import Layout, Owner
 from isthmus.penalties import Penalty
@@ -55,7 +55,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         code at all, and needs something else that keeps the network from copying: a corruption, a penalty
         or a sparse code.
     architecture : Architecture
-        The network: `MLP(hidden=(256, 64))`, `Linear()`, or one of your own.
+        The network: `Suited()` takes `MLP()` for tables and `ConvNet()` for pictures and signals; `Linear()`,
+        `MLP(hidden=(256, 64))`, or one of your own.
     code : Code
         The activation at the bottleneck: `LinearCode()`, `SigmoidCode()`, `ReLUCode()`, `TopK(k)`,
         `BatchTopK(k)`, `Nested()`.
@@ -67,7 +68,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
     penalty : Penalty or None
         lambda * Omega terms, as in `0.1 * L1() + 1e-2 * Contraction()`.
     inputs : Inputs
-        How data become numbers: `Auto()`, or `Table(...)` with choices by column.
+        How data become numbers: `Auto()`, `Table(...)` with choices by column, `Images(...)`, `Signals(...)`.
     trainer : Trainer
         How long and how fast to train.
     random_state : int, RandomState, Generator or None
@@ -101,7 +102,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         self,
         n_components: int | str | None = "auto",
         *,
-        architecture: Architecture = MLP(),
+        architecture: Architecture = Suited(),
         code: Code = LinearCode(),
         loss: Loss = Deviance(),
         corruption: Corruption | None = None,
@@ -305,7 +306,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
             raise must(
                 "n_components", "be a whole number of at least 1, None or 'auto'", k, "Use n_components=8"
             )
-        wide = width if k is None else int(k)
+        wide = self.architecture.code_width(layout) if k is None else int(k)
         guarded = self.corruption is not None or self.penalty is not None or self.code.sparse
         if not guarded and (k is None or wide > width):
             raise DataError(

@@ -40,7 +40,11 @@ KINDS = [
 ]
 
 InFile = Annotated[
-    str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, NPY or NPZ; 'file.npz:name' for one array.")
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV, TSV, Parquet, NPY or NPZ ('file.npz:name' for one array); a folder of pictures or WAVs.",
+    ),
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
 OutFile = Annotated[
@@ -86,7 +90,7 @@ def fit(
         _print(f"{file}: {_size(X)}")
     model.fit(X)
     _save(model, output)
-    report = fit_report(model, X, output)
+    report = fit_report(model, _in_memory(X, model), output)
     if as_json:
         _print_json(report.plain())
     elif say:
@@ -107,9 +111,11 @@ def encode(
 
     _must_be_writable(output, ENDINGS)
     fitted = _load(model)
-    codes = fitted.transform(_read(file, header, na))
+    X = _fitting(_read(file, header, na), fitted, as_json)
+    codes = fitted.transform(X)
     table = ending(output) in (".npy", ".npz")
-    write(codes if table else _named(codes, fitted.get_feature_names_out()), output)
+    labels = getattr(X, "labels", {})
+    write(codes if table else _named(codes, fitted.get_feature_names_out(), labels), output)
     _done(as_json, rows=len(codes), columns=codes.shape[1], output=str(output))
 
 
@@ -123,16 +129,20 @@ def reconstruct(
     header: Header = None,
     as_json: Json = False,
 ) -> None:
-    """Write FILE as the model rebuilds it from its code, gaps filled."""
+    """Write FILE as the model rebuilds it from its code, gaps filled; a folder as a folder."""
     from isthmus.inputs.files import ENDINGS, write
+    from isthmus.inputs.folders import refuse_full
 
-    for place in (output, errors):
+    into_folder = Path(file).is_dir() and not str(output).lower().endswith(ENDINGS)
+    if into_folder:
+        refuse_full(output)
+    for place in (None if into_folder else output, errors):
         if place is not None:
             _must_be_writable(place, ENDINGS)
     fitted = _load(model)
-    X = _read(file, header, na)
+    X = _fitting(_read(file, header, na), fitted, as_json)
     back = fitted.reconstruct(X)
-    write(back, output)
+    X.write(back, output) if into_folder else write(back, output)
     if errors is not None:
         write(fitted.errors(X), errors)
     _done(as_json, rows=len(back), error_per_cell=-fitted.score(X), output=str(output))
@@ -188,6 +198,7 @@ def _model(kind: str, code: int | None, hidden: str | None) -> Autoencoder:
     """The recipe called `kind`, with the sizes asked for."""
     from isthmus import recipes
     from isthmus.checks import must
+    from isthmus.networks import MLP, Suited
 
     if kind not in KINDS:
         raise must("--kind", f"be one of {', '.join(KINDS)}", kind, "Check its spelling")
@@ -200,7 +211,8 @@ def _model(kind: str, code: int | None, hidden: str | None) -> Autoencoder:
             widths = tuple(int(width) for width in hidden.split(","))
         except ValueError:
             raise must("--hidden", "be widths with commas between", hidden, "Use --hidden 256,64") from None
-        model.set_params(architecture__hidden=widths)
+        suited = isinstance(model.architecture, Suited)
+        model.set_params(**{"architecture": MLP(widths)} if suited else {"architecture__hidden": widths})
     return model
 
 
@@ -228,13 +240,35 @@ def _save(model: Autoencoder, path: Path) -> None:
     save(model, path)
 
 
-def _named(codes: Any, names: Any) -> Any:
+def _named(codes: Any, names: Any, labels: dict[str, Any]) -> Any:
+    """Codes as a table, after the columns that say which file each row is from."""
     import pandas
 
-    return pandas.DataFrame(codes, columns=list(names))
+    return pandas.concat([pandas.DataFrame(labels), pandas.DataFrame(codes, columns=list(names))], axis=1)
+
+
+def _fitting(X: Any, model: Autoencoder, quiet: bool) -> Any:
+    """A folder as the model reads it, what was skipped said on standard error; anything else as it is."""
+    from isthmus.inputs import Folder, ImagesSchema, SignalsSchema
+
+    schema = model.schema_
+    if not (isinstance(X, Folder) and isinstance(schema, (ImagesSchema, SignalsSchema))):
+        return X
+    folder = schema.source(X)
+    for sentence in () if quiet else folder.about_skipped():
+        typer.echo(f"isthmus: {sentence}", err=True)
+    return folder
+
+
+def _in_memory(X: Any, model: Autoencoder) -> Any:
+    """A folder's rows as an array, of which the report takes some."""
+    fitting = _fitting(X, model, quiet=True)
+    return fitting.load() if hasattr(fitting, "load") else fitting
 
 
 def _size(X: Any) -> str:
+    if hasattr(X, "counts"):
+        return f"{len(X.counts):,} {X.KIND}"
     rows, columns = len(X), int(getattr(X, "size", len(X)) // max(1, len(X)))
     return f"{rows:,} rows, {columns:,} columns"
 

@@ -1,4 +1,4 @@
-"""Inputs: tables, arrays and files as numbers, and back. numpy and narwhals only."""
+"""Inputs: tables, pictures, signals and files as numbers, and back; without torch."""
 
 from isthmus.inputs.arrays import ArraySchema
 from isthmus.inputs.auto import Auto
@@ -13,8 +13,11 @@ from isthmus.inputs.columns import (
     Numeric,
     TruthSpec,
 )
+from isthmus.inputs.folders import Folder
 from isthmus.inputs.frames import DType, as_frame_like
+from isthmus.inputs.images import Images, ImagesSchema, Pictures
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
+from isthmus.inputs.signals import Recordings, Signals, SignalsSchema
 from isthmus.inputs.source import Source
 from isthmus.inputs.table import Table, TableSchema
 
@@ -27,14 +30,21 @@ __all__ = [
     "DType",
     "Datetime",
     "Encoded",
+    "Folder",
+    "Images",
+    "ImagesSchema",
     "Inputs",
     "LevelSpec",
     "NumberSpec",
     "Numeric",
+    "Pictures",
+    "Recordings",
     "Scales",
     "Scaling",
     "Schema",
     "Shared",
+    "Signals",
+    "SignalsSchema",
     "Source",
     "Standard",
     "Table",
