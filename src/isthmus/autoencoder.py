@@ -129,6 +129,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows
         twice.
         """
+        X = self._open(X)
         rows, generator = self._begin(X)
         train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
         self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
@@ -144,6 +145,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         network.
         """
         if not hasattr(self, "network_"):
+            X = self._open(X)
             rows, generator = self._begin(X)
             self.held_out_ = np.array([], dtype=np.int64)
             self._start(rows)
@@ -155,9 +157,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Owner, Base
         self.history_rows_.extend({**row, "epoch": passes + row["epoch"]} for row in outcome.history)
         return self
 
-    def _begin(self, X: Any) -> tuple[Rows, torch.Generator]:
-        """Check the parameters, learn the columns, build the network."""
+    def _open(self, X: Any) -> Any:
+        """Check the parameters; a path becomes the source of its rows, so that files are looked at once."""
         self._check_parameters()
+        return self.inputs.open(X)
+
+    def _begin(self, X: Any) -> tuple[Rows, torch.Generator]:
+        """Learn the columns, build the network."""
         self.schema_ = self.inputs.fit(X)
         self._note_features()
         rows = self._rows(X)

@@ -35,11 +35,15 @@ class Auto(Inputs):
     decides.
     """
 
+    def open(self, X: Any) -> Any:
+        """A path as the source of the pictures or recordings in it."""
+        return open_folder(X) if is_path(X) else X
+
     def fit(self, X: Any) -> Schema:
         """Learn the columns of X."""
-        if is_path(X) or isinstance(X, Folder):
-            folder = open_folder(X) if is_path(X) else X
-            return (Images() if isinstance(folder, Pictures) else Signals()).fit(folder)
+        X = self.open(X)
+        if isinstance(X, Folder):
+            return (Images() if isinstance(X, Pictures) else Signals()).fit(X)
         if is_frame(X):
             return Table().fit(X)
         array = as_array(X)

@@ -68,6 +68,10 @@ class Inputs(Part):
         """Learn the columns of X."""
         raise NotImplementedError(f"{type(self).__name__} must define fit")
 
+    def open(self, X: Any) -> Any:
+        """X itself, or the source of rows that a path stands for; so that files are looked at once."""
+        return X
+
     def __call__(self, X: Any) -> Schema:
         """The same as `fit`."""
         return self.fit(X)

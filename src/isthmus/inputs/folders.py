@@ -128,8 +128,6 @@ class Folder(Source):
         """What `read` makes of a file, or None with a line in `skipped`."""
         try:
             return read(name)
-        except ImportError:
-            raise
         except Exception as error:  # decoders raise nearly everything on hostile bytes
             words = str(error).replace(str(self.path / name), "it") or type(error).__name__
             self.skipped.append(f"{name} ({brief(words, 60).rstrip('.')})")
@@ -137,11 +135,12 @@ class Folder(Source):
 
     def about_skipped(self) -> tuple[str, ...]:
         """One sentence naming what was left out, or nothing."""
+        readable = len(self.counts)  # looks at every file, which may skip some more
         if not self.skipped:
             return ()
         shown = "; ".join(self.skipped[:5])
         more = f"; and {len(self.skipped) - 5} more" if len(self.skipped) > 5 else ""
-        total = len(self.skipped) + len(self.counts)
+        total = len(self.skipped) + readable
         return (f"Skipped {len(self.skipped)} of {total:,} files that cannot be read: {shown}{more}.",)
 
 

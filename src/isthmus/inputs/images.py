@@ -70,6 +70,7 @@ class Pictures(Folder):
         dtype: str | None = None,
     ) -> None:
         super().__init__(path)
+        _pillow()  # a missing package is no fault of the files
         found = {name: self._attempt(name, self._header) for name in files_below(self.path, self.ENDINGS)}
         self.headers: dict[str, _Header] = {name: head for name, head in found.items() if head is not None}
         if not self.headers:
@@ -236,13 +237,18 @@ class Images(Inputs):
     size: tuple[int, int] | None = None
     colour: bool | None = None
 
+    def open(self, X: Any) -> Any:
+        """A path as the source of its pictures."""
+        self._check()
+        return Pictures(X, self._size, self.colour) if is_path(X) else X
+
     def fit(self, X: Any) -> Schema:
         """Learn the size and the range. Raises DataError for arrays of another kind, FileError for a folder
         without a picture that can be read; files that cannot be are named in `notes_`.
         """
-        self._check()
-        if is_path(X) or isinstance(X, Pictures):
-            return self._fit_folder(X if isinstance(X, Pictures) else Pictures(X, self._size, self.colour))
+        X = self.open(X)
+        if isinstance(X, Pictures):
+            return self._fit_folder(X)
         array = np.concatenate(list(X.blocks())) if isinstance(X, Source) else as_array(X)
         _check_pictures(array)
         original = array.dtype

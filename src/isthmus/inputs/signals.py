@@ -71,6 +71,7 @@ class Recordings(Folder):
         channels: int | None = None,
     ) -> None:
         super().__init__(path)
+        _soundfile()  # a missing package is no fault of the files
         found = {name: self._attempt(name, self._header) for name in files_below(self.path, self.ENDINGS)}
         self.headers: dict[str, _Header] = {name: head for name, head in found.items() if head is not None}
         if not self.headers:
@@ -248,7 +249,8 @@ class Signals(Inputs):
 
     rate: samples a second to resample a folder to; None takes that of most files. Arrays have no rate.
     window: samples in a row; None leaves arrays as they are, takes clips of similar length as one row each,
-        as long as 95% of them, and anything else in windows of 4,096.
+        as long as 95% of them if that is at most twice the median and 16,384, and anything else in windows of
+        4,096.
     hop: samples between the starts of two windows; None puts them side by side, 0 takes only the first.
     """
 
@@ -256,12 +258,17 @@ class Signals(Inputs):
     window: int | None = None
     hop: int | None = None
 
+    def open(self, X: Any) -> Any:
+        """A path as the source of its recordings."""
+        self._check()
+        return Recordings(X, self.rate, self.window, self.hop) if is_path(X) else X
+
     def fit(self, X: Any) -> Schema:
         """Learn the length, and each channel's mean and scale. Raises DataError for arrays of another kind,
         FileError for a folder without a file that can be read; files that cannot be are named in `notes_`.
         """
-        self._check()
-        if is_path(X) or isinstance(X, Recordings):
+        X = self.open(X)
+        if isinstance(X, Recordings):
             return self._fit_folder(X)
         array = np.concatenate(list(X.blocks())) if isinstance(X, Source) else as_array(X)
         if array.ndim != 3:
@@ -282,9 +289,8 @@ class Signals(Inputs):
         """Samples between windows where their length is given."""
         return int(self.hop if self.hop is not None else self.window or 0)
 
-    def _fit_folder(self, X: Any) -> Schema:
-        folder = X if isinstance(X, Recordings) else Recordings(X, self.rate, self.window, self.hop)
-        if (self.rate, self.window, self.hop) != (None, None, None):
+    def _fit_folder(self, folder: Recordings) -> Schema:
+        if any(mine not in (None, its) for mine, its in self._choices(folder)):
             folder = Recordings(folder.path, self.rate, self.window, self.hop)
         everything = folder.load()
         notes = (folder.about(), *folder.about_skipped())
@@ -292,6 +298,10 @@ class Signals(Inputs):
         return SignalsSchema(
             shape, "float32", _scales(everything), folder.rate, folder.hop, True, gaps, notes=notes
         )
+
+    def _choices(self, folder: Recordings) -> list[tuple[int | None, int]]:
+        """What was asked for beside what a folder has."""
+        return [(self.rate, folder.rate), (self.window, folder.window), (self.hop, folder.hop)]
 
     def _check(self) -> None:
         for name, least in (("rate", 1), ("window", 1), ("hop", 0)):
@@ -310,8 +320,9 @@ def _windows(lengths: list[int], window: int | None, hop: int | None) -> tuple[i
     """Window and hop for files of so many samples."""
     if window is not None:
         return int(window), int(window if hop is None else hop)
-    usual = math.ceil(float(np.percentile(lengths, 95, method="higher")))
-    if hop == 0 or (hop is None and usual <= min(CLIP, 2 * float(np.median(lengths)))):
+    ordered = sorted(lengths)
+    middle, usual = ordered[(len(ordered) - 1) // 2], ordered[math.ceil(0.95 * (len(ordered) - 1))]
+    if hop == 0 or (hop is None and len(lengths) > 1 and usual <= min(CLIP, 2 * middle)):
         return usual, 0
     chosen = min(WINDOW, max(lengths))
     return chosen, int(hop or chosen)
@@ -401,9 +412,8 @@ def _check_chunks(file: BinaryIO, size: int) -> None:
     start = file.read(12)
     if len(start) < 12 or start[:4] not in (b"RIFF", b"RF64", b"RIFX") or start[8:] != b"WAVE":
         raise FileError("not a WAV file" if start else "it is empty")
-    order = "big" if start[:4] == b"RIFX" else "little"
     while len(head := file.read(8)) == 8:
-        length = int.from_bytes(head[4:], "big" if order == "big" else "little")
+        length = int.from_bytes(head[4:], "big" if start[:4] == b"RIFX" else "little")
         left = size - file.tell()
         if head[:4] == b"data":
             unknown = length in (0, 0xFFFFFFFF)  # written to a pipe, or longer than 32 bits can say

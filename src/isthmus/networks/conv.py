@@ -40,14 +40,15 @@ __all__ = ["ConvNet", "Down", "Up"]
 
 ROAD = 2**22  # weights a linear road may have in each direction; wider data go without
 PCA_NUMBERS = 2**25  # numbers in the rows the principal axes of wide data are taken from
+GENTLE = 0.1  # the decoder's dense layer begins so much smaller: it then learns features, not random ones
 WIDE = 1024  # features from which on not all rows are needed for the axes
 
 
 class ConvNet(Architecture):
     """Strided convolutions down to a dense layer, and their mirror image back, for pictures and signals.
 
-    channels: filters of each layer; None takes 32, 64, 128, ... until a picture is at most 8 pixels wide and
-        high, a signal at most 16 long.
+    channels: filters of each layer; None takes 16, 32, 64, 128, 128, ... until a picture is at most 4 pixels
+        wide and high, a signal at most 16 long.
     kernel: their extent; None is twice the stride. A multiple of the stride, by an even number larger.
     stride: one place in so many is kept by each layer; None is 2 for pictures and 4 for signals. An axis too
         short to be divided again is left as it is.
@@ -103,7 +104,7 @@ class ConvNet(Architecture):
         need(fits, "kernel", "be a multiple of stride, and larger by an even number", (kernel, stride), do)
         steps: list[_Step] = []
         channels, sizes = grid.channels, grid.sizes
-        for width in self._channels(sizes, stride, 16 if signal else 8, dense):
+        for width in self._channels(sizes, stride, 16 if signal else 4, dense):
             steps.append(_Step.of(channels, width, sizes, kernel, stride))
             channels, sizes = width, steps[-1].left_sizes
         return steps
@@ -114,10 +115,12 @@ class ConvNet(Architecture):
             good = bool(chosen) and all(isinstance(width, int) and width >= 1 for width in chosen)
             need(good, "channels", "be positive numbers of filters", chosen, "Use ConvNet((32, 64))")
             return chosen
+        if not dense:
+            return (32, 64)
         depth = 2
-        while dense and stride > 1 and max(sizes) // stride**depth > small:
+        while stride > 1 and max(sizes) // stride**depth > small:
             depth += 1
-        return tuple(min(32 * 2**level, 128) for level in range(depth))
+        return tuple(min(16 * 2**level, 128) for level in range(depth))
 
 
 class Down(nn.Module):
@@ -164,7 +167,7 @@ class Up(nn.Module):
         self.road = nn.Linear(width, grid.width, bias=False) if width and road else None
         self.mean = nn.Parameter(torch.zeros(grid.width))  # a bias for every place, where filters share one
         if self.first is not None:
-            _initialise(self.first, self.first.in_features)
+            _initialise(self.first, self.first.in_features, GENTLE)
         if road:
             nn.init.zeros_(cast("Tensor", self.layers[-1].weight))
 
@@ -259,9 +262,11 @@ class _Step(NamedTuple):
         return _initialise(layer, self.outputs * math.prod(self.kernel) // math.prod(self.stride))
 
 
-def _initialise(layer: nn.Module, seen: int) -> nn.Module:
-    """Weights that keep the size of what passes, `seen` numbers being summed (He et al. 2015); 0 is zero."""
-    bound = math.sqrt(6 / seen) if seen else 0.0
+def _initialise(layer: nn.Module, seen: int, share: float = 1.0) -> nn.Module:
+    """Weights that keep the size of what passes, `seen` numbers being summed (He et al. 2015), or a share of
+    it; 0 is zero.
+    """
+    bound = share * math.sqrt(6 / seen) if seen else 0.0
     nn.init.uniform_(cast("Tensor", layer.weight), -bound, bound)
     nn.init.zeros_(cast("Tensor", layer.bias))
     return layer
