@@ -168,7 +168,7 @@ def open_folder(path: str | os.PathLike[str]) -> Folder:
     place = Path(path)
     if not place.is_dir():
         rule = "be data of 2-D or more, or a folder of pictures or WAV files"
-        raise must("X", rule, f"{path!r}, which is no folder", "Check the path", FileError)
+        raise must("X", rule, f"{path!r}, which is no folder", "Check the path")
     kinds = [kind for kind in (Pictures, Recordings) if files_below(place, kind.ENDINGS)]
     if len(kinds) == 2:
         raise FileError(f"{place} holds pictures and recordings. Use a folder with one kind of them.")
