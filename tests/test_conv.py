@@ -148,6 +148,16 @@ def test_filters_beat_pca_where_things_move():
     assert by_model < 0.5 * by_pca
 
 
+def test_filters_leave_pca_behind_on_signals():
+    """Bursts at random times: training does not stay on the plateau around the start."""
+    rng, t = np.random.default_rng(0), np.arange(128)
+    X = np.exp(-(((t - rng.uniform(20, 108, (400, 1, 1))) / 6) ** 2)).repeat(2, 1)
+    model = Autoencoder(4, trainer=Trainer(max_epochs=25), random_state=0).fit(X)
+    assert model.schema_.layout.signal
+    losses = [row["held_out_loss"] for row in model.history_rows_]
+    assert min(losses) < 0.5 * losses[0]
+
+
 @pytest.mark.parametrize(
     ("shape", "signal", "filters"),
     [

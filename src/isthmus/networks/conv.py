@@ -40,7 +40,7 @@ __all__ = ["ConvNet", "Down", "Up"]
 
 ROAD = 2**22  # weights a linear road may have in each direction; wider data go without
 PCA_NUMBERS = 2**25  # numbers in the rows the principal axes of wide data are taken from
-GENTLE = 0.1  # the decoder's dense layer begins so much smaller: it then learns features, not random ones
+GENTLE = 0.3  # the decoder's dense layer begins so much smaller: it then learns features, not random ones
 WIDE = 1024  # features from which on not all rows are needed for the axes
 
 
