@@ -31,6 +31,7 @@ from isthmus import (
     MaskingNoise,
     Penalty,
     SigmoidCode,
+    Suited,
     TopK,
     Trainer,
 )
@@ -74,10 +75,10 @@ def test_parts_are_shared_safely():
     """Setting a parameter replaces the part: defaults, clones and siblings keep theirs."""
     one, two = Autoencoder(), Autoencoder()
     copy = clone(one)
-    one.set_params(trainer__lr=0.5, architecture__hidden=(7,))
+    one.set_params(trainer__lr=0.5, architecture__dense__hidden=(7,))
     assert two.trainer.lr is None
     assert copy.trainer.lr is None
-    assert Autoencoder().architecture == MLP()
+    assert Autoencoder().architecture == Suited()
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
         Boolean,
         Categorical,
         Datetime,
+        Images,
         Numeric,
         Shared,
+        Signals,
         Source,
         Standard,
         Table,
@@ -45,7 +47,18 @@ if TYPE_CHECKING:
     )
     from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
     from isthmus.many import fit_many
-    from isthmus.networks import MLP, Architecture, Dictionary, Linear, ReLU, Sigmoid, SiLU, Tanh
+    from isthmus.networks import (
+        MLP,
+        Architecture,
+        ConvNet,
+        Dictionary,
+        Linear,
+        ReLU,
+        Sigmoid,
+        SiLU,
+        Suited,
+        Tanh,
+    )
     from isthmus.parts import Part
     from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
     from isthmus.recipes import (
@@ -72,12 +85,12 @@ _HOME = {
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "inputs": (
-        "Auto Boolean Categorical Datetime Numeric Shared Source Standard Table UnitRange Unscaled "
-        "open_source"
+        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Standard Table UnitRange "
+        "Unscaled open_source"
     ),
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
     "many": "fit_many",
-    "networks": "MLP Architecture Dictionary Linear ReLU SiLU Sigmoid Tanh",
+    "networks": "MLP Architecture ConvNet Dictionary Linear ReLU SiLU Sigmoid Suited Tanh",
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
     "recipes": (
@@ -104,6 +117,7 @@ __all__ = [
     "Categorical",
     "Code",
     "Contraction",
+    "ConvNet",
     "Corruption",
     "DataError",
     "Datetime",
@@ -112,6 +126,7 @@ __all__ = [
     "FileError",
     "GaussianNoise",
     "Huber",
+    "Images",
     "IsthmusError",
     "KLSparsity",
     "L2Weights",
@@ -130,9 +145,11 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SigmoidCode",
+    "Signals",
     "Source",
     "SquaredError",
     "Standard",
+    "Suited",
     "SwapNoise",
     "Table",
     "Tanh",

@@ -35,6 +35,7 @@ from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
 from isthmus.inputs import (
     Auto,
+    Folder,
     Inputs,
     RunningMean,
     Source,
@@ -45,7 +46,7 @@ from isthmus.inputs import (
     rows_of,
 )
 from isthmus.losses import Deviance, Loss, SquaredError
-from isthmus.networks import MLP, Architecture, Linear, Network
+from isthmus.networks import Architecture, Linear, Network, Suited
 from isthmus.objective import Objective
 from isthmus.parts import Layout, pack
 from isthmus.penalties import Penalty
@@ -67,7 +68,8 @@ class Autoencoder(Transformer):
         code at all, and needs something else that keeps the network from copying: a corruption, a penalty
         or a sparse code.
     architecture : Architecture
-        The network: `MLP(hidden=(256, 64))`, `Linear()`, or one of your own.
+        The network: `Suited()` takes `MLP()` for tables and `ConvNet()` for pictures and signals; `Linear()`,
+        `MLP(hidden=(256, 64))`, or one of your own.
     code : Code
         The activation at the bottleneck: `LinearCode()`, `SigmoidCode()`, `ReLUCode()`, `TopK(k)`,
         `BatchTopK(k)`, `Nested()`.
@@ -79,7 +81,7 @@ class Autoencoder(Transformer):
     penalty : Penalty or None
         lambda * Omega terms, as in `0.1 * L1() + 1e-2 * Contraction()`.
     inputs : Inputs
-        How data become numbers: `Auto()`, or `Table(...)` with choices by column.
+        How data become numbers: `Auto()`, `Table(...)` with choices by column, `Images(...)`, `Signals(...)`.
     trainer : Trainer
         How long and how fast to train.
     random_state : int, RandomState, Generator or None
@@ -116,7 +118,7 @@ class Autoencoder(Transformer):
         self,
         n_components: int | str | None = "auto",
         *,
-        architecture: Architecture = MLP(),
+        architecture: Architecture = Suited(),
         code: Code = LinearCode(),
         loss: Loss = Deviance(),
         corruption: Corruption | None = None,
@@ -143,7 +145,7 @@ class Autoencoder(Transformer):
         Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows
         twice.
         """
-        member = self._prepared(as_source(X))
+        member = self._prepared(self._open(X))
         if member is not None:
             with isolated(self._seed):
                 plan = self.trainer([member], self._identity())
@@ -154,7 +156,7 @@ class Autoencoder(Transformer):
         """One more pass over the rows of X; the first call fixes the columns, their scales and the
         network.
         """
-        X = as_source(X)
+        X = self._open(X)
         if not hasattr(self, "network_"):
             rows, generator = self._begin(X)
             self.held_out_ = np.array([], dtype=np.int64)
@@ -166,6 +168,11 @@ class Autoencoder(Transformer):
         passes = self.history_rows_[-1]["epoch"] if self.history_rows_ else 0.0
         self.history_rows_.extend({**row, "epoch": passes + row["epoch"]} for row in member.history)
         return self
+
+    def _open(self, X: Any) -> Any:
+        """Check the parameters; a path becomes the source of its rows, so that files are looked at once."""
+        self._check_parameters()
+        return as_source(self.inputs.open(X))
 
     def _prepared(self, X: Any, known: dict[Any, Any] | None = None) -> Member | None:
         """Everything up to the first step of training; None where the minimum has a closed form.
@@ -182,8 +189,7 @@ class Autoencoder(Transformer):
         return self._member(X, train, held_out, generator)
 
     def _begin(self, X: Any, known: dict[Any, Any] | None = None) -> tuple[Rows | Stream, torch.Generator]:
-        """Check the parameters, learn the columns, build the network."""
-        self._check_parameters()
+        """Learn the columns, build the network."""
         resumable = self.random_state is None and self.trainer.checkpoint is not None
         self._seed = seed_from(0 if resumable else self.random_state)
         found = (known or {}).get((id(X), repr(self.inputs)))
@@ -263,7 +269,7 @@ class Autoencoder(Transformer):
         Of a Source another Source, whose blocks are computed as they are read.
         """
         self.must_be_fitted()
-        if isinstance(X, Source):
+        if _is_lazy(X):
             return X.map(self.reconstruct)
         return self.schema_.decode(self.reconstruct_encoded(X), like=X)
 
@@ -283,7 +289,7 @@ class Autoencoder(Transformer):
         row's loss is the sum over its cells.
         """
         self.must_be_fitted()
-        if isinstance(X, Source):
+        if _is_lazy(X):
             return X.map(self.errors)
         cells = np.concatenate(list(self._cell_errors(X)))
         return as_frame_like(X, cells, [cell.name for cell in self.schema_.layout.cells])
@@ -362,7 +368,7 @@ class Autoencoder(Transformer):
             raise must(
                 "n_components", "be a whole number of at least 1, None or 'auto'", k, "Use n_components=8"
             )
-        wide = width if k is None else int(k)
+        wide = self.architecture.code_width(layout) if k is None else int(k)
         guarded = self.corruption is not None or self.penalty is not None or self.code.sparse
         if not guarded and (k is None or wide > width):
             raise DataError(
@@ -402,7 +408,7 @@ class Autoencoder(Transformer):
         return plain and squared and isinstance(self.architecture, Linear)
 
     def _rows(self, X: Any) -> Rows | Stream:
-        return reading(X, self.schema_.encode, self.schema_.layout.width)
+        return reading(self.schema_.source(X), self.schema_.encode, self.schema_.layout.width)
 
     def _generator(self) -> torch.Generator:
         passes = len(getattr(self, "history_rows_", ()))
@@ -433,3 +439,8 @@ class Autoencoder(Transformer):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _is_lazy(X: Any) -> bool:
+    """Whether rows are computed as X is read: those of a source, unless it is a folder of files."""
+    return isinstance(X, Source) and not isinstance(X, Folder)

@@ -44,7 +44,8 @@ InFile = Annotated[
     str,
     typer.Argument(
         metavar="FILE",
-        help="CSV, TSV, Parquet, NPY or NPZ; 'file.npz:name' for one array; a folder of Parquet; a URL.",
+        help="CSV, TSV, Parquet, NPY, NPZ ('file.npz:name' for one array); a folder of pictures, WAVs or "
+        "Parquet; a URL.",
     ),
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
@@ -91,7 +92,7 @@ def fit(
         _print(f"{file}: {_size(X)}")
     model.fit(X)
     _save(model, output)
-    report = fit_report(model, X, output)
+    report = fit_report(model, _in_memory(X, model), output)
     if as_json:
         _print_json(report.plain())
     elif say:
@@ -114,13 +115,15 @@ def encode(
 
     _must_be_writable(output, ENDINGS)
     fitted = _load(model)
-    X = _open(file, header, na)
+    X = _fitting(_open(file, header, na), fitted, as_json)
     table = ending(output) in (".npy", ".npz")
-    names = fitted.get_feature_names_out()
+    names, labels, start = fitted.get_feature_names_out(), getattr(X, "labels", {}), 0
     with writing(output, len(X)) as sink:
         for block in shown_blocks(X):
             codes = fitted.transform(block)
-            sink.append(codes if table else _named(codes, names))
+            here = {name: values[start : start + len(codes)] for name, values in labels.items()}
+            sink.append(codes if table else _named(codes, names, here))
+            start += len(codes)
     _done(as_json, rows=len(X), columns=len(names), output=str(output))
 
 
@@ -134,27 +137,36 @@ def reconstruct(
     header: Header = None,
     as_json: Json = False,
 ) -> None:
-    """Write FILE as the model rebuilds it from its code, gaps filled."""
+    """Write FILE as the model rebuilds it from its code, gaps filled; a folder as a folder."""
     from isthmus.inputs import RunningMean
     from isthmus.inputs.files import ENDINGS
+    from isthmus.inputs.folders import refuse_full
     from isthmus.inputs.writing import writing
     from isthmus.report.progress import shown_blocks
 
-    for place in (output, errors):
+    into_folder = Path(file).is_dir() and not str(output).lower().endswith(ENDINGS)
+    if into_folder:
+        refuse_full(output)
+    for place in (None if into_folder else output, errors):
         if place is not None:
             _must_be_writable(place, ENDINGS)
     fitted = _load(model)
-    X = _open(file, header, na)
+    X = _fitting(_open(file, header, na), fitted, as_json)
     mean = RunningMean()
+    into_files = into_folder and hasattr(X, "write")
     with ExitStack() as open_:
-        back = open_.enter_context(writing(output, len(X)))
+        kept: Any = [] if into_files else open_.enter_context(writing(output, len(X)))
         also = open_.enter_context(writing(errors, len(X))) if errors is not None else None
         for block in shown_blocks(X):
-            back.append(fitted.reconstruct(block))
+            kept.append(fitted.reconstruct(block))
             cells = fitted.errors(block)
             mean.add(cells)
             if also is not None:
                 also.append(cells)
+        if into_files:
+            import numpy as np
+
+            X.write(np.concatenate(kept), output)
     _done(as_json, rows=len(X), error_per_cell=mean.value, output=str(output))
 
 
@@ -204,11 +216,10 @@ def _open(file: str, header: bool | None, na: list[str] | None) -> Any:
     from isthmus.inputs.disk import is_url, open_source
     from isthmus.inputs.files import read
 
-    if (
-        is_url(file)
-        or Path(file).is_dir()
-        or (file.lower().endswith((".npy", ".parquet")) and Path(file).is_file())
-    ):
+    blocks = (".npy", ".parquet")
+    place = Path(file)
+    of_parquet = place.is_dir() and any(place.rglob("*.parquet"))
+    if is_url(file) or of_parquet or (file.lower().endswith(blocks) and place.is_file()):
         return open_source(file)
     return read(file, header=header, na=na or ())
 
@@ -239,6 +250,7 @@ def _model(kind: str, code: int | None, hidden: str | None) -> Autoencoder:
     """The recipe called `kind`, with the sizes asked for."""
     from isthmus import recipes
     from isthmus.checks import must
+    from isthmus.networks import MLP, Suited
 
     if kind not in KINDS:
         raise must("--kind", f"be one of {', '.join(KINDS)}", kind, "Check its spelling")
@@ -251,7 +263,8 @@ def _model(kind: str, code: int | None, hidden: str | None) -> Autoencoder:
             widths = tuple(int(width) for width in hidden.split(","))
         except ValueError:
             raise must("--hidden", "be widths with commas between", hidden, "Use --hidden 256,64") from None
-        model.set_params(architecture__hidden=widths)
+        suited = isinstance(model.architecture, Suited)
+        model.set_params(**{"architecture": MLP(widths)} if suited else {"architecture__hidden": widths})
     return model
 
 
@@ -279,13 +292,35 @@ def _save(model: Autoencoder, path: Path) -> None:
     save(model, path)
 
 
-def _named(codes: Any, names: Any) -> Any:
+def _named(codes: Any, names: Any, labels: dict[str, Any]) -> Any:
+    """Codes as a table, after the columns that say which file each row is from."""
     import pandas
 
-    return pandas.DataFrame(codes, columns=list(names))
+    return pandas.concat([pandas.DataFrame(labels), pandas.DataFrame(codes, columns=list(names))], axis=1)
+
+
+def _fitting(X: Any, model: Autoencoder, quiet: bool) -> Any:
+    """A folder as the model reads it, what was skipped said on standard error; anything else as it is."""
+    from isthmus.inputs import Folder, ImagesSchema, SignalsSchema
+
+    schema = model.schema_
+    if not (isinstance(X, Folder) and isinstance(schema, (ImagesSchema, SignalsSchema))):
+        return X
+    folder = schema.source(X)
+    for sentence in () if quiet else folder.about_skipped():
+        typer.echo(f"isthmus: {sentence}", err=True)
+    return folder
+
+
+def _in_memory(X: Any, model: Autoencoder) -> Any:
+    """A folder's rows as an array, of which the report takes some."""
+    fitting = _fitting(X, model, quiet=True)
+    return fitting.load() if hasattr(fitting, "load") else fitting
 
 
 def _size(X: Any) -> str:
+    if hasattr(X, "counts"):
+        return f"{len(X.counts):,} {X.KIND}"
     if hasattr(X, "sizes"):
         return f"{len(X):,} rows, read in {len(X.sizes):,} blocks"
     rows, columns = len(X), int(getattr(X, "size", len(X)) // max(1, len(X)))

@@ -106,8 +106,8 @@ class SaltAndPepper(Corruption):
 
 
 class BlockMask(Corruption):
-    """One contiguous block of every row is blanked: a rectangle of a picture, a span of a signal, a run of
-    columns.
+    """One contiguous block of every row is blanked: a rectangle of a picture, a span of time in all channels
+    of a signal, a run of columns.
 
     fraction: the block's share of the row; a picture's block has the square root of it in each direction.
     """
@@ -117,12 +117,17 @@ class BlockMask(Corruption):
     def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
         """x_tilde (n, d)."""
         _check_fraction(self.fraction)
+        if layout.signal:
+            channels, time = layout.shape
+            return x.masked_fill(
+                _block(len(x), (time,), self.fraction, generator, x.device).repeat(1, channels), 0.0
+            )
         if len(layout.shape) < 2:
             cells = _block(len(x), (len(layout.cells),), self.fraction, generator, x.device)
             return x.masked_fill(_spread(cells, layout), 0.0)
-        height, width, *channels = layout.shape
+        height, width, *colours = layout.shape
         inside = _block(len(x), (height, width), self.fraction, generator, x.device)
-        return x.masked_fill(inside.repeat_interleave(math.prod(channels), dim=1), 0.0)
+        return x.masked_fill(inside.repeat_interleave(math.prod(colours), dim=1), 0.0)
 
 
 class SwapNoise(Corruption):

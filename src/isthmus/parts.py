@@ -153,13 +153,14 @@ class Layout(Record):
 
     `shape` is () for tables, (h, w) or (h, w, c) for pictures, (channels, time) for signals; its product is
     `width`. `positive` says that every value lies in [0, 1] (what binary cross-entropy needs), `gaps` that
-    some were missing.
+    some were missing, `signal` that `shape` is a signal's.
     """
 
     cells: tuple[Cell, ...]
     shape: tuple[int, ...] = ()
     positive: bool = False
     gaps: bool = False
+    signal: bool = False
 
     @property
     def width(self) -> int:
@@ -173,10 +174,15 @@ class Layout(Record):
 
     @classmethod
     def numeric(
-        cls, width: int, shape: tuple[int, ...] = (), positive: bool = False, gaps: bool = False
+        cls,
+        width: int,
+        shape: tuple[int, ...] = (),
+        positive: bool = False,
+        gaps: bool = False,
+        signal: bool = False,
     ) -> Layout:
         """A layout of `width` numbers."""
-        return cls(tuple(Cell(j, "numeric", j, j + 1) for j in range(width)), shape, positive, gaps)
+        return cls(tuple(Cell(j, "numeric", j, j + 1) for j in range(width)), shape, positive, gaps, signal)
 
 
 @dataclasses.dataclass

@@ -1,4 +1,4 @@
-"""Inputs: tables, arrays and files as numbers, and back. numpy and narwhals only."""
+"""Inputs: tables, pictures, signals and files as numbers, and back; without torch."""
 
 from isthmus.inputs.arrays import ArraySchema
 from isthmus.inputs.auto import Auto
@@ -14,9 +14,12 @@ from isthmus.inputs.columns import (
     TruthSpec,
 )
 from isthmus.inputs.disk import NpySource, as_source, open_source
+from isthmus.inputs.folders import Folder
 from isthmus.inputs.frames import DType, as_frame_like
+from isthmus.inputs.images import Images, ImagesSchema, Pictures
 from isthmus.inputs.sampling import RunningMean, encoded, learned, sample
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
+from isthmus.inputs.signals import Recordings, Signals, SignalsSchema
 from isthmus.inputs.source import Source, rows_of
 from isthmus.inputs.table import Table, TableSchema
 
@@ -29,16 +32,23 @@ __all__ = [
     "DType",
     "Datetime",
     "Encoded",
+    "Folder",
+    "Images",
+    "ImagesSchema",
     "Inputs",
     "LevelSpec",
     "NpySource",
     "NumberSpec",
     "Numeric",
+    "Pictures",
+    "Recordings",
     "RunningMean",
     "Scales",
     "Scaling",
     "Schema",
     "Shared",
+    "Signals",
+    "SignalsSchema",
     "Source",
     "Standard",
     "Table",

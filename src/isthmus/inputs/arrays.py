@@ -1,8 +1,7 @@
 """Arrays: every column a number. The fast road, without a loop over columns.
 
-A 2-D array is a table of numbers. Arrays of more than two dimensions, and uint8 arrays of 64 columns or
-more, are read as
-pixels: all their cells share one unit, so all share one range.
+A 2-D array is a table of numbers; uint8 arrays of 64 columns or more are read as pixels: all their cells
+share one unit, so all share one range. For pictures and signals see `isthmus.inputs.images` and `signals`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.checks import DataError, brief
+from isthmus.checks import DataError, brief, must
 from isthmus.inputs.base import Encoded, Schema
+from isthmus.inputs.folders import Folder, is_path
 from isthmus.inputs.scaling import Scales, whole
 from isthmus.parts import Layout
 
@@ -84,6 +84,9 @@ def as_array(X: Any) -> NDArray[Any]:
     """
     if hasattr(X, "tocsr") or type(X).__module__.startswith("scipy.sparse"):
         raise TypeError("X must be dense; got a sparse matrix, which is not supported here. Use X.toarray().")
+    if is_path(X) or isinstance(X, Folder):
+        do = "Use inputs=Images() or Signals() for a folder"
+        raise must("X", "be an array or a DataFrame for this model", "a place on the disk", do)
     array = np.asarray(X)
     if array.dtype.kind == "c":
         raise DataError(

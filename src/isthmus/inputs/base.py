@@ -48,6 +48,10 @@ class Schema(Record):
         """What the features of x mean."""
         raise NotImplementedError
 
+    def source(self, X: Any) -> Any:
+        """X itself; where X is a folder, or a path to one, its rows as this schema reads them."""
+        return X
+
     def encode(self, X: Any) -> Encoded:
         """X as float32 features; raises DataError when its columns are not those that were fitted."""
         raise NotImplementedError
@@ -67,6 +71,10 @@ class Inputs(Part):
     def fit(self, X: Any) -> Schema:
         """Learn the columns of X."""
         raise NotImplementedError(f"{type(self).__name__} must define fit")
+
+    def open(self, X: Any) -> Any:
+        """X itself, or the source of rows that a path stands for; so that files are looked at once."""
+        return X
 
     def __call__(self, X: Any) -> Schema:
         """The same as `fit`."""

@@ -1,4 +1,5 @@
-"""Files: CSV, Parquet, NPY and NPZ into memory, by their endings. Nothing is ever unpickled.
+"""Files: CSV, Parquet, NPY and NPZ into memory, by their endings; folders of pictures and recordings as
+sources. Nothing is ever unpickled.
 
 CSV is read as a person would: a first row of plain words is a header, blanks after commas are dropped,
 whole numbers with gaps stay whole, ISO dates become dates. `isthmus.inputs.writing` writes the same formats,
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.checks import FileError, brief
+from isthmus.inputs.folders import open_folder
 
 __all__ = ["ENDINGS", "as_pandas", "ending", "read"]
 
@@ -38,7 +40,8 @@ def ending(path: str | os.PathLike[str]) -> str:
 
 
 def read(path: str | os.PathLike[str], *, header: bool | None = None, na: Sequence[str] = ()) -> Any:
-    """A file as a pandas DataFrame (CSV, Parquet) or an array (NPY, NPZ).
+    """A file as a pandas DataFrame (CSV, Parquet) or an array (NPY, NPZ); a folder of pictures or WAV files
+    as a source.
 
     Parameters
     ----------
@@ -51,6 +54,8 @@ def read(path: str | os.PathLike[str], *, header: bool | None = None, na: Sequen
     """
     place, _, key = str(path).partition(".npz:")
     file = Path(place + ".npz" if key else place)
+    if file.is_dir():
+        return open_folder(file)
     kind = ending(file)
     if not file.is_file():
         raise FileError(f"{file} must be a file; got nothing there. Check the path.")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from isthmus.checks import DataError
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.disk import as_source
+from isthmus.inputs.folders import Folder
 from isthmus.inputs.frames import stacked
 from isthmus.inputs.source import Source, rows_of
 
@@ -30,8 +31,8 @@ SPREAD = 64  # blocks a sample comes from, at least
 
 
 def learned(inputs: Inputs, X: Any, seed: int) -> Schema:
-    """The schema of X; of a Source, that of a sample of its rows."""
-    if not isinstance(X, Source):
+    """The schema of X; of a Source, that of a sample of its rows; a folder's files are all looked at."""
+    if not isinstance(X, Source) or isinstance(X, Folder):
         return inputs.fit(X)
     rows, numbers = sample(X, seed)
     schema = inputs.fit(rows)
@@ -81,7 +82,7 @@ def _bytes_of_a_row(X: Any) -> int:
 
 def encoded(schema: Schema, X: Any) -> Iterator[Encoded]:
     """X as float32 features: block by block for a Source or a memory map, at once otherwise."""
-    source = as_source(X)
+    source = as_source(schema.source(X))
     if not isinstance(source, Source):
         yield schema.encode(X)
         return

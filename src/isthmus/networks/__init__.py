@@ -3,20 +3,24 @@
 from isthmus.networks.activations import Activation, ReLU, Sigmoid, SiLU, Tanh
 from isthmus.networks.architecture import MLP, Architecture, Dictionary, Linear
 from isthmus.networks.chain import Chain, TiedLinear
+from isthmus.networks.conv import ConvNet
 from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
 from isthmus.networks.network import Network
+from isthmus.networks.suited import Suited
 
 __all__ = [
     "MLP",
     "Activation",
     "Architecture",
     "Chain",
+    "ConvNet",
     "Dictionary",
     "Linear",
     "Network",
     "ReLU",
     "SiLU",
     "Sigmoid",
+    "Suited",
     "Tanh",
     "TiedLinear",
     "decoder_gram",

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from isthmus.checks import need
 from isthmus.networks.activations import Activation, SiLU
 from isthmus.networks.chain import Chain
-from isthmus.networks.pca import principal_axes
+from isthmus.networks.pca import principal_axes, set_roads
 from isthmus.parts import Layout, Part
 
 __all__ = ["MLP", "Architecture", "Dictionary", "Linear"]
@@ -45,6 +45,10 @@ class Architecture(Part):
 
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         """Set weights from the training rows x (n, d) before the first step; by default nothing."""
+
+    def code_width(self, layout: Layout) -> int:
+        """Numbers in the code where `n_components` is None: by default as many as in a row."""
+        return layout.width
 
     def __call__(self, layout: Layout, n_components: int) -> tuple[nn.Module, nn.Module]:
         """The same as `build`."""
@@ -154,12 +158,6 @@ class MLP(Architecture):
         encoder, decoder = cast("Chain", encoder), cast("Chain", decoder)
         if encoder.road is None or decoder.road is None:
             return
-        mean, axes, spread = principal_axes(x, encoder.road.out_features)
-        scale = spread.square().mean().sqrt() if len(spread) else mean.new_ones(())
-        down, up = encoder.road.weight, decoder.road.weight
-        down.zero_()
-        up.zero_()
-        down[: len(axes)] = (axes / scale).to(x.dtype)
-        up[:, : len(axes)] = (axes.t() * scale).to(x.dtype)
-        encoder.last.bias.copy_(-(down.double() @ mean))
+        mean = set_roads(encoder.road, decoder.road, x)
+        encoder.last.bias.copy_(-(encoder.road.weight.double() @ mean))
         decoder.last.bias.copy_(mean)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from isthmus.networks.activations import Activation
 
-__all__ = ["Chain", "TiedLinear"]
+__all__ = ["Chain", "Hidden", "TiedLinear"]
 
 
 class TiedLinear(nn.Module):
@@ -47,7 +47,7 @@ class TiedLinear(nn.Module):
         return nn.functional.linear(x, self.weight, self.bias)
 
 
-class _Hidden(nn.Module):
+class Hidden(nn.Module):
     """An activation as a module, so that a hidden layer has a name (`encoder.hidden.0`) and can be
     watched.
     """
@@ -70,7 +70,7 @@ class Chain(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.hidden = nn.ModuleList(_Hidden(activation) for _ in layers[1:])
+        self.hidden = nn.ModuleList(Hidden(activation) for _ in layers[1:])
         self.road = road
         self.gaps: nn.Linear | None = None
         self.activation = activation

@@ -8,9 +8,9 @@ two Gram matrices.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["principal_axes"]
+__all__ = ["principal_axes", "set_roads"]
 
 
 def principal_axes(x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -28,6 +28,21 @@ def principal_axes(x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     axes, spread = axes[varied], spread[varied]
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
     return mean, axes * torch.where(largest < 0, -1.0, 1.0), spread
+
+
+@torch.no_grad()
+def set_roads(down: nn.Linear, up: nn.Linear, x: Tensor) -> Tensor:
+    """Put linear roads at the principal axes of x (n, d), in a scale that gives the code unit variance.
+
+    Returns the mean of x, (d,), which the biases beside the roads have to allow for.
+    """
+    mean, axes, spread = principal_axes(x, down.out_features)
+    scale = spread.square().mean().sqrt() if len(spread) else mean.new_ones(())
+    down.weight.zero_()
+    up.weight.zero_()
+    down.weight[: len(axes)] = (axes / scale).to(x.dtype)
+    up.weight[:, : len(axes)] = (axes.t() * scale).to(x.dtype)
+    return mean
 
 
 def _from_covariance(x: Tensor, mean: Tensor, m: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,441 @@
+"""Signals: arrays (n, channels, time) and folders of WAV files, as rows of one length, and back.
+
+Recordings come at many rates and lengths; a network needs one of each. All are resampled to the rate most
+of them have. Clips of similar length, as spoken words are, stay one row each: as long as 95% of the files,
+longer ones cut, shorter ones filled up. Anything else is cut into windows. What was filled up is marked as
+missing (NaN), so that it costs nothing and is never learned.
+
+Each channel has its own mean and scale, over all rows and times.
+
+>>> import numpy as np
+>>> schema = Signals().fit(np.array([[[1.0, 3.0, 1.0, 3.0]]]))
+>>> schema.encode(np.array([[[5.0, 2.0, 2.0, np.nan]]]))
+Encoded(x=array([[3., 0., 0., 0.]], dtype=float32), observed=array([[ True,  True,  True, False]]))
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.atomic import write_atomically
+from isthmus.checks import DataError, FileError, must, need
+from isthmus.inputs.arrays import as_array, refuse_infinite
+from isthmus.inputs.base import Encoded, Inputs, Schema
+from isthmus.inputs.folders import (
+    Folder,
+    blocks_of,
+    files_below,
+    is_path,
+    nothing_readable,
+    unusable,
+    warn_of_skipped,
+)
+from isthmus.inputs.scaling import Scales, Standard, whole
+from isthmus.inputs.source import Source
+from isthmus.parts import Layout
+
+__all__ = ["Recordings", "Signals", "SignalsSchema"]
+
+WINDOW = 4096  # samples in a window where the length is left to us
+CLIP = 16_384  # samples up to which a whole file may be one row
+FASTEST = 768_000  # samples a second any file may claim to have
+FARTHEST = 64  # times the common rate, or a part of it, a file's own may be
+
+
+class _Header(NamedTuple):
+    rate: int
+    channels: int
+    frames: int
+    subtype: str
+
+
+class Recordings(Folder):
+    """The WAV files in a folder as windows: a source of blocks (n, channels, window) float32, in [-1, 1].
+
+    rate: samples a second; None for that of most files. window, hop: samples in a row, and between the starts
+    of two rows of a file; None chooses (see the module's text). hop=0 takes one row of every file. channels:
+    None for those the files have, or one, their mean, where they differ. Beyond a file's end there is NaN.
+    """
+
+    KIND: ClassVar[str] = "recordings"
+    ENDINGS: ClassVar[tuple[str, ...]] = (".wav",)
+
+    def __init__(
+        self,
+        path: Any,
+        rate: int | None = None,
+        window: int | None = None,
+        hop: int | None = None,
+        channels: int | None = None,
+    ) -> None:
+        super().__init__(path)
+        _soundfile()  # a missing package is no fault of the files
+        found = {name: self._attempt(name, self._header) for name in files_below(self.path, self.ENDINGS)}
+        self.headers: dict[str, _Header] = {name: head for name, head in found.items() if head is not None}
+        if not self.headers:
+            raise nothing_readable(self.path, self.KIND, self.ENDINGS, self.skipped)
+        heads = list(self.headers.values())
+        rates = Counter(head.rate for head in heads)
+        self.rate = rate or max(rates, key=lambda one: (rates[one], one))
+        each = {head.channels for head in heads}
+        self.channels = channels or (each.pop() if len(each) == 1 else 1)
+        self.window, self.hop = _windows([self._length(head) for head in heads], window, hop)
+
+    def matching(self, rate: int, window: int, hop: int, channels: int) -> Recordings:
+        """The same folder in rows of another make."""
+        if (rate, window, hop, channels) == (self.rate, self.window, self.hop, self.channels):
+            return self
+        return Recordings(self.path, rate, window, hop, channels)
+
+    @property
+    def labels(self) -> dict[str, list[Any]]:
+        """The file of every row and, of windows, the second each starts at."""
+        if not self.hop:
+            return {"file": self.names}
+        starts = [i * self.hop / self.rate for count in self.counts.values() for i in range(count)]
+        return {"file": self.names, "second": starts}
+
+    def restore(self, rows: NDArray[Any], folder: Path) -> int:
+        """Each file under its own name, rate, length and depth; where windows overlap, their mean."""
+        library, start = _soundfile(), 0
+        for name, count in self.counts.items():
+            head = self.headers[name]
+            whole_ = _joined(rows[start : start + count], self.hop)[:, : self._length(head)]
+            start += count
+            signal = _resampled(whole_, head.rate, self.rate)[:, : head.frames]
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write = _writer(library, signal.T, head)
+            write_atomically(target, write)
+        return len(self.counts)
+
+    def about(self) -> str:
+        """One sentence on what became of rates and lengths."""
+        heads = list(self.headers.values())
+        other = sum(head.rate != self.rate for head in heads)
+        moved = f" ({other:,} resampled)" if other else ""
+        if len({head.channels for head in heads} | {self.channels}) > 1:
+            moved += f", mixed to {self.channels} channel{'s' if self.channels > 1 else ''}"
+        longer = sum(self._length(head) > self.window for head in heads)
+        rows = (
+            f"one row of {self.window:,} samples each, {longer:,} cut and the shorter filled up"
+            if not self.hop
+            else f"windows of {self.window:,} samples, {self.hop:,} from one to the next"
+        )
+        return f"Read {len(self.counts):,} recordings at {self.rate:,} Hz{moved}: {rows}."
+
+    def _candidates(self) -> list[str]:
+        return list(self.headers)
+
+    def _length(self, head: _Header) -> int:
+        """Samples after resampling."""
+        ratio = _ratio(self.rate, head.rate)
+        return math.ceil(head.frames * ratio.numerator / ratio.denominator)
+
+    def _header(self, name: str) -> _Header:
+        with (self.path / name).open("rb") as file:
+            _check_chunks(file, (self.path / name).stat().st_size)
+            info = _soundfile().info(file)
+        if info.format not in ("WAV", "WAVEX", "RF64"):
+            raise FileError("not a WAV file")
+        if info.frames < 1:
+            raise FileError("it holds no samples")
+        if not 1 <= info.samplerate <= FASTEST:
+            raise FileError(f"it claims {info.samplerate:,} samples a second")
+        return _Header(info.samplerate, info.channels, info.frames, info.subtype)
+
+    def _decode(self, name: str) -> NDArray[Any]:
+        """The rows of one file: (windows, channels, window)."""
+        head = self.headers[name]
+        far = max(head.rate, self.rate) / min(head.rate, self.rate)
+        if far > FARTHEST:
+            raise FileError(f"{head.rate:,} Hz is too far from {self.rate:,} Hz")
+        samples, _ = _soundfile().read(self.path / name, dtype="float32", always_2d=True)
+        if len(samples) != head.frames:
+            raise FileError("it is truncated")
+        if not np.isfinite(samples).all():
+            raise FileError("it holds values that are not finite")
+        mixed = _mixed(samples.T, self.channels)
+        return _cut(_resampled(mixed, self.rate, head.rate), self.window, self.hop)
+
+
+class SignalsSchema(Schema):
+    """Signals of one length. `scales` has one column per channel; `rate` is None for arrays; `cut` says that
+    signals of other lengths are cut into windows, `hop` samples apart, or (0) to one.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    scales: Scales
+    rate: int | None = None
+    hop: int = 0
+    cut: bool = False
+    gaps: bool = False
+
+    @property
+    def names(self) -> tuple[str | int, ...]:
+        """Samples by number, channel by channel."""
+        return tuple(range(self.layout.width))
+
+    @property
+    def named(self) -> bool:
+        """Never."""
+        return False
+
+    @cached_property
+    def layout(self) -> Layout:
+        """One numeric cell per channel and time."""
+        return Layout.numeric(int(np.prod(self.shape)), self.shape, gaps=self.gaps, signal=True)
+
+    def source(self, X: Any) -> Any:
+        """A folder, or the source of one, in rows of the fitted kind; anything else as it is."""
+        if not (is_path(X) or isinstance(X, Recordings)):
+            return X
+        recordings = X if isinstance(X, Recordings) else Recordings(X, self.rate, self.shape[1], self.hop)
+        source = recordings.matching(self.rate or recordings.rate, self.shape[1], self.hop, self.shape[0])
+        return warn_of_skipped(source) if is_path(X) else source
+
+    def encode(self, X: Any) -> Encoded:
+        """Arrays (n, channels, time), rows (n, d), folders of WAV files and sources of either."""
+        pieces = [self._encode(block) for block in self._blocks(X)]
+        x, seen = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        return Encoded(x, None if seen.all() else seen)
+
+    def decode(self, x_hat: NDArray[np.float32], like: Any = None) -> Any:
+        """Signals (n, channels, time) of the fitted dtype."""
+        values = _by_channel(self.scales.decode, x_hat.reshape(-1, *self.shape))
+        if np.dtype(self.dtype).kind in "iu":
+            values = whole(values, self.dtype)
+        return values.astype(self.dtype)
+
+    def value(self, X: Any, row: int, cell: int) -> Any:
+        """One sample of one channel."""
+        return np.concatenate(list(self._blocks(X)))[row].reshape(-1)[cell].item()
+
+    def _blocks(self, X: Any) -> Iterator[NDArray[Any]]:
+        X = self.source(X)
+        if isinstance(X, Recordings):
+            return X.blocks()
+        if isinstance(X, Source):
+            return (self._arranged(block) for block in X.blocks())
+        return blocks_of(self._arranged(as_array(X)))
+
+    def _arranged(self, array: NDArray[Any]) -> NDArray[Any]:
+        """An array as (n, channels, window)."""
+        if array.ndim == 2 and array.shape[1] == self.layout.width:
+            return array.reshape(len(array), *self.shape)
+        if array.shape[1:] == self.shape:
+            return array
+        if self.cut and array.ndim == 3 and array.shape[1] == self.shape[0]:
+            return _cut_all(array, self.shape[1], self.hop)
+        features = int(np.prod(array.shape[1:]))
+        raise DataError(
+            f"X has {features} features, but Autoencoder is expecting {self.layout.width} features as input: "
+            f"signals of {self.shape[0]} x {self.shape[1]}; got {' x '.join(map(str, array.shape[1:]))}."
+        )
+
+    def _encode(self, block: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        values = block.astype(np.float64)
+        refuse_infinite(values.reshape(len(values), -1), self.names)
+        x = _by_channel(self.scales.encode, values).reshape(len(values), -1)
+        return np.nan_to_num(x, nan=0.0).astype(np.float32), ~np.isnan(x)
+
+
+class Signals(Inputs):
+    """Signals: an array (n, channels, time), or a folder of WAV files.
+
+    rate: samples a second to resample a folder to; None takes that of most files. Arrays have no rate.
+    window: samples in a row; None leaves arrays as they are, takes clips of similar length as one row each,
+        as long as 95% of them if that is at most twice the median and 16,384, and anything else in windows of
+        4,096.
+    hop: samples between the starts of two windows; None puts them side by side, 0 takes only the first.
+    """
+
+    rate: int | None = None
+    window: int | None = None
+    hop: int | None = None
+
+    def open(self, X: Any) -> Any:
+        """A path as the source of its recordings."""
+        self._check()
+        return Recordings(X, self.rate, self.window, self.hop) if is_path(X) else X
+
+    def fit(self, X: Any) -> Schema:
+        """Learn the length, and each channel's mean and scale. Raises DataError for arrays of another kind,
+        FileError for a folder without a file that can be read; files that cannot be are named in `notes_`.
+        """
+        X = self.open(X)
+        if isinstance(X, Recordings):
+            return self._fit_folder(X)
+        array = np.concatenate(list(X.blocks())) if isinstance(X, Source) else as_array(X)
+        if array.ndim != 3:
+            do = "Use X[:, None, :] for one channel"
+            raise must("X", "be signals (n, channels, time)", f"an array of shape {array.shape}", do)
+        cut = array if self.window is None else _cut_all(array, self.window, self._hop)
+        scales = _scales(cut)
+        shape = (int(cut.shape[1]), int(cut.shape[2]))
+        gaps = bool(np.isnan(cut).any()) if cut.dtype.kind == "f" else False
+        note = f"Read as signals, {shape[0]} channels of {shape[1]:,} times: each channel has its own scale."
+        hop = self._hop if self.window is not None else 0
+        return SignalsSchema(
+            shape, str(array.dtype), scales, None, hop, self.window is not None, gaps, notes=(note,)
+        )
+
+    @property
+    def _hop(self) -> int:
+        """Samples between windows where their length is given."""
+        return int(self.hop if self.hop is not None else self.window or 0)
+
+    def _fit_folder(self, folder: Recordings) -> Schema:
+        if any(mine not in (None, its) for mine, its in self._choices(folder)):
+            folder = Recordings(folder.path, self.rate, self.window, self.hop)
+        everything = folder.load()
+        notes = (folder.about(), *folder.about_skipped())
+        shape, gaps = (folder.channels, folder.window), bool(np.isnan(everything).any())
+        return SignalsSchema(
+            shape, "float32", _scales(everything), folder.rate, folder.hop, True, gaps, notes=notes
+        )
+
+    def _choices(self, folder: Recordings) -> list[tuple[int | None, int]]:
+        """What was asked for beside what a folder has."""
+        return [(self.rate, folder.rate), (self.window, folder.window), (self.hop, folder.hop)]
+
+    def _check(self) -> None:
+        for name, least in (("rate", 1), ("window", 1), ("hop", 0)):
+            value = getattr(self, name)
+            whole_ = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+            rule = f"be a whole number of at least {least}, or None"
+            need(
+                value is None or (whole_ and value >= least), name, rule, value, f"Use Signals({name}=16000)"
+            )
+
+
+# ---------------------------------------------------------------- lengths
+
+
+def _windows(lengths: list[int], window: int | None, hop: int | None) -> tuple[int, int]:
+    """Window and hop for files of so many samples."""
+    if window is not None:
+        return int(window), int(window if hop is None else hop)
+    ordered = sorted(lengths)
+    middle, usual = ordered[(len(ordered) - 1) // 2], ordered[math.ceil(0.95 * (len(ordered) - 1))]
+    if hop == 0 or (hop is None and len(lengths) > 1 and usual <= min(CLIP, 2 * middle)):
+        return usual, 0
+    chosen = min(WINDOW, max(lengths))
+    return chosen, int(hop or chosen)
+
+
+def _cut(signal: NDArray[Any], window: int, hop: int) -> NDArray[Any]:
+    """A signal (channels, time) as windows (n, channels, window), NaN behind its end."""
+    time = signal.shape[1]
+    count = 1 + math.ceil(max(0, time - window) / hop) if hop else 1
+    needed = window + (count - 1) * hop
+    if time < needed:
+        kind = signal.dtype if signal.dtype.kind == "f" else np.dtype(np.float64)
+        filled = np.full((len(signal), needed), np.nan, kind)
+        filled[:, :time] = signal
+        signal = filled
+    return np.stack([signal[:, i * hop : i * hop + window] for i in range(count)])
+
+
+def _cut_all(array: NDArray[Any], window: int, hop: int) -> NDArray[Any]:
+    return np.concatenate([_cut(signal, window, hop) for signal in array])
+
+
+def _joined(rows: NDArray[Any], hop: int) -> NDArray[Any]:
+    """Windows (n, channels, window) as one signal; where they overlap, their mean."""
+    n, channels, window = rows.shape
+    total = np.zeros((channels, window + (n - 1) * hop))
+    times = np.zeros(total.shape[1])
+    for i, row in enumerate(rows):
+        total[:, i * hop : i * hop + window] += row
+        times[i * hop : i * hop + window] += 1
+    return total / np.maximum(times, 1)
+
+
+# ---------------------------------------------------------------- channels and rates
+
+
+def _by_channel(scale: Any, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Something that works on columns, on the channels of (n, channels, time)."""
+    n, channels, time = values.shape
+    flat = np.moveaxis(values, 1, 2).reshape(-1, channels)
+    return np.moveaxis(scale(flat).reshape(n, time, channels), 2, 1)
+
+
+def _scales(array: NDArray[Any]) -> Scales:
+    """Mean and scale of every channel."""
+    values = np.moveaxis(array, 1, 2).reshape(-1, array.shape[1]).astype(np.float64)
+    refuse_infinite(values, tuple(range(values.shape[1])))
+    return Standard(squeeze=False)(values)
+
+
+def _mixed(signal: NDArray[Any], channels: int) -> NDArray[Any]:
+    """(c, time) with another number of channels: the mean of all, as often as needed."""
+    if len(signal) == channels:
+        return signal
+    return np.repeat(signal.mean(0, keepdims=True), channels, axis=0)
+
+
+def _ratio(to: int, rate: int) -> Fraction:
+    """`to / rate`; odd rates by the nearest fraction of small terms, a few parts in a million off at most."""
+    return Fraction(to, rate).limit_denominator(1000) or Fraction(to, rate)
+
+
+def _resampled(signal: NDArray[Any], to: int, rate: int) -> NDArray[Any]:
+    """(channels, time) at another rate, without what the lower of the two cannot carry."""
+    if to == rate:
+        return signal
+    from scipy.signal import resample_poly
+
+    ratio = _ratio(to, rate)
+    made: NDArray[Any] = resample_poly(signal, ratio.numerator, ratio.denominator, axis=1)
+    return made.astype(signal.dtype)
+
+
+# ---------------------------------------------------------------- files
+
+
+def _soundfile() -> Any:
+    try:
+        import soundfile
+    except ImportError:
+        raise unusable("recordings", "audio") from None
+    return soundfile
+
+
+def _check_chunks(file: BinaryIO, size: int) -> None:
+    """Raise unless the file is as long as its chunks say; the decoder reads a truncated one in silence."""
+    start = file.read(12)
+    if len(start) < 12 or start[:4] not in (b"RIFF", b"RF64", b"RIFX") or start[8:] != b"WAVE":
+        raise FileError("not a WAV file" if start else "it is empty")
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[4:], "big" if start[:4] == b"RIFX" else "little")
+        left = size - file.tell()
+        if head[:4] == b"data":
+            unknown = length in (0, 0xFFFFFFFF)  # written to a pipe, or longer than 32 bits can say
+            if length > left and not unknown:
+                raise FileError(f"it is truncated: {left:,} of {length:,} bytes")
+            break
+        file.seek(min(left, length + length % 2), 1)
+    file.seek(0)
+
+
+def _writer(library: Any, samples: NDArray[Any], head: _Header) -> Any:
+    """What writes (time, channels) into an open file, at the rate and depth the original had."""
+    limit = 1.0 if head.subtype in ("FLOAT", "DOUBLE") else 1.0 - 2.0**-15
+    clipped = np.clip(samples, -limit, limit)
+
+    def write(file: BinaryIO) -> None:
+        library.write(file, clipped, head.rate, format="WAV", subtype=head.subtype)
+
+    return write
