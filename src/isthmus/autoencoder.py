@@ -50,11 +50,11 @@ from isthmus.networks import Architecture, Linear, Network, Suited
 from isthmus.objective import Objective
 from isthmus.parts import Layout, pack
 from isthmus.penalties import Penalty
+from isthmus.scoring import cell_errors, codes, reconstructions
 from isthmus.training import Member, Rows, Stream, Trainer, isolated, reading, seed_from
 
 __all__ = ["Autoencoder"]
 
-CHUNK = 1024
 START = 2**25  # numbers looked at, at most, to set first weights: 128 MB
 
 
@@ -243,11 +243,8 @@ class Autoencoder(Transformer):
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The codes z of the rows of X: (n, n_components_) float32; a Source is read block by block."""
         self.must_be_fitted()
-        codes = []
-        for block in encoded(self.schema_, X):
-            z = [self.network_.encode(x).numpy() for x in self._chunks(block.x)]
-            codes.append(np.concatenate(z) if z else np.empty((0, self.n_components_), np.float32))
-        return codes[0] if len(codes) == 1 else np.concatenate(codes)
+        found = [codes(self.network_, block.x, self.n_components_) for block in encoded(self.schema_, X)]
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
@@ -261,7 +258,7 @@ class Autoencoder(Transformer):
             z.shape,
             "Use the output of transform",
         )
-        return self.schema_.decode(self._decoded(z))
+        return self.schema_.decode(reconstructions(self.network_, self.loss, self.schema_.layout, z))
 
     def reconstruct(self, X: Any) -> Any:
         """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies.
@@ -276,7 +273,8 @@ class Autoencoder(Transformer):
     def reconstruct_encoded(self, X: Any) -> NDArray[np.float32]:
         """x_hat (n, d) in the network's own units, beside `schema_.encode(X).x`."""
         self.must_be_fitted()
-        return self._decoded(self.transform_plain(X))
+        z = self.transform_plain(X)
+        return reconstructions(self.network_, self.loss, self.schema_.layout, z)
 
     def transform_plain(self, X: Any) -> NDArray[np.float32]:
         """The codes as a plain array, whatever `set_output` asks of `transform`."""
@@ -292,7 +290,7 @@ class Autoencoder(Transformer):
         if _is_lazy(X):
             return X.map(self.errors)
         cells = np.concatenate(list(self._cell_errors(X)))
-        return as_frame_like(X, cells, [cell.name for cell in self.schema_.layout.cells])
+        return as_frame_like(X, cells, self.schema_.layout.names)
 
     def score(self, X: Any, y: None = None) -> float:
         """Minus the mean error per observed cell: 0 is perfect, higher is better."""
@@ -304,32 +302,11 @@ class Autoencoder(Transformer):
 
     def _cell_errors(self, X: Any) -> Iterator[NDArray[np.float32]]:
         """The error of every cell, for one block after the other."""
-        layout = self.schema_.layout
         for block in encoded(self.schema_, X):
-            cells = np.empty((len(block.x), len(layout.cells)), np.float32)
-            start = 0
-            for x in self._chunks(block.x):
-                output = self.network_.decode(self.network_.encode(x))
-                cells[start : start + len(x)] = self.loss(x, output, layout).numpy()
-                start += len(x)
+            cells = cell_errors(self.network_, self.loss, self.schema_.layout, block.x)
             if block.observed is not None:
                 cells[~block.observed] = np.nan
             yield cells
-
-    def _decoded(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
-        layout = self.schema_.layout
-        out = np.empty((len(z), layout.width), np.float32)
-        start = 0
-        for chunk in self._chunks(z):
-            out[start : start + len(chunk)] = self.loss.link(self.network_.decode(chunk), layout).numpy()
-            start += len(chunk)
-        return out
-
-    def _chunks(self, x: NDArray[np.float32]) -> Iterator[torch.Tensor]:
-        """Tensors of at most CHUNK rows, without gradients."""
-        self.network_.eval()
-        with torch.no_grad():
-            yield from torch.from_numpy(x).split(CHUNK) if len(x) else ()
 
     @property
     def history_(self) -> Any:

@@ -168,6 +168,11 @@ class Layout(Record):
         return self.cells[-1].stop if self.cells else 0
 
     @cached_property
+    def names(self) -> list[str | int]:
+        """The columns' names."""
+        return [cell.name for cell in self.cells]
+
+    @cached_property
     def all_numeric(self) -> bool:
         """Whether every cell is one number, so that cells and features are the same thing."""
         return all(cell.kind == "numeric" for cell in self.cells)

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import brief, must
-from isthmus.inputs import ArraySchema, LevelSpec, NumberSpec, TableSchema, TruthSpec
+from isthmus.inputs import (
+    ArraySchema,
+    ImagesSchema,
+    LevelSpec,
+    NumberSpec,
+    SignalsSchema,
+    TableSchema,
+    TruthSpec,
+)
 from isthmus.inputs.columns import Spec
 
 __all__ = ["Fitted", "Outputs", "feeds", "fitted_schema", "is_text", "is_whole", "split_columns", "zone_free"]
@@ -37,6 +45,8 @@ class Outputs(NamedTuple):
 def fitted_schema(model: Autoencoder) -> Fitted:
     """The model's schema, where it is one that can be exported."""
     schema = model.schema_
+    if isinstance(schema, (ImagesSchema, SignalsSchema)):
+        return schema.as_arrays()
     if not isinstance(schema, (ArraySchema, TableSchema)):
         raise must("model", "be fitted on a table or an array to be exported", schema, "Fit it on an array")
     return schema

@@ -47,7 +47,11 @@ class ArraySchema(Schema):
 
     def encode(self, X: Any) -> Encoded:
         """Rows of an array, or of a frame of numbers by position."""
-        values = self._values(X)
+        raw = self._values(X)
+        quick = self.scales.encode_whole(raw)
+        if quick is not None:
+            return Encoded(np.ascontiguousarray(quick), None)
+        values = raw.astype(np.float64)
         refuse_infinite(values, self.names)
         observed = ~np.isnan(values)
         x = np.nan_to_num(self.scales.encode(values), nan=0.0).astype(np.float32)
@@ -67,15 +71,16 @@ class ArraySchema(Schema):
         """X[row, cell]."""
         return np.asarray(X)[row].reshape(-1)[cell].item()
 
-    def _values(self, X: Any) -> NDArray[np.float64]:
+    def _values(self, X: Any) -> NDArray[Any]:
         array = as_array(X)
         values = array.reshape(len(array), -1)
-        if values.shape[1] != len(self.names):
+        expected = len(self.scales.centre)
+        if values.shape[1] != expected:
             raise DataError(
-                f"X has {values.shape[1]} features, but Autoencoder is expecting {len(self.names)} features "
+                f"X has {values.shape[1]} features, but Autoencoder is expecting {expected} features "
                 "as input."
             )
-        return values.astype(np.float64)
+        return values
 
 
 def as_array(X: Any) -> NDArray[Any]:

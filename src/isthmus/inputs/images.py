@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from isthmus.atomic import write_atomically
 from isthmus.checks import DataError, FileError, must, need
-from isthmus.inputs.arrays import as_array, refuse_infinite
+from isthmus.inputs.arrays import ArraySchema, as_array, refuse_infinite
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.folders import (
     Folder,
@@ -165,6 +165,11 @@ class ImagesSchema(Schema):
     def layout(self) -> Layout:
         """One numeric cell per pixel and colour."""
         return Layout.numeric(int(np.prod(self.shape)), self.shape, True, self.gaps)
+
+    def as_arrays(self) -> ArraySchema:
+        """The same for arrays (n, *shape), with scales for every pixel."""
+        scales = self.scales.spread_out(self.layout.width)
+        return ArraySchema(scales, self.dtype, self.shape, True, self.gaps)
 
     def source(self, X: Any) -> Any:
         """A folder, or the source of one, as pictures of the fitted size and kind; anything else as it is."""

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from isthmus.atomic import write_atomically
 from isthmus.checks import DataError, FileError, must, need
-from isthmus.inputs.arrays import as_array, refuse_infinite
+from isthmus.inputs.arrays import ArraySchema, as_array, refuse_infinite
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.folders import (
     Folder,
@@ -195,6 +195,10 @@ class SignalsSchema(Schema):
     def layout(self) -> Layout:
         """One numeric cell per channel and time."""
         return Layout.numeric(int(np.prod(self.shape)), self.shape, gaps=self.gaps, signal=True)
+
+    def as_arrays(self) -> ArraySchema:
+        """The same for arrays (n, *shape), with scales for every sample."""
+        return ArraySchema(self.scales.spread_out(self.shape[1]), self.dtype, self.shape, False, self.gaps)
 
     def source(self, X: Any) -> Any:
         """A folder, or the source of one, in rows of the fitted kind; anything else as it is."""

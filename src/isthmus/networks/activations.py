@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from isthmus.parts import Part
@@ -34,6 +36,11 @@ class Activation(Part):
         """phi'(a)."""
         raise NotImplementedError
 
+    def of_array(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
+        """phi(a) of an array, for a few rows, where calling torch costs more than the products."""
+        h: NDArray[np.float32] = self(torch.from_numpy(a)).numpy()
+        return h
+
     def pull(self, grad: Tensor, a: Tensor, h: Tensor) -> Tensor:
         """Gradient by a from the gradient by h = phi(a): grad * phi'(a), written over `grad`.
 
@@ -53,6 +60,10 @@ class ReLU(Activation):
         """1 where a > 0, else 0."""
         return (a > 0).to(a.dtype)
 
+    def of_array(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
+        """max(a, 0)."""
+        return np.maximum(a, 0)
+
     def pull(self, grad: Tensor, a: Tensor, h: Tensor) -> Tensor:
         """Nothing passes where h = 0."""
         aten.threshold_backward.grad_input(grad, h, 0, grad_input=grad)
@@ -70,6 +81,12 @@ class SiLU(Activation):
         """S + a s (1 - s) with s = sigmoid(a)."""
         s = torch.sigmoid(a)
         return s * (1 + a * (1 - s))
+
+    def of_array(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A (1 + tanh(a / 2)) / 2, which does not overflow."""
+        half = 0.5 * a
+        h: NDArray[np.float32] = half * np.tanh(half) + half
+        return h
 
     def pull(self, grad: Tensor, a: Tensor, h: Tensor) -> Tensor:
         """Times s + a s (1 - s)."""
@@ -105,6 +122,10 @@ class Tanh(Activation):
     def slope(self, a: Tensor) -> Tensor:
         """1 - tanh(a)^2."""
         return 1 - torch.tanh(a).square()
+
+    def of_array(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
+        """tanh(a)."""
+        return np.tanh(a)
 
     def pull(self, grad: Tensor, a: Tensor, h: Tensor) -> Tensor:
         """Times 1 - h^2."""
