@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from isthmus import MLP, Autoencoder, Corruption, Penalty, Table, Trainer, TrainingError, Unscaled
+from isthmus import MLP, Autoencoder, Corruption, DataError, Penalty, Table, Trainer, TrainingError, Unscaled
 from isthmus.training.adam import Adam
 from isthmus.training.plan import make_plan
 from isthmus.training.progress import ProgressBar
@@ -172,6 +172,18 @@ def test_bf16_trains_to_nearly_the_same_loss(digits):
         for bf16 in (False, True)
     )
     assert half <= 1.05 * full
+
+
+def test_devices_that_are_not_there_are_refused(digits):
+    """By name, with what there is; "cpu" and "auto" always work."""
+    for name in ("cuda:7", "nonsense"):
+        with pytest.raises(DataError, match="device must be 'auto' or one of cpu"):
+            Autoencoder(4, trainer=Trainer(device=name)).fit(digits[0])
+    auto, cpu = (
+        Autoencoder(4, trainer=Trainer(max_epochs=2, device=name), random_state=0).fit(digits[0])
+        for name in ("auto", "cpu")
+    )
+    assert torch.cuda.is_available() or (auto.transform(digits[1]) == cpu.transform(digits[1])).all()
 
 
 def test_users_thread_setting_comes_back(digits):

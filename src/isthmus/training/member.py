@@ -46,6 +46,16 @@ class Member:
     usual_norm: float | None = None
     slowed: float = 1.0
 
+    def to(self, device: torch.device) -> None:
+        """Move network, rows and noise to a device."""
+        if device == self.network.memory.device:
+            return
+        self.network.to(device)
+        self.train = self.train.to(device)
+        self.held_out = None if self.held_out is None else self.held_out.to(device)
+        seed = int(torch.randint(2**62, (), generator=self.generator))
+        self.generator = torch.Generator(device).manual_seed(seed)
+
     def order(self, epoch: int) -> torch.Generator:
         """The generator that orders the batches of an epoch."""
         return torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)

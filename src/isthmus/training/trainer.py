@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from isthmus.checks import need
 from isthmus.parts import Part
 from isthmus.training.checkpoint import Checkpoint
+from isthmus.training.devices import chosen_device
 from isthmus.training.loop import Run
 from isthmus.training.member import Member
 from isthmus.training.plan import Plan, make_plan
@@ -32,6 +33,8 @@ class Trainer(Part):
     progress: draw a bar; None draws one where standard error is a terminal.
     checkpoint: a file to write training to as it goes; the same fit called again takes it up from there and
         ends with the same bits as one that was never stopped.
+    device: "cpu", "cuda", "cuda:1", "mps"; "auto" takes a CUDA device where there is one and the products are
+        large.
     """
 
     max_epochs: int | None = None
@@ -42,6 +45,7 @@ class Trainer(Part):
     bf16: bool = False
     progress: bool | None = None
     checkpoint: str | None = None
+    device: str = "auto"
 
     def check(self) -> None:
         """Raise unless every setting makes sense."""
@@ -56,6 +60,7 @@ class Trainer(Part):
             self.lr,
             "Use lr=1e-3",
         )
+        chosen_device(self.device, 0)
         path = self.checkpoint
         need(path is None or isinstance(path, str), "checkpoint", "be a path as text", path, "Use str(path)")
         need(0 <= self.held_out < 1, "held_out", "lie in [0, 1)", self.held_out, "Use held_out=0.1")
@@ -71,9 +76,13 @@ class Trainer(Part):
         rows; each member its history and notes.
         """
         plan = self.plan(len(members[0].train))
+        largest = max((p.numel() for p in members[0].network.parameters()), default=0)
+        products = plan.batch_size * largest * len(members)
+        device = chosen_device(self.device, products)
+        for member in members:
+            member.to(device)
         checkpoint = None if self.checkpoint is None else Checkpoint(self.checkpoint, identity)
         run = Run(members, plan, self.bf16, checkpoint)
-        largest = max((p.numel() for p in members[0].network.parameters()), default=0)
-        with suitable_threads(plan.batch_size * largest * len(members)):
+        with suitable_threads(products):
             run.go(self.progress)
         return plan
