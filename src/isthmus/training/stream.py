@@ -8,11 +8,12 @@ from the pass's seed alone, so a pass can be taken up again at any batch without
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from isthmus.inputs import Encoded, Source
@@ -22,6 +23,7 @@ __all__ = ["Stream", "reading"]
 
 MEMORY = 2**26  # numbers up to which a source is taken into memory: 256 MB
 BUFFER = 2**25  # numbers held and shuffled at a time: 128 MB
+SPREAD = 64  # blocks that held-out rows are drawn from
 HELD_OUT = 2**24, 50_000  # numbers and rows kept in memory to judge by, at most
 
 
@@ -37,58 +39,63 @@ def reading(X: Any, encode: Callable[[Any], Encoded], width: int) -> Rows | Stre
 
 
 class Stream:
-    """The rows of some blocks of a source, encoded as they are read. Stands where `Rows` stands."""
+    """The rows of a source, encoded as they are read. Stands where `Rows` stands.
+
+    `apart` holds, by block, the places of rows that are not among them.
+    """
 
     def __init__(
         self,
         source: Source,
         encode: Callable[[Any], Encoded],
         width: int,
-        blocks: Sequence[int] | None = None,
+        apart: Mapping[int, NDArray[np.int64]] | None = None,
     ) -> None:
         self.source, self.encode, self.width = source, encode, width
+        self.apart = dict(apart or {})
         self.starts = np.concatenate([[0], np.cumsum(source.sizes)])
-        self.blocks = list(range(len(source.sizes))) if blocks is None else list(blocks)
+        self.sizes = [size - len(self.apart.get(block, ())) for block, size in enumerate(source.sizes)]
         self.device = torch.device("cpu")
 
     def __len__(self) -> int:
-        return sum(self.source.sizes[block] for block in self.blocks)
+        return sum(self.sizes)
 
     def to(self, device: torch.device) -> Stream:
         """The same rows, each buffer moved to a device as it is filled."""
-        moved = Stream(self.source, self.encode, self.width, self.blocks)
+        moved = Stream(self.source, self.encode, self.width, self.apart)
         moved.device = device
         return moved
 
     def split(self, fraction: float, generator: torch.Generator) -> tuple[Stream, Rows | None]:
-        """Training rows, and held-out rows in memory: whole blocks at random, no more than memory allows."""
+        """Training rows, and held-out rows in memory: random rows of random blocks, as memory allows."""
         memory, most = HELD_OUT
-        wanted = min(fraction * len(self), most, memory // self.width)
-        order = torch.randperm(len(self.blocks), generator=generator).tolist()
-        kept: list[int] = []
-        while wanted > 0 and sum(self.source.sizes[self.blocks[i]] for i in kept) < wanted and len(order) > 1:
-            kept.append(order.pop())
-        training = Stream(self.source, self.encode, self.width, [self.blocks[i] for i in sorted(order)])
-        if not kept:
-            return training, None
-        x, observed, numbers, _ = self._read([self.blocks[i] for i in sorted(kept)])
-        return training, Rows(x, observed, None, numbers).first(max(1, int(wanted)))
+        wanted = int(min(fraction * len(self), most, memory // self.width))
+        if wanted < 1:
+            return self, None
+        blocks = torch.randperm(len(self.sizes), generator=generator)[:SPREAD].tolist()
+        quota = -(-wanted // len(blocks))
+        apart: dict[int, NDArray[np.int64]] = {}
+        for block in sorted(blocks):
+            some = torch.randperm(self.sizes[block], generator=generator)[: min(quota, wanted)]
+            apart[block] = some.sort().values.numpy()
+            wanted -= len(some)
+        held_out = [_cut(self._read([block]), torch.from_numpy(places)) for block, places in apart.items()]
+        x, observed, numbers, _ = _joined(held_out)
+        return Stream(self.source, self.encode, self.width, apart), Rows(x, observed, None, numbers)
 
     def first(self, most: int) -> Rows:
         """Rows of the first blocks, `most` at most, in memory."""
-        rooms = np.cumsum([self.source.sizes[block] for block in self.blocks])
-        blocks = self.blocks[: int(np.searchsorted(rooms, most)) + 1]
-        x, observed, numbers, _ = self._read(blocks)
+        blocks = range(int(np.searchsorted(np.cumsum(self.sizes), most)) + 1)
+        x, observed, numbers, _ = self._read(blocks[: len(self.sizes)])
         return Rows(x, observed, None, numbers).first(most)
 
     def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         """One pass in random order, from batch number `skip` on."""
         seed = int(torch.randint(2**62, (), generator=generator))
-        mine = set(self.blocks)
-        order = [block for block in self.source.order(np.random.default_rng(seed)) if block in mine]
+        order = self.source.order(np.random.default_rng(seed))
         gone, left = skip * size, None
         for number, buffer in enumerate(self._buffers(order)):
-            rows = sum(self.source.sizes[block] for block in buffer)
+            rows = sum(self.sizes[block] for block in buffer)
             if gone >= rows:
                 gone -= rows
                 continue
@@ -106,7 +113,7 @@ class Stream:
         rows = 0
         for block in order:
             run.append(block)
-            rows += self.source.sizes[block]
+            rows += self.sizes[block]
             if rows * self.width >= BUFFER:
                 yield run
                 run, rows = [], 0
@@ -125,7 +132,11 @@ class Stream:
             encoded = self.encode(self.source.read(block))
             observed = None if encoded.observed is None else torch.from_numpy(encoded.observed)
             numbers = torch.arange(self.starts[block], self.starts[block + 1])
-            parts.append(Batch(torch.from_numpy(encoded.x), observed, numbers))
+            part = Batch(torch.from_numpy(encoded.x), observed, numbers)
+            if block in self.apart:
+                rest = np.delete(np.arange(len(encoded.x)), self.apart[block])
+                part = _cut(part, torch.from_numpy(rest))
+            parts.append(part)
         x, observed, numbers, _ = _joined(parts)
         observed = None if observed is None else observed.to(self.device)
         return Batch(x.to(self.device), observed, numbers)
