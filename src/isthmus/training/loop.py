@@ -29,7 +29,7 @@ from isthmus.training.member import Member
 from isthmus.training.plan import Plan
 from isthmus.training.progress import ProgressBar
 from isthmus.training.ranks import Ranks
-from isthmus.training.rows import Batch
+from isthmus.training.rows import Batch, Rows
 
 __all__ = ["Run"]
 
@@ -46,17 +46,22 @@ class Run:
         bf16: bool = False,
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        self.members, self.plan, self.checkpoint = list(members), plan, checkpoint
-        self.flat = Flat([member.network for member in members])
-        self.adam = Adam(self.flat.weights, self.flat.grads)
-        kind = DenseStep if all(map(suits, members)) else DifferentiatedStep
-        self.differentiate = kind(self.members, self.flat, bf16)
-        clocks = [member.network.memory[:1] for member in members]
-        self.clocks = [] if members[0].network.code.transparent else clocks  # what a code may know of time
+        self.everyone, self.plan, self.bf16, self.checkpoint = list(members), plan, bf16, checkpoint
+        self.kind = DenseStep if all(map(suits, members)) else DifferentiatedStep
         self.step_number = 0
-        self.ranks = Ranks.here(self.flat.weights.device)
         for member in members:
             member.remember()
+        self._gather(self.everyone)
+        self.ranks = Ranks.here(self.flat.weights.device)
+
+    def _gather(self, members: Sequence[Member]) -> None:
+        """Put the weights of these members into one matrix, and prepare steps for them."""
+        self.members = list(members)
+        self.flat = Flat([member.network for member in members])
+        self.adam = Adam(self.flat.weights, self.flat.grads)
+        self.differentiate = self.kind(self.members, self.flat, self.bf16)
+        clocks = [member.network.memory[:1] for member in members]
+        self.clocks = [] if members[0].network.code.transparent else clocks  # what a code may know of time
 
     # ---------------------------------------------------------------- one run
 
@@ -70,15 +75,16 @@ class Run:
             while self.step_number < self.plan.steps and not self.finished:
                 self.look(self.round(batches, bar))
                 self._write()
+                batches = self._narrowed(batches)
             self._write(at_end=True)
         except KeyboardInterrupt:
-            for member in self.members:
+            for member in self.everyone:
                 note = f"Interrupted in epoch {int(self.epoch) + 1}: the best weights so far were kept."
                 member.notes.append(note)
         finally:
             bar.close()
             self.flat.release()
-            for member in self.members:
+            for member in self.everyone:
                 member.recall()
                 member.network.eval()
 
@@ -94,6 +100,19 @@ class Run:
         if self.checkpoint is not None and self.ranks.rank == 0:
             self.checkpoint.write(self, at_end)
 
+    def _narrowed(self, batches: Iterator[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
+        """Go on with the members that are not done once they are half of them or fewer; their batches."""
+        going = [row for row, m in enumerate(self.members) if not m.stalled(self.plan.patience)]
+        if not 0 < 2 * len(going) <= len(self.members) or self.checkpoint is not None:
+            return batches
+        adam = self.adam
+        self.flat.release()
+        self._gather([self.members[row] for row in going])
+        self.adam.first.copy_(adam.first[going])
+        self.adam.second.copy_(adam.second[going])
+        self.adam.counts = [adam.counts[row] for row in going]
+        return self.batches()
+
     @property
     def epoch(self) -> float:
         """Passes done."""
@@ -107,10 +126,16 @@ class Run:
     def batches(self) -> Iterator[tuple[Batch, ...]]:
         """One batch a member, from where the run stands to the end of the plan."""
         first, skip = divmod(self.step_number, self.plan.steps_per_epoch)
+        size, rows = self.plan.batch_size, [member.train for member in self.members]
+        held = [r for r in rows if isinstance(r, Rows)]
+        together = len(rows) > 1 and len(held) == len(rows) and all(r.x is held[0].x for r in held)
         for epoch in range(first, self.plan.epochs):
-            size = self.plan.batch_size
-            passes = [m.train.batches(size, m.order(epoch), skip) for m in self.members]
-            yield from zip(*passes, strict=True)
+            orders = [member.order(epoch) for member in self.members]
+            if together:
+                yield from held[0].batches_beside(held[1:], size, orders, skip)
+            else:
+                passes = [r.batches(size, order, skip) for r, order in zip(rows, orders, strict=True)]
+                yield from zip(*passes, strict=True)
             skip = 0
 
     def round(self, batches: Iterator[tuple[Batch, ...]], bar: ProgressBar) -> list[dict[str, float]]:

@@ -4,7 +4,7 @@ sets into the same memory, and a batch is gathered from it by index.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -92,8 +92,27 @@ class Rows:
 
     def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         """One pass in random order, from batch number `skip` on."""
+        return map(self._gather, self._order(size, generator, skip))
+
+    def batches_beside(
+        self, others: Sequence[Rows], size: int, generators: Sequence[torch.Generator], skip: int = 0
+    ) -> Iterator[tuple[Batch, ...]]:
+        """A pass of these rows beside equally long passes of others of the same memory, gathered at once."""
+        orders = [
+            rows._order(size, generator, skip)
+            for rows, generator in zip((self, *others), generators, strict=True)
+        ]
+        for places in zip(*orders, strict=True):
+            x, observed, numbers, _ = self._gather(torch.cat(places))
+            lengths = [len(part) for part in places]
+            masks = [None] * len(lengths) if observed is None else observed.split(lengths)
+            parts = zip(x.split(lengths), masks, numbers.split(lengths), strict=True)
+            yield tuple(Batch(*part) for part in parts)
+
+    def _order(self, size: int, generator: torch.Generator, skip: int) -> Sequence[Tensor]:
         order = self.places[torch.randperm(len(self), generator=generator)]
-        return map(self._gather, order[skip * size :].split(size))
+        parts: Sequence[Tensor] = order[skip * size :].split(size)
+        return parts
 
     def _at(self, which: Tensor | slice) -> Rows:
         return Rows(self.x, self.observed, self.places[which], self._numbers)

@@ -1,0 +1,143 @@
+"""fit_many: side by side, each model ends where it would have ended alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+from isthmus import (
+    L1,
+    MLP,
+    Autoencoder,
+    BatchTopK,
+    Contraction,
+    DataError,
+    GaussianNoise,
+    KLSparsity,
+    Linear,
+    MaskingNoise,
+    SigmoidCode,
+    TopK,
+    Trainer,
+    fit_many,
+)
+from isthmus.training import loop
+
+rng = np.random.default_rng(0)
+X = np.tanh(rng.normal(size=(400, 3)) @ rng.normal(size=(3, 8))) + 0.05 * rng.normal(size=(400, 8))
+SHORT = Trainer(max_epochs=12, batch_size=32)
+SMALL = MLP((16, 8))
+
+FAMILIES = {
+    "seeds": [{"random_state": seed} for seed in range(4)],
+    "noise levels": [{"corruption": GaussianNoise(s)} for s in (0.1, 0.3, 0.6)],
+    "kinds of noise": [{"corruption": noise} for noise in (None, MaskingNoise(0.2), GaussianNoise(0.2))],
+    "a path of lambda": [{"penalty": w * L1()} for w in (1e-3, 1e-2, 0.1, 1.0)],
+    "sigmoid codes": [
+        {"code": SigmoidCode(), "penalty": w * KLSparsity() + 1e-3 * L1()} for w in (0.01, 0.1)
+    ],
+    "sparse codes": [{"code": TopK(2), "n_components": 6, "random_state": seed} for seed in range(3)],
+    "codes with a memory": [
+        {"code": BatchTopK(2), "n_components": 6, "random_state": seed} for seed in range(2)
+    ],
+}
+
+
+def models(family, **options):
+    """Unfitted models of a family."""
+    base = {"n_components": 3, "architecture": SMALL, "trainer": SHORT, "random_state": 0}
+    return [Autoencoder(**{**base, **options, **member}) for member in family]
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """How many members each run of the trainer had."""
+    seen = []
+    real = loop.Run.__init__
+
+    def counting(self, members, *arguments, **keywords):
+        seen.append(len(members))
+        real(self, members, *arguments, **keywords)
+
+    monkeypatch.setattr(loop.Run, "__init__", counting)
+    return seen
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_together_as_apart(family, runs):
+    """Codes, history and stopping equal those of separate fits to 1e-5; and it was one run."""
+    together = fit_many(models(family), X)
+    assert runs == [len(family)]
+    for one, alone in zip(together, models(family), strict=True):
+        alone.fit(X)
+        assert np.allclose(one.reconstruct(X), alone.reconstruct(X), atol=1e-5)
+        assert np.allclose(one.transform(X), alone.transform(X), atol=1e-4)
+        assert len(one.history_rows_) == len(alone.history_rows_)
+        for line, line_ in zip(one.history_rows_, alone.history_rows_, strict=True):
+            assert line["held_out_objective"] == pytest.approx(line_["held_out_objective"], rel=1e-5)
+        assert one.notes_ == alone.notes_
+        assert (one.held_out_ == alone.held_out_).all()
+
+
+def test_each_stops_on_its_own_rows():
+    """Different ends, the early ones leave the program; every one has its own best weights."""
+    family = [{"corruption": GaussianNoise(s)} for s in (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)]
+    trainer = Trainer(max_epochs=200, batch_size=32, patience=4)
+    together = fit_many(models(family, trainer=trainer), X)
+    ends = [model.history_rows_[-1]["epoch"] for model in together]
+    assert len(set(ends)) > 2
+    for one, alone in zip(together, models(family, trainer=trainer), strict=True):
+        alone.fit(X)
+        assert one.history_rows_[-1]["epoch"] == alone.history_rows_[-1]["epoch"]
+        assert np.allclose(one.reconstruct(X), alone.reconstruct(X), atol=1e-4)
+
+
+def test_folds_of_one_length_train_together(runs):
+    """A list of data, one per model: each sees its own rows only."""
+    folds = [np.delete(X, slice(100 * i, 100 * (i + 1)), axis=0) for i in range(4)]
+    together = fit_many(models([{}] * 4), folds)
+    assert runs == [4]
+    for one, fold, alone in zip(together, folds, models([{}] * 4), strict=True):
+        assert np.allclose(one.reconstruct(X), alone.fit(fold).reconstruct(X), atol=1e-5)
+        assert one.fingerprint_ == alone.fingerprint_
+
+
+def test_what_is_not_alike_trains_apart(runs):
+    """Other shapes, penalties without a closed form, closed-form models, large networks."""
+    mixed = [
+        *models([{}, {"architecture": MLP((7,))}, {"penalty": 1e-3 * Contraction()}]),
+        *models([{}], random_state=5),
+        Autoencoder(3, architecture=Linear()),
+    ]
+    fitted = fit_many(mixed, X)
+    assert sorted(runs) == [1, 1, 2]
+    assert all(model.transform(X).shape == (400, 3) for model in fitted)
+    assert fitted == mixed
+    runs.clear()
+    wide = load_digits().data[:200]
+    fit_many(
+        models([{"random_state": s} for s in range(2)], architecture=MLP((512, 256)), n_components=8), wide
+    )
+    assert runs == [1, 1]
+
+
+def test_mixed_tables_with_gaps_train_together(runs):
+    """DataFrames with categories and missing cells."""
+    frame = pd.DataFrame(X[:, :3], columns=["a", "b", "c"])
+    frame["kind"] = np.where(X[:, 3] > 0, "yes", "no")
+    frame.loc[::7, "b"] = np.nan
+    together = fit_many(models([{"random_state": s} for s in range(3)]), frame)
+    assert runs == [3]
+    alone = models([{"random_state": 1}])[0].fit(frame)
+    assert np.allclose(together[1].transform(frame), alone.transform(frame), atol=1e-4)
+
+
+def test_what_cannot_be_is_refused():
+    """Numbers that differ, and things that are no autoencoders."""
+    with pytest.raises(DataError, match="a list of 2"):
+        fit_many(models([{}, {}]), [X])
+    with pytest.raises(DataError, match="be autoencoders"):
+        fit_many([X], X)
+    assert fit_many([], X) == []
