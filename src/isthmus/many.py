@@ -80,7 +80,7 @@ def _shape(model: Autoencoder, member: Member) -> Hashable:
     if not suits(member) or batch * largest > WORTH:
         return id(model)
     terms = tuple(
-        (name, repr(term.with_params(weight=1.0))) for name, term in member.objective.terms_by_name.items()
+        (name, repr(term.bare)) for name, term in member.objective.terms_by_name.items()
     )
     held_out = -1 if member.held_out is None else len(member.held_out)
     parts = (model.architecture, model.code, model.loss, model.trainer)

@@ -25,6 +25,7 @@ from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.dense import DenseStep, suits
 from isthmus.training.differentiated import CHUNK, DifferentiatedStep
 from isthmus.training.flat import Flat
+from isthmus.training.goals import Goals
 from isthmus.training.member import Member
 from isthmus.training.plan import Plan
 from isthmus.training.progress import ProgressBar
@@ -54,6 +55,7 @@ class Run:
         clocks = [member.network.memory[:1] for member in members]
         self.clocks = [] if members[0].network.code.transparent else clocks  # what a code may know of time
         self.step_number = 0
+        self.goals = [Goals(member, plan) for member in members]
         self.ranks = Ranks.here(self.flat.weights.device)
         for member in members:
             member.remember()
@@ -81,12 +83,15 @@ class Run:
             for member in self.members:
                 member.recall()
                 member.network.eval()
+        for goals in self.goals:
+            goals.tell()
 
     def _begin(self) -> None:
         """Take up the training a checkpoint holds, or look at the untrained members."""
         resumed = self.checkpoint is not None and self.checkpoint.read(self)
         before = max(member.history[-1]["seconds"] for member in self.members) if resumed else 0.0
         self.started = time.perf_counter() - before
+        self._steered()
         if not resumed:
             self.look(self.differentiate.evaluate([m.train.first(CHUNK) for m in self.members]))
 
@@ -116,7 +121,7 @@ class Run:
     def round(self, batches: Iterator[tuple[Batch, ...]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
         sums: dict[str, Tensor] = {}
-        steps = min(self.plan.steps_per_round, self.plan.steps - self.step_number)
+        steps = min(min(g.steps_per_round for g in self.goals), self.plan.steps - self.step_number)
         for number in range(steps):
             for name, value in self.step(next(batches)).items():
                 sums[name] = sums[name].add_(value) if name in sums else value.clone()
@@ -171,13 +176,23 @@ class Run:
         seconds = time.perf_counter() - self.started
         held_out = [member.held_out for member in self.members]
         seen = [] if None in held_out else self.differentiate.evaluate(held_out)  # type: ignore[arg-type]
-        for row, member in enumerate(self.members):
+        for row, (member, goals) in enumerate(zip(self.members, self.goals, strict=True)):
             if member.stalled(self.plan.patience):
                 continue
             line = {"epoch": self.epoch, **terms[row]}
             line.update({f"held_out_{name}": value for name, value in (seen[row] if seen else {}).items()})
+            line.update(goals.columns())
             line.update(lr=self.plan.rate(self.step_number) * member.slowed, seconds=seconds)
-            member.record(line)
+            goals.steer(line, self.step_number)
+            member.record(line, *goals.judged(line, self.step_number))
+        self._steered()
+
+    def _steered(self) -> None:
+        """Train on with the lambdas that the goals ask for."""
+        if any(self.goals):
+            for goals in self.goals:
+                goals.apply()
+            self.differentiate.refresh()
 
     # ---------------------------------------------------------------- when numbers overflow
 
