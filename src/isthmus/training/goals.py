@@ -4,9 +4,9 @@ What a lambda means depends on the data, the loss and the width of the code; wha
 tenth of the code active, a Jacobian norm of one half. After every look at the held-out rows each lambda
 follows how far its level is from the goal, both as logarithms, e = log(level / goal):
 
-    log lambda  <-  log lambda + INTEGRAL * pace * e + PROPORTIONAL * (e - e of the look before)
+    log lambda  <-  log lambda + INTEGRAL * pace * e / (FAR + abs(e)) + PROPORTIONAL * (e - e one look before)
 
-The first part finds lambda, the second brakes, because a network answers late (Stooke et al. 2020,
+The first part finds lambda, at a speed that is limited; the second brakes, because a network answers late (Stooke et al. 2020,
 Responsive safety in reinforcement learning by PID Lagrangian methods). `pace` is the share of the plan that
 has passed since the look before, times the learning rate as a share of its highest: lambda moves in the
 network's own time, and comes to rest with it.
@@ -36,8 +36,9 @@ TOLERANCE = 0.1  # of a goal: as near counts as reached
 SETTLED = 0.25  # of the plan: what is met sooner may be the untrained network's doing
 START = 1e-4, 1e-2  # the term beside the loss where the search starts: at least, at most
 TRIED = 1e-6, 1e6  # the same for all lambdas tried; outside, the term is nothing, or everything
-INTEGRAL, PROPORTIONAL = 0.4, 1.0  # of log lambda, by e
-FAR = 1.0  # e beyond this does not hurry lambda any more
+INTEGRAL, PROPORTIONAL = 2.0, 2.0  # of log lambda
+FAR = 0.4  # the distance e at which the first part has half its highest speed
+NOISE = 0.01**2  # product of two neighbouring e beyond which a change of sign means too much haste
 LOOKS = 100  # at least so many looks in a plan, if it has the steps; also the unit of pace
 STEPS = 25  # updates that pass at least for one unit of pace
 
@@ -125,10 +126,12 @@ class Goals:
             if "least" not in state:
                 state.update(self._start(name, line, state.get("weight")))
             error = math.log(max(line[f"{name}_level"], 1e-3 * goal) / goal)
-            change = INTEGRAL * pace * max(-FAR, min(FAR, error))
-            change += PROPORTIONAL * (error - state.get("error", error))
-            weight = state["weight"] * math.exp(max(-FAR, min(FAR, change)))
-            state.update(error=error, weight=max(state["least"], min(state["most"], weight)))
+            before = state.get("error", error)
+            calm = state.get("calm", 1.0)
+            calm = 0.7 * calm if before * error < -NOISE else min(1.0, 1.05 * calm)
+            change = INTEGRAL * pace * error / (FAR + abs(error)) + PROPORTIONAL * (error - before)
+            weight = state["weight"] * math.exp(max(-1.0, min(1.0, calm * change)))
+            state.update(error=error, calm=calm, weight=max(state["least"], min(state["most"], weight)))
 
     def _start(self, name: str, line: dict[str, float], found: float | None) -> dict[str, float]:
         """Where the search starts and between what it goes: from the sizes of the untrained network, or from
