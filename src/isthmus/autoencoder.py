@@ -96,6 +96,8 @@ class Autoencoder(Transformer):
         Every term of the objective for training and held-out rows, one line per look.
     held_out_ : ndarray
         Row numbers kept from training.
+    lambdas_ : dict of float
+        The weight of every penalty by its name, as it was given, or found where the penalty has a target.
     notes_ : list of str
         What was chosen and noticed, in sentences.
     fingerprint_ : dict
@@ -167,6 +169,7 @@ class Autoencoder(Transformer):
         self.trainer.with_params(max_epochs=1)([member])
         passes = self.history_rows_[-1]["epoch"] if self.history_rows_ else 0.0
         self.history_rows_.extend({**row, "epoch": passes + row["epoch"]} for row in member.history)
+        self.lambdas_: dict[str, float] = member.objective.lambdas
         return self
 
     def _open(self, X: Any) -> Any:
@@ -209,6 +212,7 @@ class Autoencoder(Transformer):
         self.notes_ = list(self.schema_.notes)
         self.fingerprint_ = fingerprint(first.x.numpy(), self.schema_.names)
         self.history_rows_: list[dict[str, float]] = []
+        self.lambdas_ = {}
         return rows, self._generator()
 
     def _member(
@@ -216,7 +220,10 @@ class Autoencoder(Transformer):
     ) -> Member:
         """The model as the trainer sees it."""
         seed, namer = self._seed + len(self.history_rows_), self._cell_namer(X)
-        return Member(self.network_, self._objective(), train, held_out, generator, seed, namer)
+        objective = self._objective()
+        goals = [name for name, term in objective.terms_by_name.items() if term.goal is not None]
+        found = {name: {"weight": self.lambdas_[name]} for name in goals if name in self.lambdas_}
+        return Member(self.network_, objective, train, held_out, generator, seed, namer, steering=found)
 
     def _identity(self) -> str:
         """A digest of data and parameters: what a checkpoint of this fit is a checkpoint of."""
@@ -227,7 +234,7 @@ class Autoencoder(Transformer):
 
     def _trained(self, member: Member, plan: object) -> None:
         """Take over what training left behind besides the weights."""
-        self.history_rows_ = member.history
+        self.history_rows_, self.lambdas_ = member.history, member.objective.lambdas
         kept = "no rows" if member.held_out is None else f"{len(member.held_out):,} rows"
         self.notes_ += [f"Trained on {len(member.train):,} rows, {kept} held out: {plan}.", *member.notes]
 

@@ -9,13 +9,16 @@ different arguments.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
+
 from torch import Generator, Tensor
 
 from isthmus.corruptions import Corruption
 from isthmus.losses import Loss
 from isthmus.networks import Network
 from isthmus.parts import Layout, Record
-from isthmus.penalties import Penalty
+from isthmus.penalties import Penalties, Penalty
 
 __all__ = ["Objective"]
 
@@ -32,6 +35,17 @@ class Objective(Record):
     def terms_by_name(self) -> dict[str, Penalty]:
         """The penalties by the name they carry in `history_`."""
         return {} if self.penalty is None else self.penalty.terms_by_name
+
+    @property
+    def lambdas(self) -> dict[str, float]:
+        """The weights of the penalties by name."""
+        return {name: float(term.weight) for name, term in self.terms_by_name.items()}
+
+    def with_lambdas(self, lambdas: Mapping[str, float]) -> Objective:
+        """The same with other weights, by the names of the terms; the user's penalties stay as they are."""
+        terms = self.terms_by_name.items()
+        changed = (term.with_params(weight=lambdas.get(name, term.weight)) for name, term in terms)
+        return dataclasses.replace(self, penalty=Penalties(tuple(changed)))
 
     def corrupted(self, x: Tensor, generator: Generator) -> Tensor:
         """What the encoder is shown for x (n, d)."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections import Counter
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -27,17 +27,35 @@ from isthmus.parts import Part, Trace
 __all__ = ["L1", "Contraction", "KLSparsity", "L2Weights", "Penalties", "Penalty"]
 
 
+ACTIVE = 0.1  # of the root mean square of all activations: what exceeds it is active
+ROWS = 1024  # rows times probes, at least, that a Jacobian norm is estimated from: to about two percent
 SURE = 1e-6  # rho_hat is kept this far from 0 and 1, where its divergence is infinite
 
 
 class Penalty(Part):
     """One term lambda * Omega of the objective."""
 
+    measure: ClassVar[str] = "the level"  # what `level` is, in a sentence
     weight: float = dataclasses.field(default=1.0, kw_only=True)
 
     def __call__(self, trace: Trace) -> Tensor:
         """Omega, a scalar, without its weight."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+    @property
+    def goal(self) -> float | None:
+        """The level that training finds lambda for; None (the default) where the weight is the lambda."""
+        return None
+
+    def level(self, trace: Trace) -> Tensor:
+        """What the goal is about: a scalar, a mean over rows, that falls as lambda grows."""
+        raise NotImplementedError(f"{type(self).__name__} must define level to have a goal")
+
+    @property
+    def bare(self) -> Penalty:
+        """The same with weight 1 and no goal: what models must share to be trained together."""
+        term: Penalty = self.with_params(weight=1.0)
+        return term
 
     def code_gradient(self, z: Tensor) -> tuple[Tensor, Tensor] | None:
         """Omega and its gradient by z, in closed form, for z (n, k) or (models, n, k): (models,) and like z.
@@ -123,14 +141,46 @@ class L1(Penalty):
 
     Reads the code, or the hidden layer called `layer` (such as "encoder.hidden.0"). On a code that is
     one-sided (`ReLUCode()`) the zeros are exact.
+
+    target_active: the share of activations that shall be active, in (0, 1); lambda is found in training, and
+        the weight is only where the search starts. Active is what exceeds a tenth of the root mean square of
+        all activations, abs(a_i) > 0.1 rms(a): no matter of scale, so that a code that only shrinks does not
+        become sparse by it; the same on every code. On a `ReLUCode` it is nearly a_i > 0; on a `SigmoidCode`
+        it means well off zero; a `LinearCode` has no exact zeros, and this says how many are as good as zero.
     """
 
+    measure: ClassVar[str] = "the share of active units"
     layer: str | None = None
+    target_active: float | None = None
 
     def __call__(self, trace: Trace) -> Tensor:
         """Omega = mean_rows sum_i abs(a_i)."""
-        activations = trace.z if self.layer is None else trace.hidden[self.layer]
-        return activations.abs().flatten(1).sum(1).mean()
+        return self._activations(trace).abs().flatten(1).sum(1).mean()
+
+    def _activations(self, trace: Trace) -> Tensor:
+        return trace.z if self.layer is None else trace.hidden[self.layer]
+
+    @property
+    def goal(self) -> float | None:
+        """The share of active units."""
+        return self.target_active
+
+    def level(self, trace: Trace) -> Tensor:
+        """The share of activations with abs(a_i) > 0.1 rms(a)."""
+        size = self._activations(trace).abs()
+        return (size > ACTIVE * size.square().mean().sqrt()).to(size.dtype).mean()
+
+    @property
+    def bare(self) -> Penalty:
+        """Weight 1, no goal."""
+        return L1(self.layer) if type(self) is L1 else super().bare
+
+    def check(self, network: Any) -> None:
+        """A share lies in (0, 1)."""
+        share = self.target_active
+        good = share is None or 0 < share < 1
+        need(good, "target_active", "lie in (0, 1), or be None", share, "Use L1(target_active=0.1)")
+        _check_start(self)
 
     def code_gradient(self, z: Tensor) -> tuple[Tensor, Tensor] | None:
         """sign(z) / n; None for a hidden layer."""
@@ -149,9 +199,28 @@ class KLSparsity(Penalty):
 
     KL(rho, r) = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)), rho_hat_j = mean of unit j over the
     batch. Needs units in (0, 1): `code=SigmoidCode()`.
+
+    target: find lambda in training, so that the mean activation over rows and units is rho; the weight is
+        only where the search starts. Large lambdas all reach rho: the search comes from below.
     """
 
+    measure: ClassVar[str] = "the mean activation"
     rho: float = 0.05
+    target: bool = False
+
+    @property
+    def goal(self) -> float | None:
+        """Rho, where lambda is to be found."""
+        return self.rho if self.target else None
+
+    def level(self, trace: Trace) -> Tensor:
+        """The mean activation over rows and units: the mean of rho_hat_j."""
+        return trace.z.mean()
+
+    @property
+    def bare(self) -> Penalty:
+        """Weight 1, no goal."""
+        return KLSparsity(self.rho) if type(self) is KLSparsity else super().bare
 
     def __call__(self, trace: Trace) -> Tensor:
         """Omega = sum_j KL(rho, rho_hat_j)."""
@@ -172,6 +241,7 @@ class KLSparsity(Penalty):
     def check(self, network: Any) -> None:
         """Rho lies in (0, 1), and so do the code's values."""
         need(0 < self.rho < 1, "rho", "lie in (0, 1)", self.rho, "Use KLSparsity(rho=0.05)")
+        _check_start(self)
         if not network.code.unit:
             raise must(
                 "the code", "have values in (0, 1) for KLSparsity", network.code, "Use code=SigmoidCode()"
@@ -187,10 +257,24 @@ class Contraction(Penalty):
         otherwise).
     exact: the exact value instead of an unbiased one-probe estimate, at several times the cost; a one-layer
         encoder is exact anyway.
+    target: the mean of norm(J)_F^2 that shall be reached; lambda is found in training, and the weight is
+        only where the search starts. It is estimated to about two percent from probes of held-out rows.
     """
 
+    measure: ClassVar[str] = "the mean squared Jacobian norm"
     of: Literal["reconstruction", "encoder"] = "reconstruction"
     exact: bool = False
+    target: float | None = None
+
+    @property
+    def goal(self) -> float | None:
+        """The mean of norm(J)_F^2."""
+        return self.target
+
+    def level(self, trace: Trace) -> Tensor:
+        """Mean over rows of norm(J)_F^2, over enough probes to tell."""
+        probes = 1 if self.exact else max(1, ROWS // len(trace.x))
+        return torch.stack([self.per_row(trace).mean() for _ in range(probes)]).mean()
 
     def __call__(self, trace: Trace) -> Tensor:
         """Omega = mean_rows norm(J)_F^2 at x_tilde; for "reconstruction" before the loss's link."""
@@ -205,6 +289,10 @@ class Contraction(Penalty):
         """A row's Jacobian must exist, and the penalty must not be one that rescaling can evade."""
         if self.of not in ("reconstruction", "encoder"):
             raise must("of", "be 'reconstruction' or 'encoder'", self.of, "Use Contraction()")
+        target = self.target
+        good = target is None or 0 < target < float("inf")
+        need(good, "target", "be positive, or None", target, "Use Contraction(target=1.0)")
+        _check_start(self)
         if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules()):
             raise DataError(
                 "Contraction needs a network that treats rows one by one; got one with BatchNorm, under "
@@ -231,3 +319,9 @@ class L2Weights(Penalty):
         """Omega = sum_W norm(W)_F^2."""
         weights = [p for p in trace.network.parameters() if p.ndim > 1]
         return torch.stack([p.square().sum() for p in weights]).sum()
+
+
+def _check_start(term: Penalty) -> None:
+    """Where lambda is to be found, the search needs a start above 0."""
+    rule = "be above 0 where lambda is to be found"
+    need(term.goal is None or term.weight > 0, "weight", rule, term.weight, "Use weight=1.0")

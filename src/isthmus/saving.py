@@ -100,6 +100,7 @@ def _describe(model: Autoencoder) -> dict[str, Any]:
         "n_components": model.n_components_,
         "seed": model._seed,
         "history": pack(model.history_rows_),
+        "lambdas": pack(model.lambdas_),
         "held_out": np.asarray(model.held_out_).tolist(),
         "notes": list(model.notes_),
         "fingerprint": model.fingerprint_,
@@ -137,6 +138,7 @@ def _rebuild(
     model.n_components_ = int(header["n_components"])
     model._seed = int(header["seed"])
     model.history_rows_ = [dict(row) for row in unpack(header["history"], known)]
+    model.lambdas_ = {str(k): float(v) for k, v in unpack(header.get("lambdas", pack({})), known).items()}
     model.held_out_ = np.array(header["held_out"], dtype=np.int64)
     model.notes_ = [str(note) for note in header["notes"]]
     model.fingerprint_ = dict(header["fingerprint"])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint"]
 
 SHARE = 20  # times as long as writing took, training goes on before the next
-FACTS = ("history", "notes", "best", "best_round", "usual_norm", "slowed")
+FACTS = ["history", "notes", "best", "missed", "idle", "kept_at", "steering", "usual_norm", "slowed"]
 
 
 class Checkpoint:

@@ -25,6 +25,7 @@ from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.dense import DenseStep, suits
 from isthmus.training.differentiated import CHUNK, DifferentiatedStep
 from isthmus.training.flat import Flat
+from isthmus.training.goals import Goals
 from isthmus.training.member import Member
 from isthmus.training.plan import Plan
 from isthmus.training.progress import ProgressBar
@@ -49,6 +50,7 @@ class Run:
         self.everyone, self.plan, self.bf16, self.checkpoint = list(members), plan, bf16, checkpoint
         self.kind = DenseStep if all(map(suits, members)) else DifferentiatedStep
         self.step_number = 0
+        self.all_goals = {id(member): Goals(member, plan) for member in members}
         for member in members:
             member.remember()
         self._gather(self.everyone)
@@ -57,6 +59,7 @@ class Run:
     def _gather(self, members: Sequence[Member]) -> None:
         """Put the weights of these members into one matrix, and prepare steps for them."""
         self.members = list(members)
+        self.goals = [self.all_goals[id(member)] for member in members]
         self.flat = Flat([member.network for member in members])
         self.adam = Adam(self.flat.weights, self.flat.grads)
         self.differentiate = self.kind(self.members, self.flat, self.bf16)
@@ -87,12 +90,15 @@ class Run:
             for member in self.everyone:
                 member.recall()
                 member.network.eval()
+        for goals in self.all_goals.values():
+            goals.tell()
 
     def _begin(self) -> None:
         """Take up the training a checkpoint holds, or look at the untrained members."""
         resumed = self.checkpoint is not None and self.checkpoint.read(self)
         before = max(member.history[-1]["seconds"] for member in self.members) if resumed else 0.0
         self.started = time.perf_counter() - before
+        self._steered()
         if not resumed:
             self.look(self.differentiate.evaluate([m.train.first(CHUNK) for m in self.members]))
 
@@ -141,7 +147,7 @@ class Run:
     def round(self, batches: Iterator[tuple[Batch, ...]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
         sums: dict[str, Tensor] = {}
-        steps = min(self.plan.steps_per_round, self.plan.steps - self.step_number)
+        steps = min(min(g.steps_per_round for g in self.goals), self.plan.steps - self.step_number)
         for number in range(steps):
             for name, value in self.step(next(batches)).items():
                 sums[name] = sums[name].add_(value) if name in sums else value.clone()
@@ -196,13 +202,23 @@ class Run:
         seconds = time.perf_counter() - self.started
         held_out = [member.held_out for member in self.members]
         seen = [] if None in held_out else self.differentiate.evaluate(held_out)  # type: ignore[arg-type]
-        for row, member in enumerate(self.members):
+        for row, (member, goals) in enumerate(zip(self.members, self.goals, strict=True)):
             if member.stalled(self.plan.patience):
                 continue
             line = {"epoch": self.epoch, **terms[row]}
             line.update({f"held_out_{name}": value for name, value in (seen[row] if seen else {}).items()})
+            line.update(goals.columns())
             line.update(lr=self.plan.rate(self.step_number) * member.slowed, seconds=seconds)
-            member.record(line)
+            goals.steer(line, self.step_number)
+            member.record(line, *goals.judged(line, self.step_number))
+        self._steered()
+
+    def _steered(self) -> None:
+        """Train on with the lambdas that the goals ask for."""
+        if any(self.goals):
+            for goals in self.goals:
+                goals.apply()
+            self.differentiate.refresh()
 
     # ---------------------------------------------------------------- when numbers overflow
 

@@ -41,8 +41,11 @@ class Member:
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
     best: float = math.inf
-    best_round: int = 0
+    missed: float = 0.0
+    idle: int = 0
+    kept_at: int = 0
     kept: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    steering: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     usual_norm: float | None = None
     slowed: float = 1.0
 
@@ -62,19 +65,24 @@ class Member:
 
     def stalled(self, patience: int) -> bool:
         """Whether the last looks at the held-out rows brought nothing; never without such rows."""
-        return self.held_out is not None and len(self.history) - 1 - self.best_round >= patience
+        return self.held_out is not None and self.idle >= patience
 
-    def record(self, line: dict[str, float]) -> None:
+    def record(self, line: dict[str, float], missed: float, watched: float) -> None:
         """Write a line of history, and remember the weights if they are the best so far.
 
-        Without held-out rows the newest count as the best: a round's mean says less than the falling rate.
+        Less is better: `missed` says how far the penalties' goals are, `watched` decides among equals. A look
+        from which lambda still has somewhere to go (2 and more) is never idle. Without held-out rows the
+        newest count as the best: a round's mean says less than the falling rate.
         """
         self.history.append(line)
-        watched = line.get("held_out_objective", line["objective"])
-        if watched < self.best - 1e-4 * abs(self.best) or not math.isfinite(self.best):
-            self.best_round = len(self.history) - 1
-        if watched < self.best or self.held_out is None:
-            self.best = watched
+        nearer, equal = missed < self.missed, missed == self.missed
+        better = watched < self.best - 1e-4 * abs(self.best) or not math.isfinite(self.best)
+        if nearer or (equal and better):
+            self.idle = 0
+        elif missed < 2:
+            self.idle += 1
+        if nearer or (equal and (watched < self.best or self.held_out is None)):
+            self.best, self.missed, self.kept_at = watched, missed, len(self.history) - 1
             self.remember()
 
     def remember(self) -> None:

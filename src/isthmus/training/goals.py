@@ -1,0 +1,182 @@
+"""Goals: penalties that are given the level they shall reach, and the lambda that reaches it.
+
+What a lambda means depends on the data, the loss and the width of the code; what one wants is a level: a
+tenth of the code active, a Jacobian norm of one half. After every look at the held-out rows each lambda
+follows how far its level is from the goal, both as logarithms, e = log(level / goal):
+
+    log lambda  <-  log lambda + INTEGRAL * pace * e / (FAR + abs(e)) + PROPORTIONAL * (e - e one look before)
+
+The first part finds lambda, at a speed that is limited; the second brakes, because a network answers late
+(Stooke et al. 2020, Responsive safety in reinforcement learning by PID Lagrangian methods). `pace` is the
+share of the plan that has passed since the look before, times the learning rate as a share of its highest:
+lambda moves in the network's own time, and comes to rest with it.
+
+The search starts at the given weight, but where the term is small beside the loss, because units that too
+large a lambda has switched off may never come back. Looks at different lambdas are judged by how near they
+are to the goals first, and among those that are within TOLERANCE by the loss.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from isthmus.training.differentiated import CHUNK
+from isthmus.training.plan import Plan
+
+if TYPE_CHECKING:
+    from isthmus.training.member import Member
+    from isthmus.training.rows import Rows
+
+__all__ = ["TOLERANCE", "Goals"]
+
+TOLERANCE = 0.1  # of a goal: as near counts as reached
+SETTLED = 0.25  # of the plan: what is met sooner may be the untrained network's doing
+START = 1e-4, 1e-2  # the term beside the loss where the search starts: at least, at most
+TRIED = 1e-6, 1e6  # the same for all lambdas tried; outside, the term is nothing, or everything
+INTEGRAL, PROPORTIONAL = 2.0, 2.0  # of log lambda
+FAR = 0.4  # the distance e at which the first part has half its highest speed
+NOISE = 0.01**2  # product of two neighbouring e beyond which a change of sign means too much haste
+LOOKS = 100  # at least so many looks in a plan, if it has the steps; also the unit of pace
+STEPS = 25  # updates that pass at least for one unit of pace
+
+
+class Goals:
+    """The terms of one member that have a goal. What changes is in `member.steering`, to be resumed."""
+
+    def __init__(self, member: Member, plan: Plan) -> None:
+        self.member, self.plan = member, plan
+        terms = member.objective.terms_by_name
+        self.goals = {name: term.goal for name, term in terms.items() if term.goal is not None}
+        self.rows: Rows | None = None
+        if self.goals:
+            self.rows = member.train.first(CHUNK) if member.held_out is None else member.held_out
+            member.missed = math.inf
+
+    def __bool__(self) -> bool:
+        return bool(self.goals)
+
+    @property
+    def steps_per_round(self) -> int:
+        """Updates between two looks: few enough that lambda can follow."""
+        usual = self.plan.steps_per_round
+        return min(usual, max(1, self.plan.steps // LOOKS)) if self else usual
+
+    # ---------------------------------------------------------------- seeing
+
+    @torch.no_grad()
+    def columns(self) -> dict[str, float]:
+        """For a line of history: each lambda, and the level on held-out rows as they are, without noise."""
+        if self.rows is None:
+            return {}
+        network, objective = self.member.network, self.member.objective
+        terms = {name: objective.terms_by_name[name] for name in self.goals}
+        levels = dict.fromkeys(terms, 0.0)
+        generator = torch.Generator(self.rows.x.device).manual_seed(0)
+        network.eval()
+        for x, *_ in self.rows.chunks(CHUNK):
+            layers = () if objective.penalty is None else objective.penalty.layers
+            trace = network.trace(x, x, objective.layout, generator, layers, noisy=False)
+            for name, term in terms.items():
+                levels[name] += float(term.level(trace)) * len(x) / len(self.rows)
+        network.train()
+        lambdas = {f"{name}_lambda": float(term.weight) for name, term in terms.items()}
+        return {**lambdas, **{f"{name}_level": level for name, level in levels.items()}}
+
+    def judged(self, line: dict[str, float], step: int) -> tuple[float, float]:
+        """How a look does, less is better: by the goals first, then by what the lambdas do not change.
+
+        By the goals: 0 where all are met, 1 where lambda can go no further, 2 to 3 on the way, and 3 to 4
+        in the first part of the plan.
+        """
+        held_out = "held_out_" if "held_out_objective" in line else ""
+        if not self:
+            return 0.0, line[f"{held_out}objective"]
+        fixed = ["loss", *(name for name in self.member.objective.terms_by_name if name not in self.goals)]
+        value = sum(line[held_out + name] for name in fixed)
+        gaps = {name: abs(line[f"{name}_level"] / goal - 1) for name, goal in self.goals.items()}
+        gap = max(gaps.values())
+        if not (math.isfinite(value) and math.isfinite(gap)):
+            return math.inf, value
+        # without held-out rows the newest of a kind is the best, however near
+        nearness = gap / (1 + gap) if held_out else 0.0
+        if step < SETTLED * self.plan.steps:
+            return 3 + nearness, value
+        missed = [name for name, gap in gaps.items() if gap > TOLERANCE]
+        if all(self._at_end(name, line) for name in missed):
+            return float(bool(missed)), value
+        return 2 + nearness, value
+
+    def _at_end(self, name: str, line: dict[str, float]) -> bool:
+        """Whether lambda is as large, or as small, as is tried, and should be more so."""
+        state, goal = self.member.steering[name], self.goals[name]
+        weight = line[f"{name}_lambda"]
+        return weight >= state["most"] if line[f"{name}_level"] > goal else weight <= state["least"]
+
+    # ---------------------------------------------------------------- steering
+
+    def steer(self, line: dict[str, float], step: int) -> None:
+        """New lambdas after a look at update number `step`."""
+        rate = self.plan.rate(step) / self.plan.lr * self.member.slowed
+        pace = rate * self.steps_per_round / max(STEPS, self.plan.steps / LOOKS)
+        for name, goal in self.goals.items():
+            state = self.member.steering.setdefault(name, {})
+            if "least" not in state:
+                state.update(self._start(name, line, state.get("weight")))
+            error = math.log(max(line[f"{name}_level"], 1e-3 * goal) / goal)
+            before = state.get("error", error)
+            calm = state.get("calm", 1.0)
+            calm = 0.7 * calm if before * error < -NOISE else min(1.0, 1.05 * calm)
+            change = INTEGRAL * pace * error / (FAR + abs(error)) + PROPORTIONAL * (error - before)
+            weight = state["weight"] * math.exp(max(-1.0, min(1.0, calm * change)))
+            state.update(error=error, calm=calm, weight=max(state["least"], min(state["most"], weight)))
+
+    def _start(self, name: str, line: dict[str, float], found: float | None) -> dict[str, float]:
+        """Where the search starts and between what it goes: from the sizes of the untrained network, or from
+        what an earlier training found.
+        """
+        weight = line[f"{name}_lambda"]
+        known = found is None and line[name] > 0 and line["loss"] > 0
+        as_large = line["loss"] * weight / line[name] if known else weight
+        least, most = (as_large * share for share in TRIED)
+        low, high = (as_large * share for share in START)
+        start = weight if found is not None else max(low, min(high, weight))
+        return {"weight": start, "least": least, "most": most}
+
+    def apply(self) -> None:
+        """Give the objective the lambdas found so far."""
+        lambdas = {name: state["weight"] for name, state in self.member.steering.items()}
+        if lambdas:
+            self.member.objective = self.member.objective.with_lambdas(lambdas)
+
+    # ---------------------------------------------------------------- reporting
+
+    def tell(self) -> None:
+        """Set the objective's lambdas to those of the weights that were kept, and say how near they came."""
+        if not self or not self.member.history:
+            return
+        line = self.member.history[self.member.kept_at]
+        lambdas = {name: line[f"{name}_lambda"] for name in self.goals}
+        self.member.objective = self.member.objective.with_lambdas(lambdas)
+        self.member.notes += [self._sentence(name, line) for name in self.goals]
+
+    def _sentence(self, name: str, line: dict[str, float]) -> str:
+        term, goal = self.member.objective.terms_by_name[name], self.goals[name]
+        weight, level = line[f"{name}_lambda"], line[f"{name}_level"]
+        where = "the first training rows" if self.member.held_out is None else "held-out rows"
+        seen = f"{term.measure} is {level:.3g} on {where}"
+        if abs(level / goal - 1) <= TOLERANCE:
+            return f"{type(term).__name__}: lambda {weight:.3g} was found for the goal {goal:g}: {seen}."
+        if self._at_end(name, line):
+            why = "a larger one changes nothing" if level > goal else "a smaller one changes nothing"
+            do = "higher" if level > goal else "lower"
+            return (
+                f"{type(term).__name__}: the goal {goal:g} cannot be reached: {seen} at lambda {weight:.3g}, "
+                f"and {why}. Use a {do} goal."
+            )
+        return (
+            f"{type(term).__name__}: the goal {goal:g} was not reached: {seen} at lambda {weight:.3g} when "
+            "training ended. Use more epochs (trainer__max_epochs), or another goal."
+        )
