@@ -13,7 +13,7 @@ SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
     0: "parts checks atomic sealed fingerprint inputs networks codes losses corruptions penalties",
     1: "objective training",
-    2: "citizen unfitted autoencoder exporting many recipes saving",
+    2: "citizen unfitted autoencoder exporting many recipes saving scoring",
     3: "anomaly denoising imputation retrieval audit diagnostics",
     4: "figures",
     5: "cli demo report serve",
