@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -229,3 +230,41 @@ def test_ray_scores_a_folder_as_one_process_does(place, tmp_path):
     found = pd.read_parquet(tmp_path / "out").sort_values("id", ignore_index=True)
     assert found["id"].tolist() == wanted["id"].tolist()
     np.testing.assert_allclose(found.drop(columns="id"), wanted.drop(columns="id"), atol=1e-6)
+
+
+DASK = """
+if __name__ == "__main__":
+    import sys, dask.dataframe as dd
+    from isthmus import Scorer
+    model, source, target = sys.argv[1:]
+    scorer, rows = Scorer(model, "scores", keep=["id"]), dd.read_parquet(source, split_row_groups=True)
+    scored = rows.map_partitions(scorer, meta=scorer(rows._meta))
+    scored.compute(scheduler="processes", num_workers=2).to_parquet(target)
+"""
+SPARK = """
+import sys
+from pyspark.sql import SparkSession
+from isthmus import Scorer
+model, source, target = sys.argv[1:]
+here = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.ui.enabled": False}
+spark = SparkSession.builder.master("local[2]").config(map=here).getOrCreate()
+scorer = Scorer(model, "scores", keep=["id"])
+rows = spark.read.parquet(source)
+rows.mapInPandas(lambda batches: map(scorer, batches), "id string, score float").write.parquet(target)
+"""
+
+
+@pytest.mark.parametrize(("engine", "code"), [("dask", DASK), ("pyspark", SPARK)])
+def test_dask_and_spark_score_a_folder_as_one_process_does(engine, code, place, tmp_path):
+    """The lines of docs/clusters.md, with two processes; Spark also needs Java."""
+    if find_spec(engine) is None or (engine == "pyspark" and shutil.which("java") is None):
+        pytest.skip(f"needs {engine}")
+    (tmp_path / "score.py").write_text(code)
+    words = [tmp_path / "score.py", place / "m.isthmus", place / "in", tmp_path / "out"]
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
+    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    wanted = expected(place, "scores").sort_values("id", ignore_index=True)
+    found = pd.read_parquet(tmp_path / "out").sort_values("id", ignore_index=True)
+    assert found["id"].tolist() == wanted["id"].tolist()
+    np.testing.assert_allclose(found["score"], wanted["score"], rtol=1e-5)
