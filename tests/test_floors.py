@@ -12,8 +12,8 @@ import isthmus
 SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
     0: "parts checks atomic sealed fingerprint inputs networks codes losses corruptions penalties",
-    1: "objective scoring training",
-    2: "citizen unfitted autoencoder exporting many recipes saving",
+    1: "objective forward training",
+    2: "citizen unfitted autoencoder exporting many recipes saving scoring",
     3: "anomaly denoising imputation retrieval audit diagnostics",
     4: "figures",
     5: "cli demo report serve",

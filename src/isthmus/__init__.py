@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         undercomplete_autoencoder,
     )
     from isthmus.saving import load, save
+    from isthmus.scoring import Scorer
     from isthmus.training import Trainer
 
 __version__ = "0.1.0"
@@ -99,6 +100,7 @@ _HOME = {
         "undercomplete_autoencoder"
     ),
     "saving": "load save",
+    "scoring": "Scorer",
     "training": "Trainer",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -141,6 +143,7 @@ __all__ = [
     "ReLU",
     "ReLUCode",
     "SaltAndPepper",
+    "Scorer",
     "Shared",
     "SiLU",
     "Sigmoid",

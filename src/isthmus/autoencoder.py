@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from typing import Any, Self
@@ -33,6 +34,7 @@ from isthmus.citizen import Transformer
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
+from isthmus.forward import cell_errors, codes, reconstructions
 from isthmus.inputs import (
     Auto,
     Folder,
@@ -50,7 +52,6 @@ from isthmus.networks import Architecture, Linear, Network, Suited
 from isthmus.objective import Objective
 from isthmus.parts import Layout, pack
 from isthmus.penalties import Penalty
-from isthmus.scoring import cell_errors, codes, reconstructions
 from isthmus.training import Member, Rows, Stream, Trainer, isolated, reading, seed_from
 
 __all__ = ["Autoencoder"]
@@ -86,7 +87,8 @@ class Autoencoder(Transformer):
         How long and how fast to train.
     random_state : int, RandomState, Generator or None
         Seed; with an int, two fits give the same bits on one machine. None is a fresh one, or 0 where a
-        checkpoint must find the same fit again. No global random state is ever touched.
+        checkpoint must find the same fit again or the processes of torchrun must agree. No global random
+        state is ever touched.
 
     Attributes
     ----------
@@ -193,8 +195,8 @@ class Autoencoder(Transformer):
 
     def _begin(self, X: Any, known: dict[Any, Any] | None = None) -> tuple[Rows | Stream, torch.Generator]:
         """Learn the columns, build the network."""
-        resumable = self.random_state is None and self.trainer.checkpoint is not None
-        self._seed = seed_from(0 if resumable else self.random_state)
+        agreed = self.trainer.checkpoint is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1
+        self._seed = seed_from(0 if self.random_state is None and agreed else self.random_state)
         found = (known or {}).get((id(X), repr(self.inputs)))
         self.schema_ = learned(self.inputs, X, self._seed) if found is None else found[0]
         self._note_features()

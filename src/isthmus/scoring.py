@@ -1,68 +1,166 @@
-"""Scoring: a fitted network applied to rows in numpy arrays, without gradients.
+"""Scoring on many processes: one callable that any distributed engine can send to its workers.
 
-Rows go through in chunks that stay in the processor's cache, which is 1.3 to 1.8 times faster than all at
-once, and the network's own device does the work. A few rows of a dense network stay in numpy: there, calling
-torch would cost several times what the products do.
+isthmus has no scheduler of its own. Ray Data, Spark and Dask cut a table into batches, carry the batches to
+processes on many machines and put the results together; all they ask for is a function from one batch to
+another. A `Scorer` is that function for one saved model:
+
+    Ray      ray.data.read_parquet(url).map_batches(scorer, batch_format="pandas").write_parquet(out)
+    Dask     dask.dataframe.read_parquet(url).map_partitions(scorer, meta=...).to_parquet(out)
+    Spark    spark.read.parquet(url).mapInPandas(lambda batches: map(scorer, batches), schema)
+    none     write(open_source(path).map(scorer), out)
+
+What travels is the model's path and the digest of its file; every process reads the file itself, once, and
+refuses one that has changed. A process scores on one thread: the engine fills the cores with processes.
+Engines do not promise the order of rows, so a column that tells rows apart is carried along by `keep`.
+
+>>> import numpy as np, pandas as pd, pathlib, tempfile
+>>> from isthmus import Autoencoder, Scorer, save
+>>> df = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=list("abcd"))
+>>> path = pathlib.Path(tempfile.mkdtemp()) / "m.isthmus"
+>>> save(Autoencoder(2, random_state=0).fit(df), path)
+>>> scorer = Scorer(path, "scores", keep=["id"])
+>>> scorer(df.assign(id=range(60))).columns.tolist()
+['id', 'score']
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from isthmus.losses import Loss
-from isthmus.networks import Chain, Network
-from isthmus.parts import Layout
+from isthmus.autoencoder import Autoencoder
+from isthmus.checks import FileError, must, need
+from isthmus.inputs.frames import is_frame
+from isthmus.parts import Record
+from isthmus.saving import load
+from isthmus.training.threads import suitable_threads
 
-__all__ = ["cell_errors", "codes", "reconstructions"]
+__all__ = ["Scorer"]
 
-CHUNK = 1024  # rows at a time
-FEW = 16  # rows up to which numpy is faster
-
-Array = NDArray[np.float32]
-
-
-def codes(network: Network, x: Array, width: int) -> Array:
-    """Codes z (n, width) of encoded rows x (n, d)."""
-    if len(x) <= FEW and _is_plain(network):
-        return network.encoder.of_array(x)  # type: ignore[operator, no-any-return]
-    return _applied(network, network.encode, x, width)
+WHAT = ("codes", "errors", "reconstruction", "scores")
 
 
-def reconstructions(network: Network, loss: Loss, layout: Layout, z: Array) -> Array:
-    """x_hat (n, d) of codes z (n, k), in the network's own units."""
-    if len(z) <= FEW and _is_plain(network):
-        output = torch.from_numpy(network.decoder.of_array(z))  # type: ignore[operator]
-        return loss.link(output, layout).numpy()
-    return _applied(network, lambda part: loss.link(network.decode(part), layout), z, layout.width)
+class Scorer:
+    """A saved model as a function of one batch, small enough to be sent anywhere.
+
+    Parameters
+    ----------
+    model : path
+        A file that `save` wrote, at a place every worker can read under the same path.
+    what : str
+        "codes": z (n, n_components). "errors": every cell's error (n, columns), in the loss's units, NaN
+        where the cell is missing. "reconstruction": x_hat (n, columns). "scores": the mean error over a row's
+        observed cells (n, 1), NaN where it has none; higher is stranger.
+    keep : names
+        Columns of the batch that the model does not know, put unchanged before the results.
+    parts : classes
+        Classes of your own that the model was made with, as for `load`.
+
+    Raises FileError for a file that is missing, damaged, or not the one the Scorer was made of; DataError for
+    other arguments, and for batches that do not have the model's columns.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        what: str = "codes",
+        *,
+        keep: Iterable[str] = (),
+        parts: Iterable[type[Record]] = (),
+    ) -> None:
+        need(what in WHAT, "what", f"be one of {', '.join(WHAT)}", what, 'Use Scorer(path, "codes")')
+        need(not isinstance(keep, str), "keep", "be a list of names", keep, f"Use keep=[{keep!r}]")
+        self.path, self.what, self.keep, self.parts = Path(model).absolute(), what, tuple(keep), tuple(parts)
+        self.digest = _digest(self.path)
+        taken = (*self.model.schema_.names, *self.columns)  # loads the model: what is wrong is said here
+        both = [name for name in self.keep if name in taken]
+        if both:
+            raise must("keep", "name columns the model neither reads nor makes", both[0], "Leave it out")
+
+    def __repr__(self) -> str:
+        return f"Scorer({str(self.path)!r}, {self.what!r})"
+
+    @property
+    def model(self) -> Autoencoder:
+        """The model; read from the file when a process first asks for it."""
+        return _loaded(self.path, self.digest, self.parts)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns made, those of `keep` apart."""
+        if self.what == "scores":
+            return ["score"]
+        if self.what == "codes":
+            return [str(name) for name in self.model.get_feature_names_out()]
+        return [str(name) for name in self.model.schema_.names]
+
+    def __call__(self, batch: Any) -> Any:
+        """Results for the rows of a batch, in order: a DataFrame for a DataFrame, an array for an array.
+
+        A batch without rows, which engines use to learn the columns, gives results without rows.
+        """
+        if isinstance(batch, dict):
+            do = 'Use map_batches(scorer, batch_format="pandas")'
+            raise must("a batch", "be a DataFrame or an array", "a dict of columns", do)
+        if not is_frame(batch):
+            need(not self.keep, "a batch", "be a DataFrame to keep columns of", batch, "Leave keep out")
+            return self._results(batch)
+        rows = batch[[name for name in batch.columns if name not in self.keep]]
+        results = self._results(rows if self.model.schema_.named else rows.to_numpy())
+        if not is_frame(results):
+            flat = results.reshape(len(batch), len(self.columns))
+            results = _frame(batch, {name: flat[:, j] for j, name in enumerate(self.columns)})
+        kept = {name: batch[name] for name in self.keep}
+        return _frame(batch, kept | {name: results[name] for name in results.columns}) if kept else results
+
+    def _results(self, rows: Any) -> Any:
+        model = self.model
+        if len(rows) == 0 and not model.schema_.named:
+            return np.empty((0, len(self.columns)), np.float32)
+        with suitable_threads(0):
+            if self.what == "reconstruction":
+                return model.reconstruct(rows)
+            if self.what == "codes":
+                return model.transform_plain(rows)
+            errors = model.errors(rows)
+        return errors if self.what == "errors" else _row_means(np.asarray(errors))
 
 
-def cell_errors(network: Network, loss: Loss, layout: Layout, x: Array) -> Array:
-    """Errors (n, cells) of encoded rows x (n, d)."""
-    if len(x) <= FEW and _is_plain(network):
-        output = network.decoder.of_array(network.encoder.of_array(x))  # type: ignore[operator]
-        return loss(torch.from_numpy(x), torch.from_numpy(output), layout).numpy()
-    return _applied(network, lambda part: loss(part, network.reconstruct(part), layout), x, len(layout.cells))
+def _digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise FileError(
+            f"{path} cannot be read: {error.strerror}. Put it where every worker sees it."
+        ) from None
 
 
-def _is_plain(network: Network) -> bool:
-    """Whether numpy alone can apply it: dense chains in ordinary memory, z = a between them."""
-    chains = type(network.encoder) is Chain and type(network.decoder) is Chain
-    return chains and network.code.transparent and network.memory.device.type == "cpu"
+@lru_cache(maxsize=8)
+def _loaded(path: Path, digest: str, parts: tuple[type[Record], ...]) -> Autoencoder:
+    """The model in a file, once a process."""
+    if _digest(path) != digest:
+        raise FileError(f"{path} must stay as it was when the Scorer was made; it has changed. Make another.")
+    return load(path, parts)
 
 
-def _applied(network: Network, function: Callable[[Tensor], Tensor], rows: Array, width: int) -> Array:
-    """A function of the network on all rows, chunk by chunk: (n, width)."""
-    if network.training:
-        network.eval()
-    out = np.empty((len(rows), width), np.float32)
-    device, start = network.memory.device, 0
-    with torch.no_grad():
-        for part in torch.from_numpy(rows).split(CHUNK) if len(rows) else ():
-            out[start : start + len(part)] = function(part.to(device)).cpu().numpy()
-            start += len(part)
-    return out
+def _row_means(errors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over the observed cells of every row: (n, 1), NaN where there are none."""
+    seen = np.count_nonzero(~np.isnan(errors), axis=1)
+    means = np.nansum(errors, axis=1, dtype=np.float64) / np.where(seen, seen, np.nan)
+    return means.astype(np.float32)[:, None]
+
+
+def _frame(like: Any, columns: dict[str, Any]) -> Any:
+    """A frame of the library and with the index of another."""
+    frame = type(like)(columns)
+    if hasattr(frame, "index"):
+        frame.index = like.index
+    return frame
