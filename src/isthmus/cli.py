@@ -94,6 +94,7 @@ def fit(
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
     from isthmus.commands.models import asked_model
     from isthmus.commands.results import kept
+    from isthmus.diagnostics import FEW
 
     refuse_output(output, (".isthmus",), file)
     if checkpoint is not None:
@@ -121,6 +122,8 @@ def fit(
         _print_json(report.plain())
     elif say:
         report.show()
+    elif report.facts["rows"] < FEW:
+        tell(str(report.verdict))
     if interrupts:
         tell(f"interrupted: the best model so far, after {report.facts['epochs']} epochs, is in {output}")
         raise SystemExit(130)
@@ -254,7 +257,7 @@ def _size(X: Any) -> str:
     if hasattr(X, "sizes"):
         return f"{len(X):,} rows, read in {len(X.sizes):,} blocks"
     rows, columns = len(X), int(getattr(X, "size", len(X)) // max(1, len(X)))
-    return f"{rows:,} rows, {columns:,} columns"
+    return f"{rows:,} row{'s' * (rows != 1)}, {columns:,} column{'s' * (columns != 1)}"
 
 
 def _done(text: str, facts: dict[str, Any], as_json: bool, quiet: bool) -> None:

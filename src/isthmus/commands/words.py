@@ -24,6 +24,7 @@ OPTIONS = (
     (r"\bn_components\b", "--code"),
     (r"\bTrainer\(max_epochs=(\d+)\)", r"--epochs \1"),
     (r"\bmax_epochs\b", "--epochs"),
+    (r"(--epochs must be a whole number of at least 1), or None;", r"\1;"),
     (r"random_state=(\d+)", r"--seed \1"),
     (r"random_state must (.*?), None, .*?;", r"--seed must \1;"),
     (r" \(trainer__lr\)", ""),

@@ -184,21 +184,21 @@ def _separator(content: bytes, preferred: str) -> str:
 
 
 def _score(rows: Any, separator: str) -> tuple[float, int, float]:
-    """How well a separator does: equal rows plus share of numbers, cells in a row, the share."""
+    """How well a separator does: share of rows of one length plus share of characters in cells that are
+    numbers; cells in a row; share of cells that are numbers.
+    """
     try:
         cells = [row for row in rows if not _is_blank(row)]
     except csv.Error:
-        return (0.0, 0, 0.0)
-    if not cells:
-        return (0.0, 0, 0.0)
-    width, often = Counter(map(len, cells)).most_common(1)[0]
+        cells = []
+    width, often = Counter(map(len, cells)).most_common(1)[0] if cells else (0, 0)
     if width < 2:
-        return (0.0, 1, 0.0)
+        return (0.0, width, 0.0)
     given = [cell.strip() for row in cells for cell in row if cell.strip()]
     comma = separator != ","
-    numbers = sum(is_number(cell) or (comma and bool(COMMA.match(cell))) for cell in given)
-    share = numbers / max(1, len(given))
-    return (often / len(cells) + share, width, share)
+    numbers = [cell for cell in given if is_number(cell) or (comma and COMMA.match(cell))]
+    length = sum(map(len, numbers)) / max(1, sum(map(len, given)))
+    return (often / len(cells) + length, width, len(numbers) / max(1, len(given)))
 
 
 def _tabbed(content: bytes) -> bytes:
