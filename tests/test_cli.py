@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,7 @@ def folder(tmp_path_factory) -> Path:
     table = mixed_table()
     table.to_csv(folder / "patients.csv", index=False)
     table.to_parquet(folder / "patients.parquet", index=False)
+    np.savez(folder / "scalar.npz", np.float64(3))
     np.save(folder / "array.npy", np.random.default_rng(0).normal(size=(100, 6)))
     done = run("fit", "patients.csv", "-o", "m.isthmus", "--code", 3, "--epochs", 10, folder=folder)
     assert done.returncode == 0, done.stderr
@@ -48,7 +51,15 @@ def test_fit_says_what_it_did(folder):
     """Rows, columns, the comparison with PCA, the notes, where it is."""
     done = run("fit", "patients.parquet", "-o", "p.isthmus", "--code", 3, "--epochs", 5, folder=folder)
     assert done.returncode == 0
-    for words in ("442 rows, 12 columns", "PCA", "held-out rows", "p.isthmus", "Trained on"):
+    for words in (
+        "442 rows, 12 columns",
+        "columns read as",
+        "yes/no",
+        "PCA",
+        "held-out rows",
+        "p.isthmus",
+        "Trained on",
+    ):
         assert words in done.stdout
     assert done.stderr == ""
 
@@ -130,7 +141,7 @@ def test_info_describes_the_model(folder):
         (("fit", "patients.csv", "-o", "x.model"), "must end in .isthmus"),
         (("fit", "patients.csv", "-o", "nowhere/x.isthmus"), "folder"),
         (("fit", "patients.csv", "-o", "x.isthmus", "--kind", "magic"), "--kind must be one of"),
-        (("fit", "patients.csv", "-o", "x.isthmus", "--code", "0"), "n_components must"),
+        (("fit", "patients.csv", "-o", "x.isthmus", "--code", "0"), "--code must"),
         (("fit", "patients.csv", "-o", "x.isthmus", "--code", "900"), "copying"),
         (("fit", "patients.csv", "-o", "x.isthmus", "--hidden", "wide"), "--hidden must"),
         (("fit", "patients.csv", "-o", "x.isthmus", "--exclude", "shoe size"), "shoe size"),
@@ -138,6 +149,16 @@ def test_info_describes_the_model(folder):
         (("encode", "patients.csv", "patients.csv", "-o", "x.csv"), "isthmus"),
         (("encode", "m.isthmus", "patients.csv", "-o", "x.xlsx"), "must end in"),
         (("info", "missing.isthmus"), "missing.isthmus"),
+        (("info", "."), "got a folder"),
+        (("fit", "patients.csv", "-o", "x.isthmus", "--code", "-3"), "Use --code 8"),
+        (("fit", "patients.csv", "-o", "x.isthmus", "--epochs", "0"), "--epochs must"),
+        (("fit", "patients.csv", "-o", "x.isthmus", "--seed", "-1"), "--seed must"),
+        (("fit", "patients.csv", "-o", "x.isthmus", "--inputs", "film"), "--inputs must"),
+        (("fit", "patients.csv", "-o", "x.isthmus", "--kind", "linear", "--hidden", "4"), "no hidden layers"),
+        (("fit", "scalar.npz", "-o", "x.isthmus"), "rows and columns"),
+        (("encode", "m.isthmus", "patients.csv", "-o", "patients.csv"), "a file of its own"),
+        (("reconstruct", "m.isthmus", "patients.csv", "-o", "x.csv", "--errors", "x.csv"), "of its own"),
+        (("reconstruct", "m.isthmus", "patients.csv", "-o", "x.npy"), "numbers only"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
@@ -165,31 +186,166 @@ def test_outputs_are_refused_before_training(folder):
     assert done.returncode == 1
 
 
-def test_ctrl_c_while_fitting_saves_the_best_so_far(folder):
-    """SIGINT during training: the model is written and says so."""
+@contextmanager
+def fitting(folder: Path, name: str, *options: object) -> Iterator[subprocess.Popen[str]]:
+    """A long fit that has said what it reads."""
     rng = np.random.default_rng(0)
     np.save(folder / "long.npy", np.tanh(rng.normal(size=(20_000, 4)) @ rng.normal(size=(4, 40))))
-    command = [
-        sys.executable,
-        "-m",
-        "isthmus.cli",
-        "fit",
-        "long.npy",
-        "-o",
-        "long.isthmus",
-        "--code",
-        "2",
-        "--epochs",
-        "4000",
-    ]
+    command = [sys.executable, "-m", "isthmus.cli", "fit", "long.npy", "-o", name, "--code", "2"]
+    command += map(str, options)
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline().startswith("long.npy")
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert "Interrupted" in out
-    assert run("info", "long.isthmus", folder=folder).returncode == 0
+    yield process
+
+
+def test_ctrl_c_while_fitting_saves_the_best_so_far_and_says_so(folder):
+    """SIGINT during training: the model is written, standard error says so, the exit code is 130."""
+    with fitting(folder, "long.isthmus", "--epochs", 4000) as process:
+        assert process.stdout.readline().startswith("long.npy")
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("isthmus: interrupted: the best model so far")
+    assert json.loads(run("info", "long.isthmus", "--json", folder=folder).stdout)["interrupted"] is True
+
+
+def test_ctrl_c_before_the_first_epoch_ends_writes_nothing(folder):
+    """An older model stays as it was."""
+    before = (folder / "m.isthmus").read_bytes()
+    with fitting(folder, "m.isthmus", "--hidden", "4000,4000", "--epochs", 10) as process:
+        assert process.stdout.readline().startswith("long.npy")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip() == "isthmus: interrupted before anything was learned; m.isthmus is unchanged"
+    assert out == ""
+    assert (folder / "m.isthmus").read_bytes() == before
+
+
+def test_a_model_remembers_how_its_file_was_read(folder):
+    """No option has to be told again; what the file does not hold is told again."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.3f};{b};{c}".replace(".", ",")
+        for a, b, c in zip(rng.normal(size=60), *["xy" * 30] * 2, strict=True)
+    ]
+    (folder / "eu.csv").write_text("99;x;y\n" + "\n".join(rows))
+    (folder / "few.csv").write_text("1,5;x;y\n99;y;x\n")
+    done = run("fit", "eu.csv", "-o", "eu.isthmus", "--na", "99", "--no-header", "--epochs", 2, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "No header found" in done.stdout
+    done = run("reconstruct", "eu.isthmus", "few.csv", "-o", "few2.csv", "--errors", "e.csv", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(folder / "e.csv").isna().to_numpy().sum() == 1
+    facts = json.loads(run("info", "eu.isthmus", "--json", folder=folder).stdout)
+    assert [facts[name] for name in ("separator", "decimal", "header", "na")] == [";", ",", False, ["99"]]
+
+
+def test_info_repeats_what_fit_said(folder):
+    """The same rows, shares and verdict; losses as numbers."""
+    fitted = json.loads(
+        run("fit", "patients.csv", "-o", "i.isthmus", "--epochs", 3, "--json", folder=folder).stdout
+    )
+    told = json.loads(run("info", "i.isthmus", "--json", folder=folder).stdout)
+    for name in (
+        "rows",
+        "trained_rows",
+        "held_out_rows",
+        "explained",
+        "explained_by_pca",
+        "verdict",
+        "notes",
+    ):
+        assert told[name] == fitted[name]
+    assert fitted["rows"] == 442 == fitted["trained_rows"] + fitted["held_out_rows"]
+    lines = run("info", "i.isthmus", folder=folder).stdout.splitlines()
+    loss = next(line.split() for line in lines if line.startswith("loss"))
+    assert loss == ["loss", f"{told['loss']:.4g}"]
+
+
+def test_unseen_levels_are_told_once(folder):
+    """As one sentence without source lines, however many blocks and passes there are."""
+    table = pd.read_csv(folder / "patients.csv")
+    table.loc[:4, "sex"] = "neither"
+    table.to_csv(folder / "new.csv", index=False)
+    done = run(
+        "reconstruct", "m.isthmus", "new.csv", "-o", "n.csv", "--errors", "ne.csv", "-q", folder=folder
+    )
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("isthmus: column 'sex': 5 cells hold a level")
+
+
+def test_errors_under_json_are_one_object(folder):
+    """On standard output, wrong usage too, with the same exit codes."""
+    done = run("info", "missing.isthmus", "--json", folder=folder)
+    assert done.returncode == 1
+    assert "missing.isthmus" in json.loads(done.stdout)["error"]
+    assert done.stderr == ""
+    done = run("fit", "patients.csv", "--json", folder=folder)
+    assert done.returncode == 2
+    assert "--output" in json.loads(done.stdout)["error"]
+
+
+def test_data_that_teach_nothing_get_no_verdict(folder):
+    """One row; rows that are all the same: said without warnings or percentages."""
+    (folder / "one.csv").write_text("a,b\n1,2\n")
+    np.save(folder / "same.npy", np.ones((100, 4)))
+    done = run("fit", "one.csv", "-o", "o.isthmus", "--code", 1, "--epochs", 2, folder=folder)
+    assert "Nothing can be judged: 1 row" in done.stdout
+    assert "%" not in done.stdout
+    done = run("fit", "one.csv", "-o", "o.isthmus", "--code", 1, "--epochs", 2, "-q", folder=folder)
+    assert "Nothing can be judged" in done.stderr
+    done = run("fit", "same.npy", "-o", "o.isthmus", "--code", 2, "--epochs", 2, folder=folder)
+    assert "nothing to learn: every row is the same" in done.stdout
+    assert done.stderr == ""
+    assert "%" not in done.stdout
+
+
+def test_a_kind_too_wide_for_the_table_takes_a_code_that_fits(folder):
+    """And says so."""
+    done = run("fit", "patients.csv", "-o", "w.isthmus", "--kind", "deep", "--epochs", 1, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "the usual 30 of --kind deep is too much for 12 columns" in " ".join(done.stdout.split())
+
+
+def test_dates_come_back_as_days(folder):
+    """At the resolution of the column."""
+    days = pd.date_range("2024-01-01", periods=60)
+    pd.DataFrame({"day": days, "n": np.arange(60.0), "m": np.sin(np.arange(60))}).to_csv(
+        folder / "d.csv", index=False
+    )
+    run("fit", "d.csv", "-o", "d.isthmus", "--code", 1, "--epochs", 2, "-q", folder=folder)
+    assert run("reconstruct", "d.isthmus", "d.csv", "-o", "d2.csv", folder=folder).returncode == 0
+    assert pd.read_csv(folder / "d2.csv")["day"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+
+
+def test_a_checkpoint_is_taken_up_by_the_same_command(folder):
+    """The option writes one, and a second run goes on from it to the same model."""
+    call = (
+        "fit",
+        "array.npy",
+        "-o",
+        "c.isthmus",
+        "--code",
+        2,
+        "--epochs",
+        3,
+        "--checkpoint",
+        "c.state",
+        "--json",
+    )
+    first = json.loads(run(*call, folder=folder).stdout)
+    assert (folder / "c.state").exists()
+    assert json.loads(run(*call, folder=folder).stdout)["explained"] == first["explained"]
+    assert "checkpoint" not in json.loads(run("info", "c.isthmus", "--json", folder=folder).stdout)["model"]
+
+
+def test_the_version_is_told():
+    """As --version."""
+    assert run("--version").stdout.startswith("isthmus ")
 
 
 def test_demo_trains_draws_and_saves(tmp_path):

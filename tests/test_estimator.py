@@ -34,7 +34,9 @@ from isthmus import (
     Suited,
     TopK,
     Trainer,
+    pca_comparison,
 )
+from isthmus.diagnostics import PCAComparison
 
 SHORT = Trainer(max_epochs=3)
 
@@ -185,6 +187,20 @@ def test_wide_codes_need_something_that_keeps_them_from_copying(digits):
         assert Autoencoder(None, trainer=SHORT, **guard).fit(X).n_components_ == 64
 
 
+class Plain(Penalty):
+    """A user's mistake: a float, through which no gradient passes."""
+
+    def __call__(self, trace):
+        return 1.5
+
+
+class PerRow(Penalty):
+    """Another: one number a row."""
+
+    def __call__(self, trace):
+        return trace.z.square().sum(1)
+
+
 @pytest.mark.parametrize(
     ("params", "words"),
     [
@@ -201,6 +217,15 @@ def test_wide_codes_need_something_that_keeps_them_from_copying(digits):
         ({"code": TopK(0), "n_components": 9}, "k must"),
         ({"penalty": L1("nowhere")}, "layer must"),
         ({"architecture": MLP((0,))}, "hidden must"),
+        ({"random_state": -1}, "random_state must"),
+        ({"random_state": "a"}, "random_state must"),
+        ({"random_state": 1.5}, "random_state must"),
+        ({"penalty": L1}, r"Use L1\(\) with parentheses"),
+        ({"penalty": -0.1 * L1()}, "weight of the penalty l1 must"),
+        ({"penalty": float("nan") * L1() + Contraction()}, "weight of the penalty l1 must"),
+        ({"penalty": float("inf") * L1()}, "weight of the penalty l1 must"),
+        ({"penalty": Plain() + L1()}, "penalty plain must return one number as a tensor; got 1.5"),
+        ({"penalty": PerRow()}, r"penalty perrow must return one number .* shape \(8,\)"),
     ],
 )
 def test_bad_parameters_get_one_sentence(params, words, digits):
@@ -268,3 +293,34 @@ def test_linear_one_is_pca_on_standardised_columns(digits):
     pca = PCA(6).fit(Z)
     expected = np.square(pca.inverse_transform(pca.transform(Z)) - Z)
     assert np.allclose(model.errors(X), expected, atol=1e-4)
+
+
+def test_a_comparison_needs_a_fitted_model(digits):
+    """And says so as every other use does."""
+    with pytest.raises(DataError, match="must be fitted"):
+        pca_comparison(Autoencoder(4), digits[0], digits[1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "errors", "words"),
+    [
+        (9, (1.0, 2.0, 4.0, 1.0, 0.1), "So few rows judge nothing"),
+        (90, (1e-5, 1e-6, 4.0, -9e-6, 1e-9), "equal: PCA is simpler"),
+        (90, (1.0, 2.0, 4.0, 1.0, 0.1), "50% lower"),
+        (90, (2.0, 1.0, 4.0, -1.0, 0.1), "PCA is better here"),
+        (90, (1.0, 1.1, 4.0, 0.1, 0.1), "No clear difference"),
+        (90, (0.0, 0.0, 0.0, 0.0, 0.0), "every row is the same"),
+    ],
+)
+def test_verdicts_claim_no_more_than_the_rows_show(rows, errors, words):
+    """Too few rows, equal shares and constant data get no winner."""
+    text = str(PCAComparison(2, rows, *errors))
+    assert words in text
+    assert text.count("PCA is") <= 1
+
+
+def test_constant_rows_are_compared_without_a_warning():
+    """There are no principal axes; shares of nothing are no numbers."""
+    X = np.ones((40, 3))
+    result = pca_comparison(Autoencoder(1, trainer=SHORT, random_state=0).fit(X), X, X)
+    assert np.isnan([result.explained, result.pca_explained]).all()

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isthmus import FileError
-from isthmus.inputs.files import ENDINGS, read
+from isthmus import DataError, FileError
+from isthmus.inputs.files import ENDINGS, read, read_as
+from isthmus.inputs.text import Reading
 from isthmus.inputs.writing import write
 
 
@@ -59,7 +60,12 @@ def test_tables_come_back_through_every_table_format(ending, tmp_path):
     [
         ("a,b\n1,2\n", ["a", "b"], [1, 2]),
         ("1,2\n3,4\n", ["column_0", "column_1"], [1, 2]),
-        ("2,?\n3,4\n", ["column_0", "column_1"], [2, "?"]),
+        ("2,?\n3,4\n", ["column_0", "column_1"], [2, None]),
+        ("id,2019,2020\n1,5,6\n2,7,8\n", ["id", "2019", "2020"], [1, 5, 6]),
+        ("land,2019,2020\nA,5.5,6\nB,7,8\n", ["land", "2019", "2020"], ["A", 5.5, 6]),
+        ("Bob,2019\nAnn,2020\n", ["column_0", "column_1"], ["Bob", 2019]),
+        ("p,x,s\ne,x,y\np,b,s\n", ["column_0", "column_1", "column_2"], ["p", "x", "s"]),
+        ("a,b,\n1,2,\n", ["a", "b", "column_2"], [1, 2, None]),
         ("0,1,2\n7,8,9\n", ["0", "1", "2"], [7, 8, 9]),
         ("\ufeffa,b\n1,2\n", ["a", "b"], [1, 2]),
         ('"x, 1", y \n1, 2\n', ["x, 1", "y"], [1, 2]),
@@ -70,7 +76,7 @@ def test_header_is_recognised(text, columns, first, tmp_path):
     """Words are names; numbers and question marks are data; a count 0, 1, 2 is names."""
     table = read(text_file(tmp_path, text))
     assert list(table.columns) == columns
-    assert table.iloc[0].tolist() == first
+    assert [None if pd.isna(value) else value for value in table.iloc[0]] == first
 
 
 def test_header_and_missing_words_can_be_told(tmp_path):
@@ -108,7 +114,10 @@ def test_unusable_files_get_one_sentence(tmp_path):
         "broken.parquet": b"PAR1 nothing",
         "broken.npy": b"\x93NUMPY\x01\x00",
         "broken.npz": b"PK\x03\x04",
-        "ragged.csv": b"a,b\n1,2\n1,2,3\n",
+        "long.csv": b"a,b\n1,2\n1,2,3\n",
+        "short.csv": b"a,b,c\n1,2,3\n1,2\n4,5,6\n",
+        "nul.csv": b"a,b\n1,x\0\n",
+        "names.csv": b"a,b\n",
         "twice.csv": b"a,a\n1,2\n",
         "objects.npy": (tmp_path / "objects.npy").read_bytes(),
         "words.npy": (tmp_path / "words.npy").read_bytes(),
@@ -121,6 +130,96 @@ def test_unusable_files_get_one_sentence(tmp_path):
             read(path)
         assert "\n" not in str(caught.value), name
         assert name.split(".")[0] in str(caught.value)
+        assert "pickle" not in str(caught.value)
+        assert "line 3" in str(caught.value) or name not in ("long.csv", "short.csv")
+
+
+def test_pandas_row_numbers_are_left_out(tmp_path):
+    """What `df.to_csv` writes is read as df, and said; a first column that has a name is data."""
+    df = pd.DataFrame({"n": [1.5, 2.5, 3.5], "word": ["x", "y", "x"]})
+    df.to_csv(tmp_path / "t.csv")
+    table, reading, notes = read_as(tmp_path / "t.csv")
+    assert list(table.columns) == ["n", "word"]
+    assert len(table) == 3
+    assert reading.index
+    assert "left out" in notes[0]
+    df.to_csv(tmp_path / "named.csv", index_label="row")
+    assert list(read(tmp_path / "named.csv").columns) == ["row", "n", "word"]
+
+
+def test_marks_among_numbers_are_gaps_and_said(tmp_path):
+    """Question marks anywhere; other marks only where all else is numbers, so that levels stay levels."""
+    text = "a,b,c\n1,-,-\n2,x,?\nnone,-,4\n?,?,5\n"
+    table, _, notes = read_as(text_file(tmp_path, text))
+    assert table["a"].fillna(0).tolist() == [1, 2, 0, 0]
+    assert table["b"].fillna("").tolist() == ["-", "x", "-", ""]
+    assert table["c"].fillna(0).tolist() == [0, 0, 4, 5]
+    assert "'?' (3 cells)" in notes[0]
+
+
+def test_an_unknown_word_among_numbers_is_asked_about(tmp_path):
+    """Nothing is guessed, and the note says what to do."""
+    path = text_file(tmp_path, "a,b\n" + "1,2\n" * 30 + "unk,3\n")
+    table, _, notes = read_as(path)
+    assert table["a"].dtype == "string"
+    assert "--na 'unk'" in notes[0]
+    assert read(path, na=["unk"])["a"].isna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "separator"),
+    [
+        ("t.csv", "a;b\n1,5;x\n2,25;y\n", ";"),
+        ("t.csv", "1,5;7\n2,25;8\n", ";"),
+        ("t.csv", "1,5;x;y\n2,25;y;x\n", ";"),
+        ("t.csv", "a|b\n1.5|x\n2.25|y\n", "|"),
+        ("t.txt", "a\tb\n1.5\tx y\n2.25\tz, w\n", "\t"),
+        ("t.data", "1.5   7  'x'\n2.25  18  'y'\n", " "),
+        ("t.csv", "a,b\n1.5,x;y\n2.25,z;w\n", ","),
+        ("t.csv", "a,b\n1.5,x y\n2.25,z w\n", ","),
+    ],
+)
+def test_separators_and_decimal_signs_are_found(name, text, separator, tmp_path):
+    """By looking, whatever the ending; the numbers are numbers."""
+    table, reading, _ = read_as(text_file(tmp_path, text, name))
+    assert reading.separator == separator
+    assert table.iloc[:, 0].tolist() == [1.5, 2.25]
+
+
+def test_a_separator_can_be_told(tmp_path):
+    """It wins over what looking finds; nonsense is refused."""
+    path = text_file(tmp_path, "a:b\n1:x\n2:y\n")
+    assert read_as(path, Reading(separator=":"))[0].shape == (2, 2)
+    assert read_as(text_file(tmp_path, "a;b\n1,234;2\n"), Reading(decimal="."))[0]["a"].tolist() == [1234]
+    for wrong in (Reading(separator="::"), Reading(decimal="x"), Reading(encoding="klingon")):
+        with pytest.raises(DataError, match="must be"):
+            read_as(path, wrong)
+
+
+def test_thousands_are_numbers_where_the_whole_column_is(tmp_path):
+    """Quoted, with commas between thousands."""
+    table = read(text_file(tmp_path, 'a,b\n"1,234.56","1,2"\n"12,000",x\n7,y\n'))
+    assert table["a"].tolist() == [1234.56, 12000, 7]
+    assert table["b"].tolist() == ["1,2", "x", "y"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32", "cp1252"])
+def test_encodings_are_found(encoding, tmp_path):
+    """By their mark, or by what can be decoded."""
+    table = read(text_file(tmp_path, "näme,n\nMüller €,1\n", encoding=encoding))
+    assert list(table.columns) == ["näme", "n"]
+    assert table["näme"][0] == "Müller €"
+
+
+def test_what_is_known_of_a_file_reads_the_next(tmp_path):
+    """Text stays text where a few rows hold only numbers; names are seen where the model knows them."""
+    path = text_file(tmp_path, "n;t\n1,5;7\n")
+    known = Reading(separator=";", decimal=",", header=False, na=("7",))
+    table = read_as(path, known=known, names=["n", "t"], text=["t"])[0]
+    assert table["n"].tolist() == [1.5]
+    assert table["t"].isna().all()
+    table = read_as(path, known=Reading(), names=["n", "t"], text=["t"])[0]
+    assert table["t"].tolist() == ["7"]
 
 
 def test_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ FLOOR = {
     2: "citizen unfitted autoencoder exporting many recipes saving scoring",
     3: "anomaly denoising imputation retrieval audit diagnostics",
     4: "figures",
-    5: "cli demo report serve",
+    5: "cli commands demo report serve",
 }
 FLOOR_OF = {name: floor for floor, names in FLOOR.items() for name in names.split()}
 SHARED = {"parts", "checks", "atomic"}  # what every part may use

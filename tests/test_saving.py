@@ -93,6 +93,16 @@ def test_file_of_this_version_stays_loadable():
     assert np.allclose(codes, expected, atol=1e-4)
 
 
+def test_facts_are_kept_until_the_next_fit(saved, tmp_path):
+    """Plain values a face keeps beside the model, as the command line does with how a file was read."""
+    model = load(saved)
+    model.facts_ = {"reading": {"separator": ";"}}
+    save(model, tmp_path / "facts.isthmus")
+    same = load(tmp_path / "facts.isthmus")
+    assert same.facts_ == {"reading": {"separator": ";"}}
+    assert same.set_params(trainer__max_epochs=1).fit(mixed_table()).facts_ == {}
+
+
 def test_custom_parts_are_named_when_missing_and_used_when_given(digits, tmp_path):
     """The sentence says what to pass to `load`."""
     model = Autoencoder(4, penalty=0.1 * Energy(), trainer=SHORT, random_state=0).fit(digits[0][:100])
@@ -191,6 +201,7 @@ def forged(path: Path, change) -> Path:
         lambda h: h.update(n_components=10**12),
         lambda h: h.update(history="long ago"),
         lambda h: h.update(notes=7),
+        lambda h: h.update(facts="none"),
         lambda h: "[" * 100_000 + "]" * 100_000,
         lambda h: "null",
         lambda h: "{not json",

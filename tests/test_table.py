@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from isthmus import (
     UnitRange,
     Unscaled,
 )
+from isthmus.inputs import UnseenLevels
 from isthmus.inputs.files import read
 from isthmus.parts import pack, unpack
 from isthmus.saving import _known_parts
@@ -398,6 +400,42 @@ def test_gaps_in_every_kind_are_not_learned_from(tmp_path):
     model = fit(holes)
     assert (model.errors(holes).isna() == holes.isna()).all().all()
     assert model.schema_.layout.gaps
+
+
+@pytest.mark.parametrize(
+    ("moments", "step"),
+    [
+        (["2024-01-01", "2024-02-05", None, "1960-12-31"], "D"),
+        (["2024-01-01 10:00", "2024-02-05 11:00", None, "2024-03-01 12:00"], "h"),
+        (["2024-01-01 10:00:01", "2024-02-05 11:00:59", None, "2024-03-01"], "s"),
+    ],
+)
+@pytest.mark.parametrize("library", [pd, pl])
+def test_moments_come_back_at_the_resolution_of_their_column(moments, step, library):
+    """Whatever the network answers: whole days where all were whole days, and so on."""
+    column = pd.to_datetime(pd.Series(moments), format="ISO8601")
+    X = pd.DataFrame({"when": column, "n": [1.0, 2.0, 3.0, 4.0]})
+    X = X if library is pd else pl.from_pandas(X)
+    schema = unpack(pack(Auto().fit(X)), _known_parts())
+    back = schema.decode(np.array([[0.123, 0.0], [-0.456, 0.0]], dtype=np.float32))
+    found = pd.Series(back["when"].to_list())
+    assert (found == found.dt.floor(step)).all()
+
+
+def test_decimals_are_numbers():
+    """Exact decimals, as databases keep money in Parquet."""
+    X = pd.DataFrame({"price": [Decimal("1.50"), None, Decimal("2.25")], "n": [1.0, 2.0, 3.0]})
+    schema = Auto().fit(X)
+    assert [cell.kind for cell in schema.layout.cells] == ["numeric", "numeric"]
+    assert float(schema.decode(schema.encode(X).x)["price"][0]) == pytest.approx(1.5)
+
+
+def test_unseen_levels_carry_their_count():
+    """So that a face can add them up over blocks."""
+    schema = Auto().fit(pd.DataFrame({"k": ["a", "b"] * 3}))
+    with pytest.warns(UnseenLevels, match="3 cells hold a level") as caught:
+        schema.encode(pd.DataFrame({"k": ["a", "z", "z", "y"]}))
+    assert (caught[0].message.column, caught[0].message.count, caught[0].message.example) == ("k", 3, "z")
 
 
 # ---------------------------------------------------------------- real tables

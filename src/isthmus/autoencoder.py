@@ -17,6 +17,7 @@ PCA lacks. A penalty, a corruption or another code make it sparse, contractive o
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -117,6 +118,7 @@ class Autoencoder(Transformer):
     """
 
     versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
+    facts_: dict[str, Any]  # what a face wants kept in the file, as plain values; the command line's reading
 
     def __init__(
         self,
@@ -188,6 +190,7 @@ class Autoencoder(Transformer):
         train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
         self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
         self._start(train)
+        self._try_penalty(train)
         if self._is_pca() and isinstance(rows, Rows) and rows.observed is None:
             self._finish_in_closed_form(rows, generator)
             return None
@@ -199,6 +202,7 @@ class Autoencoder(Transformer):
         self._seed = seed_from(0 if self.random_state is None and agreed else self.random_state)
         found = (known or {}).get((id(X), repr(self.inputs)))
         self.schema_ = learned(self.inputs, X, self._seed) if found is None else found[0]
+        self.facts_ = {}
         self._note_features()
         rows = self._rows(X) if found is None else found[1]
         if known is not None:
@@ -342,8 +346,11 @@ class Autoencoder(Transformer):
         for name, kind in {**kinds, **optional}.items():
             value = getattr(self, name)
             if not (isinstance(value, kind) or (name in optional and value is None)):
-                raise must(name, f"be a part of type {kind.__name__}", value, f"See isthmus.{kind.__name__}")
+                raise must(name, f"be a part of type {kind.__name__}", value, _instead(value, kind))
         self.trainer.check()
+        if self.penalty is not None:
+            self.penalty.check_weights()
+        _check_seed(self.random_state)
 
     def _resolve_components(self, layout: Layout) -> int:
         """How many numbers the code has, or why it may not have so many."""
@@ -379,6 +386,16 @@ class Autoencoder(Transformer):
         with isolated(self._seed):
             few = rows.first(max(1, START // self.schema_.layout.width)).gathered().x
             self.architecture.start(self.network_.encoder, self.network_.decoder, few)
+
+    def _try_penalty(self, rows: Rows | Stream) -> None:
+        """A penalty of the user's own on a few rows, so that a wrong value is told before training."""
+        if self.penalty is None or all(_is_ours(term) for term in self.penalty.terms_by_name.values()):
+            return
+        few, generator = rows.first(8).gathered().x, torch.Generator().manual_seed(self._seed)
+        network = copy.deepcopy(self.network_)  # a pass may change buffers
+        with isolated(self._seed):
+            trace = network.trace(few, few, self.schema_.layout, generator, self.penalty.layers)
+            self.penalty.check_value(trace)
 
     def _objective(self) -> Objective:
         return Objective(self.schema_.layout, self.loss, self.penalty, self.corruption)
@@ -425,6 +442,23 @@ class Autoencoder(Transformer):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _is_ours(penalty: Penalty) -> bool:
+    return type(penalty).__module__ == Penalty.__module__
+
+
+def _instead(value: Any, kind: type) -> str:
+    """What to write for a parameter that is no part."""
+    called = isinstance(value, type) and issubclass(value, kind)
+    return f"Use {value.__name__}() with parentheses" if called else f"See isthmus.{kind.__name__}"
+
+
+def _check_seed(seed: Any) -> None:
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0
+    made = seed is None or isinstance(seed, (np.random.RandomState, np.random.Generator))
+    rule = "be a whole number of at least 0, None, a RandomState or a Generator"
+    need(bool(whole or made), "random_state", rule, seed, "Use random_state=0")
 
 
 def _is_lazy(X: Any) -> bool:

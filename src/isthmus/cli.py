@@ -1,19 +1,37 @@
 """The command line: fit a file, encode it, reconstruct it, look at a model.
 
-Every command is a few lines over the public API. Errors are one sentence on standard error; exit codes are
-0 for success, 1 for a file or data that cannot be used, 2 for wrong usage, 130 for Ctrl-C. Heavy imports
-wait until a command runs.
+Every command is a few lines over the public API; what they share lies in `isthmus.commands`. Warnings and
+errors are one sentence each on standard error; with `--json` an error is one JSON object {"error": sentence}
+on standard output instead. Exit codes: 0 for success, 1 for a file or data that cannot be used, 2 for wrong
+usage, 130 for Ctrl-C. Ctrl-C during `fit` keeps the best model so far, says so, and is 130 all the same;
+before the end of the first epoch nothing is written. Heavy imports wait until a command runs.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
+from isthmus.commands.models import INPUTS, KINDS
+from isthmus.commands.options import (
+    Decimal,
+    Encoding,
+    Exclude,
+    Header,
+    InFile,
+    Json,
+    ModelFile,
+    Na,
+    OutFile,
+    Quiet,
+    Separator,
+)
+from isthmus.commands.words import Said, in_options, tell
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -28,35 +46,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-KINDS = [
-    "undercomplete",
-    "linear",
-    "deep",
-    "sparse",
-    "kl-sparse",
-    "k-sparse",
-    "denoising",
-    "contractive",
-    "nested",
-]
 
-InFile = Annotated[
-    str,
-    typer.Argument(
-        metavar="FILE",
-        help="CSV, TSV, Parquet, NPY, NPZ ('file.npz:name' for one array); a folder of pictures, WAVs or "
-        "Parquet; a URL.",
-    ),
-]
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
-OutFile = Annotated[
-    Path, typer.Option("--output", "-o", help="Where to write; the ending decides the format.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
-Na = Annotated[list[str] | None, typer.Option("--na", help="Another word for a missing value, such as '?'.")]
-Header = Annotated[
-    bool | None, typer.Option("--header/--no-header", help="Whether a CSV's first row holds names.")
-]
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from isthmus import __version__
+
+        _print(f"isthmus {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Autoencoders for real data: fit a file, compress it, rebuild it, see whether it is any good."""
 
 
 @app.command()
@@ -71,32 +76,57 @@ def fit(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
     ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="A column to leave out, such as an identifier.")
-    ] = None,
+    exclude: Exclude = None,
+    inputs: Annotated[str, typer.Option(help=f"What the data are: {', '.join(INPUTS)}.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Keep training's state here; the same command goes on from it.")
+    ] = None,
     na: Na = None,
     header: Header = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn a model from FILE and save it."""
-    from isthmus.report.console import fit_report
+    from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
+    from isthmus.commands.models import asked_model
+    from isthmus.commands.results import kept
+    from isthmus.diagnostics import FEW
 
-    _must_be_writable(output, (".isthmus",))
-    X = _drop(_held(_open(file, header, na)), exclude or [])
-    model = _model(kind, code, hidden).set_params(random_state=seed, trainer__max_epochs=epochs)
-    model.set_params(trainer__progress=False if quiet or as_json else None)
-    say = not (quiet or as_json)
-    if say:
-        _print(f"{file}: {_size(X)}")
-    model.fit(X)
-    _save(model, output)
-    report = fit_report(model, _in_memory(X, model), output)
+    refuse_output(output, (".isthmus",), file)
+    if checkpoint is not None:
+        refuse_output(checkpoint, ("",), file, output)
+    asked, say = asked_reading(header, na, separator, decimal, encoding), not (quiet or as_json)
+    with noticing_interrupts() as interrupts:
+        try:
+            X, reading, notes = opened(file, asked)
+            X = dropped(held_rows(X), exclude or [])
+            model, chosen = asked_model(kind, code, hidden, inputs, X)
+            model.set_params(random_state=seed, trainer__max_epochs=epochs)
+            model.set_params(trainer__checkpoint=None if checkpoint is None else str(checkpoint))
+            model.set_params(trainer__progress=None if say else False)
+            if say:
+                _print(f"{file}: {_size(X)}")
+            model.fit(X)
+        except KeyboardInterrupt:
+            raise nothing_learned(output) from None
+        if interrupts and model.history_rows_[-1]["epoch"] < 1:
+            raise nothing_learned(output)
+        model.set_params(trainer__checkpoint=None, trainer__progress=None)  # this run's, not the model's
+        model.notes_ = [in_options(note) for note in (*notes, *chosen, *model.notes_)]
+        report = kept(model, X, reading, output, bool(interrupts))
     if as_json:
         _print_json(report.plain())
     elif say:
         report.show()
+    elif report.facts["rows"] < FEW:
+        tell(str(report.verdict))
+    if interrupts:
+        tell(f"interrupted: the best model so far, after {report.facts['epochs']} epochs, is in {output}")
+        raise SystemExit(130)
 
 
 @app.command()
@@ -106,25 +136,33 @@ def encode(
     output: OutFile,
     na: Na = None,
     header: Header = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write the codes of the rows of FILE."""
+    from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
+    from isthmus.commands.results import named
     from isthmus.inputs.files import ENDINGS, ending
     from isthmus.inputs.writing import writing
     from isthmus.report.progress import shown_blocks
 
-    _must_be_writable(output, ENDINGS)
+    refuse_output(output, ENDINGS, model, file)
+    asked = asked_reading(header, na, separator, decimal, encoding)
     fitted = _load(model)
-    X = _fitting(_open(file, header, na), fitted, as_json)
+    X = fitting(opened(file, asked, fitted).X, fitted)
     table = ending(output) in (".npy", ".npz")
     names, labels, start = fitted.get_feature_names_out(), getattr(X, "labels", {}), 0
     with writing(output, len(X)) as sink:
         for block in shown_blocks(X):
             codes = fitted.transform(block)
             here = {name: values[start : start + len(codes)] for name, values in labels.items()}
-            sink.append(codes if table else _named(codes, names, here))
+            sink.append(codes if table else named(codes, names, here))
             start += len(codes)
-    _done(as_json, rows=len(X), columns=len(names), output=str(output))
+    facts = {"rows": len(X), "code_size": len(names), "output": str(output)}
+    _done(f"{len(X):,} rows, {len(names)} numbers each -> {output}", facts, as_json, quiet)
 
 
 @app.command()
@@ -135,39 +173,35 @@ def reconstruct(
     errors: Annotated[Path | None, typer.Option(help="Also write the error of every cell here.")] = None,
     na: Na = None,
     header: Header = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write FILE as the model rebuilds it from its code, gaps filled; a folder as a folder."""
-    from isthmus.inputs import RunningMean
+    """Write FILE as the model rebuilds it from its code; a folder as a folder.
+
+    Gaps are filled, except where the answer is one of the rare levels that share a place.
+    """
+    from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
+    from isthmus.commands.results import rebuild
     from isthmus.inputs.files import ENDINGS
     from isthmus.inputs.folders import refuse_full
-    from isthmus.inputs.writing import writing
-    from isthmus.report.progress import shown_blocks
 
     into_folder = Path(file).is_dir() and not str(output).lower().endswith(ENDINGS)
     if into_folder:
         refuse_full(output)
-    for place in (None if into_folder else output, errors):
-        if place is not None:
-            _must_be_writable(place, ENDINGS)
+    else:
+        refuse_output(output, ENDINGS, model, file)
+    if errors is not None:
+        refuse_output(errors, ENDINGS, model, file, output)
+    asked = asked_reading(header, na, separator, decimal, encoding)
     fitted = _load(model)
-    X = _fitting(_open(file, header, na), fitted, as_json)
-    mean = RunningMean()
-    into_files = into_folder and hasattr(X, "write")
-    with ExitStack() as open_:
-        kept: Any = [] if into_files else open_.enter_context(writing(output, len(X)))
-        also = open_.enter_context(writing(errors, len(X))) if errors is not None else None
-        for block in shown_blocks(X):
-            kept.append(fitted.reconstruct(block))
-            cells = fitted.errors(block)
-            mean.add(cells)
-            if also is not None:
-                also.append(cells)
-        if into_files:
-            import numpy as np
-
-            X.write(np.concatenate(kept), output)
-    _done(as_json, rows=len(X), error_per_cell=mean.value, output=str(output))
+    X = fitting(opened(file, asked, fitted).X, fitted)
+    mean = rebuild(fitted, X, output, errors, into_folder and hasattr(X, "write"))
+    facts = {"rows": len(X), "error_per_cell": mean, "output": str(output)}
+    facts["errors"] = None if errors is None else str(errors)
+    _done(f"{len(X):,} rows, error per cell {mean:.4g} -> {output}", facts, as_json, quiet)
 
 
 @app.command()
@@ -175,15 +209,15 @@ def export(
     model: ModelFile,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.onnx, or OUT.py for numpy alone.")],
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a model as ONNX, or as a Python file that needs numpy alone."""
     from isthmus.exporting import export as write
 
     difference = write(_load(model), output)
-    if as_json:
-        _print_json({"difference": difference, "output": str(output)})
-    else:
-        _print(f"checked: differs from the model by {difference:.1g} at most -> {output}")
+    facts = {"difference": difference, "output": str(output)}
+    text = f"checked: differs from the model by {difference:.1g} at most -> {output}"
+    _done(text, facts, as_json, quiet)
 
 
 @app.command()
@@ -211,111 +245,10 @@ def demo(
 # ---------------------------------------------------------------- small pieces
 
 
-def _open(file: str, header: bool | None, na: list[str] | None) -> Any:
-    """A Source where the file can be read in blocks, the whole file in memory otherwise."""
-    from isthmus.inputs.disk import is_url, open_source
-    from isthmus.inputs.files import read
-
-    blocks = (".npy", ".parquet")
-    place = Path(file)
-    of_parquet = place.is_dir() and any(place.rglob("*.parquet"))
-    if is_url(file) or of_parquet or (file.lower().endswith(blocks) and place.is_file()):
-        return open_source(file)
-    return read(file, header=header, na=na or ())
-
-
-def _held(X: Any) -> Any:
-    """What is small as it lies in memory, so that rows can be drawn from all of it."""
-    from isthmus.inputs.disk import DiskSource, held
-
-    return held(X) if isinstance(X, DiskSource) else X
-
-
-def _drop(X: Any, columns: list[str]) -> Any:
-    """The table without some columns."""
-    from isthmus.checks import must
-
-    if not columns:
-        return X
-    names = [str(name) for name in getattr(X, "columns", [])]
-    unknown = [name for name in columns if name not in names]
-    if unknown:
-        raise must(
-            "--exclude", "name a column of the file", unknown[0], f"It has {', '.join(names[:10]) or 'none'}"
-        )
-    return X.drop(columns=columns)
-
-
-def _model(kind: str, code: int | None, hidden: str | None) -> Autoencoder:
-    """The recipe called `kind`, with the sizes asked for."""
-    from isthmus import recipes
-    from isthmus.checks import must
-    from isthmus.networks import MLP, Suited
-
-    if kind not in KINDS:
-        raise must("--kind", f"be one of {', '.join(KINDS)}", kind, "Check its spelling")
-    recipe = getattr(recipes, f"{kind.replace('-', '_')}_autoencoder")
-    model: Autoencoder = recipe() if code is None else recipe(code)
-    if code is None and kind in ("undercomplete", "linear"):
-        model.set_params(n_components="auto")
-    if hidden is not None:
-        try:
-            widths = tuple(int(width) for width in hidden.split(","))
-        except ValueError:
-            raise must("--hidden", "be widths with commas between", hidden, "Use --hidden 256,64") from None
-        suited = isinstance(model.architecture, Suited)
-        model.set_params(**{"architecture": MLP(widths)} if suited else {"architecture__hidden": widths})
-    return model
-
-
-def _must_be_writable(path: Path, endings: tuple[str, ...]) -> None:
-    """Refuse an output that cannot work before any work is done."""
-    from isthmus.checks import FileError
-
-    if not str(path).lower().endswith(endings):
-        raise FileError(f"{path} must end in {' or '.join(endings)}. Choose another name.")
-    if not path.parent.is_dir():
-        raise FileError(f"the folder of {path} must exist; got none. Create it first.")
-    if path.is_dir():
-        raise FileError(f"{path} is a folder. Choose the name of a file.")
-
-
 def _load(path: Path) -> Autoencoder:
     from isthmus.saving import load
 
     return load(path)
-
-
-def _save(model: Autoencoder, path: Path) -> None:
-    from isthmus.saving import save
-
-    save(model, path)
-
-
-def _named(codes: Any, names: Any, labels: dict[str, Any]) -> Any:
-    """Codes as a table, after the columns that say which file each row is from."""
-    import pandas
-
-    return pandas.concat([pandas.DataFrame(labels), pandas.DataFrame(codes, columns=list(names))], axis=1)
-
-
-def _fitting(X: Any, model: Autoencoder, quiet: bool) -> Any:
-    """A folder as the model reads it, what was skipped said on standard error; anything else as it is."""
-    from isthmus.inputs import Folder, ImagesSchema, SignalsSchema
-
-    schema = model.schema_
-    if not (isinstance(X, Folder) and isinstance(schema, (ImagesSchema, SignalsSchema))):
-        return X
-    folder = schema.source(X)
-    for sentence in () if quiet else folder.about_skipped():
-        typer.echo(f"isthmus: {sentence}", err=True)
-    return folder
-
-
-def _in_memory(X: Any, model: Autoencoder) -> Any:
-    """A folder's rows as an array, of which the report takes some."""
-    fitting = _fitting(X, model, quiet=True)
-    return fitting.load() if hasattr(fitting, "load") else fitting
 
 
 def _size(X: Any) -> str:
@@ -324,16 +257,14 @@ def _size(X: Any) -> str:
     if hasattr(X, "sizes"):
         return f"{len(X):,} rows, read in {len(X.sizes):,} blocks"
     rows, columns = len(X), int(getattr(X, "size", len(X)) // max(1, len(X)))
-    return f"{rows:,} rows, {columns:,} columns"
+    return f"{rows:,} row{'s' * (rows != 1)}, {columns:,} column{'s' * (columns != 1)}"
 
 
-def _done(as_json: bool, **facts: Any) -> None:
+def _done(text: str, facts: dict[str, Any], as_json: bool, quiet: bool) -> None:
     if as_json:
         _print_json(facts)
-    else:
-        rows, rest = facts.pop("rows"), facts.pop("output")
-        extra = "".join(f", {name.replace('_', ' ')} {value:.4g}" for name, value in facts.items())
-        _print(f"{rows:,} rows{extra} -> {rest}")
+    elif not quiet:
+        _print(text)
 
 
 def _print(text: str) -> None:
@@ -344,24 +275,49 @@ def _print_json(facts: dict[str, Any]) -> None:
     typer.echo(json.dumps(facts, default=str))
 
 
+# ---------------------------------------------------------------- when things go wrong
+
+
 def main() -> None:
     """Run the command line; every expected failure is one sentence."""
     from isthmus.checks import IsthmusError
 
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    said = Said()
+    said.listen()
     try:
-        app()
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        code = app(standalone_mode=False)
+        if code == 130:
+            _fail("interrupted", 130)
+        raise SystemExit(code or 0)
+    except (KeyboardInterrupt, StoppedError) as error:
+        _fail(str(error) or "interrupted", 130)
     except (IsthmusError, OSError, MemoryError, TypeError, ImportError) as error:
         if debug:
             raise
         _fail(str(error) or type(error).__name__, 1)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # no complaint of the command line's parser
+            raise
+        _misused(error)
+    finally:
+        said.finish()
+
+
+def _misused(error: Any) -> None:
+    """Wrong usage: the parser's own words."""
+    if "--json" in sys.argv:
+        _fail(error.format_message(), error.exit_code)
+    error.show()
+    raise SystemExit(error.exit_code)
 
 
 def _fail(message: str, code: int) -> None:
-    typer.echo(f"isthmus: {' '.join(message.split())}", err=True)
+    if "--json" in sys.argv:
+        _print_json({"error": in_options(message)})
+    else:
+        tell(message)
     raise SystemExit(code)
 
 

@@ -8,6 +8,7 @@ mean.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ from numpy.typing import NDArray
 from isthmus.parts import Record
 
 __all__ = ["PCAComparison", "pca_comparison"]
+
+FEW = 10  # held-out rows below which no verdict is given
+ALL = 0.9995  # a share explained that is shown as 100.0%
+NOTHING = 1e-12  # squared standard units that are rounding errors
 
 
 class PCAComparison(Record):
@@ -33,13 +38,18 @@ class PCAComparison(Record):
 
     @property
     def explained(self) -> float:
-        """Share of the variation of these rows the model explains."""
-        return 1 - self.model_error / self.mean_error if self.mean_error > 0 else 1.0
+        """Share of the variation of these rows the model explains; NaN where they do not vary."""
+        return 1 - self.model_error / self.mean_error if self.varied else math.nan
 
     @property
     def pca_explained(self) -> float:
         """The same for PCA."""
-        return 1 - self.pca_error / self.mean_error if self.mean_error > 0 else 1.0
+        return 1 - self.pca_error / self.mean_error if self.varied else math.nan
+
+    @property
+    def varied(self) -> bool:
+        """Whether the rows differ from the training mean at all."""
+        return self.mean_error > NOTHING
 
     @property
     def ratio(self) -> float:
@@ -47,10 +57,16 @@ class PCAComparison(Record):
         return self.model_error / self.pca_error if self.pca_error > 0 else 1.0
 
     def __str__(self) -> str:
+        if not self.varied:
+            return "has nothing to learn: every row is the same."
         shares = (
             f"explains {self.explained:.1%} of the variation of {self.rows:,} held-out rows with "
             f"{self.n_components} numbers; PCA explains {self.pca_explained:.1%}"
         )
+        if self.rows < FEW:
+            return f"{shares}. So few rows judge nothing: hold out at least {FEW}."
+        if min(self.explained, self.pca_explained) >= ALL:
+            return f"{shares}. They are equal: PCA is simpler, use it."
         if abs(self.difference) <= 2 * self.standard_error:
             return f"{shares}. No clear difference: PCA is simpler, use it."
         if self.difference < 0:
@@ -81,17 +97,21 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any, n_components: int | No
     """
     from sklearn.decomposition import PCA  # here, because importing it takes longer than reading a model
 
+    if hasattr(model, "must_be_fitted"):
+        model.must_be_fitted()
     train, test = model.schema_.encode(X_train), model.schema_.encode(X_test)
     seen = _features(test.observed, model.schema_.layout)
     filled = _filled(train, model.schema_.layout)
     k = n_components or int(model.n_components_)
-    pca = PCA(min(k, *filled.shape)).fit(filled)
-    x = test.x.astype(np.float64)
-    x_test = np.where(seen, x, pca.mean_)
-    mean = np.broadcast_to(pca.mean_, x.shape)
+    x, centre = test.x.astype(np.float64), filled.mean(0)
+    mean = np.broadcast_to(centre, x.shape)
+    by_axes = mean
+    if np.square(filled - centre).sum() > NOTHING * len(filled):  # otherwise there are no axes
+        pca = PCA(min(k, *filled.shape)).fit(filled)
+        by_axes = pca.inverse_transform(pca.transform(np.where(seen, x, centre)))
     bounds = (0.0, 1.0) if model.schema_.layout.positive else (-np.inf, np.inf)
     by_model = _errors(x, model.reconstruct_encoded(X_test).clip(*bounds), seen)
-    by_pca = _errors(x, pca.inverse_transform(pca.transform(x_test)).clip(*bounds), seen)
+    by_pca = _errors(x, by_axes.clip(*bounds), seen)
     gap = by_pca - by_model
     return PCAComparison(
         n_components=k,

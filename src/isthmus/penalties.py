@@ -14,8 +14,10 @@ Penalties(terms=(Energy(weight=0.1), L1(weight=0.001)))
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from collections import Counter
+from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -67,6 +69,24 @@ class Penalty(Part):
 
     def check(self, network: Any) -> None:
         """Raise, before training, if the penalty cannot work on this network."""
+
+    def check_weights(self) -> None:
+        """Raise unless every term's weight is finite and at least 0."""
+        for name, term in self.terms_by_name.items():
+            what, do = f"the weight of the penalty {name}", f"Use {type(term).__name__}(weight=0.1)"
+            weight: Any = term.weight  # whatever the user gave
+            good = isinstance(weight, Real) and math.isfinite(weight) and float(weight) >= 0
+            need(bool(good), what, "be finite and at least 0", term.weight, do)
+
+    def check_value(self, trace: Trace) -> None:
+        """Raise unless every term gives one number as a tensor."""
+        for name, term in self.terms_by_name.items():
+            value: object = term(trace)
+            if isinstance(value, Tensor) and value.numel() == 1:
+                continue
+            shape = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
+            do = "Use .sum() or .mean() of tensors"
+            raise must(f"the penalty {name}", "return one number as a tensor", shape or value, do)
 
     @property
     def layers(self) -> tuple[str, ...]:

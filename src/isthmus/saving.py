@@ -104,6 +104,7 @@ def _describe(model: Autoencoder) -> dict[str, Any]:
         "held_out": np.asarray(model.held_out_).tolist(),
         "notes": list(model.notes_),
         "fingerprint": model.fingerprint_,
+        "facts": getattr(model, "facts_", {}),
         "versions": {
             "isthmus": isthmus.__version__,
             "torch": torch.__version__,
@@ -143,6 +144,7 @@ def _rebuild(
     model.notes_ = [str(note) for note in header["notes"]]
     model.fingerprint_ = dict(header["fingerprint"])
     model.versions_ = dict(header["versions"])
+    model.facts_ = dict(header.get("facts", {}))
     model.network_ = _network(model, tensors)
     return model
 

@@ -43,7 +43,8 @@ def read_sealed(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any]
     """
     path = Path(path)
     if not path.is_file():
-        raise FileError(f"{path} must be a file; got nothing there. Check the path.")
+        got = "a folder" if path.is_dir() else "nothing there"
+        raise FileError(f"{path} must be a file; got {got}. Check the path.")
     _check_size(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:

@@ -12,6 +12,7 @@ from isthmus.inputs.columns import (
     NumberSpec,
     Numeric,
     TruthSpec,
+    UnseenLevels,
 )
 from isthmus.inputs.disk import NpySource, as_source, open_source
 from isthmus.inputs.folders import Folder
@@ -56,6 +57,7 @@ __all__ = [
     "TruthSpec",
     "UnitRange",
     "Unscaled",
+    "UnseenLevels",
     "as_frame_like",
     "as_source",
     "encoded",

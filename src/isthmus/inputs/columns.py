@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.checks import must
+from isthmus.checks import brief, must
 from isthmus.inputs.frames import Column, DType
 from isthmus.inputs.scaling import whole
 from isthmus.parts import Kind, Part, Record
@@ -33,9 +33,24 @@ __all__ = [
     "NumberSpec",
     "Numeric",
     "TruthSpec",
+    "UnseenLevels",
 ]
 
 MAX_LEVELS = 64
+SECOND = 1_000_000  # microseconds, the unit of moments
+STEPS = (86_400 * SECOND, 3_600 * SECOND, 60 * SECOND, SECOND)
+
+
+class UnseenLevels(UserWarning):
+    """Cells hold levels that were not in the training data: which column, how many, and one of them."""
+
+    def __init__(self, column: str | int, count: int, example: Any) -> None:
+        self.column, self.count, self.example = column, count, example
+        cells = "cell holds" if count == 1 else "cells hold"
+        super().__init__(
+            f"column {column!r}: {count:,} {cells} a level that was not in the training data, such as "
+            f"{brief(repr(example))}; what was never seen counts as missing."
+        )
 
 
 class Spec(Record):
@@ -56,7 +71,12 @@ class Spec(Record):
 
 
 class NumberSpec(Spec):
-    """A number or a moment; its scale is learned together with all other numbers'."""
+    """A number or a moment; its scale is learned together with all other numbers'.
+
+    step: what moments come back as multiples of, in microseconds; 0 is no such step.
+    """
+
+    step: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -71,7 +91,8 @@ class NumberSpec(Spec):
             return np.array([np.nan if value is None else float(value) for value in column.values or ()])
         except (TypeError, ValueError):
             bad = next(v for v in column.values or () if v is not None and not _is_number(v))
-            raise must(f"column {self.name!r}", "hold numbers", bad, "Use Categorical() for it") from None
+            do = "Replace it, or mark it as missing with NaN"
+            raise must(f"column {self.name!r}", "hold numbers", bad, do) from None
 
     def decode(self, values: NDArray[np.float64]) -> tuple[Any, DType]:
         """Values (n,) in the dtype's range, and the dtype."""
@@ -79,6 +100,8 @@ class NumberSpec(Spec):
         if text.startswith(("int", "uint")):
             values = whole(values, text)
             return (values if np.isnan(values).any() else values.astype(text)), self.dtype
+        if self.step:
+            return np.rint(values / self.step) * self.step, self.dtype
         return values, self.dtype
 
 
@@ -129,12 +152,7 @@ class LevelSpec(Spec):
         unseen = int((codes == -2).sum())
         if unseen:
             example = next(v for v, code in zip(values, codes, strict=True) if code == -2)
-            warnings.warn(
-                f"column {self.name!r}: {unseen:,} cells hold a level that was not in the training data, "
-                f"such as {example!r}; they count as missing.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warnings.warn(UnseenLevels(self.name, unseen, example), stacklevel=2)
         x = np.zeros((len(codes), self.width), np.float32)
         rows = np.flatnonzero(codes >= 0)
         x[rows, codes[rows]] = 1.0
@@ -177,7 +195,18 @@ class Numeric(ColumnKind):
 
 
 class Datetime(Numeric):
-    """A moment or a span of time: a number of microseconds, scaled like one."""
+    """A moment or a span of time: a number of microseconds, scaled like one.
+
+    Where all are whole days, hours, minutes or seconds, they come back as such.
+    """
+
+    def learn(self, column: Column) -> tuple[Spec, tuple[str, ...]]:
+        """The longest step all moments are multiples of, and a note when they are empty or constant."""
+        spec, notes = super().learn(column)
+        moments = NumberSpec(column.name, column.dtype).numbers(column)
+        moments = moments[~np.isnan(moments)]
+        step = next((step for step in STEPS if len(moments) and not (moments % step).any()), 0)
+        return NumberSpec(spec.name, spec.dtype, step), notes
 
 
 class Boolean(ColumnKind):
@@ -219,7 +248,8 @@ def _about_levels(name: str | int, total: int, kept: int, rows: int) -> tuple[st
     )
     if total > 0.9 * rows:
         text += (
-            " Nearly every row has its own: an identifier carries nothing to learn, consider leaving it out."
+            " Nearly every row has its own: leave it out if it is an identifier, convert it if it is numbers "
+            "or dates written as text."
         )
     return (text,)
 

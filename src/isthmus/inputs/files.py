@@ -1,46 +1,44 @@
 """Files: CSV, Parquet, NPY and NPZ into memory, by their endings; folders of pictures and recordings as
 sources. Nothing is ever unpickled.
 
-CSV is read as a person would: a first row of plain words is a header, blanks after commas are dropped,
-whole numbers with gaps stay whole, ISO dates become dates. `isthmus.inputs.writing` writes the same formats,
+`isthmus.inputs.text` reads CSV and its relatives, `isthmus.inputs.writing` writes the same formats,
 `isthmus.inputs.disk` reads what is larger than memory.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import os
-import re
-import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from isthmus.checks import FileError, brief
+from isthmus.checks import FileError, IsthmusError, brief
 from isthmus.inputs.folders import open_folder
+from isthmus.inputs.text import Reading, read_text
 
-__all__ = ["ENDINGS", "as_pandas", "ending", "read"]
+__all__ = ["ENDINGS", "READABLE", "TEXT", "as_pandas", "ending", "located", "read", "read_as"]
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".npy", ".npz")
-ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
+TEXT = (".csv", ".csv.gz", ".tsv", ".txt", ".data")
+READABLE = (*ENDINGS, ".txt", ".data")
 
 
-def ending(path: str | os.PathLike[str]) -> str:
-    """The ending that decides the format; FileError when it is none of `ENDINGS`."""
+def ending(path: str | os.PathLike[str], known: Sequence[str] = ENDINGS) -> str:
+    """The ending that decides the format; FileError when it is none of those known."""
     name = str(path).lower()
-    found = [known for known in ENDINGS if name.endswith(known)]
+    found = [end for end in known if name.endswith(end)]
     if not found:
-        raise FileError(f"{path} must end in one of {', '.join(ENDINGS)}. Rename it, or convert it first.")
+        raise FileError(f"{path} must end in one of {', '.join(known)}. Rename it, or convert it first.")
     return max(found, key=len)
 
 
 def read(path: str | os.PathLike[str], *, header: bool | None = None, na: Sequence[str] = ()) -> Any:
-    """A file as a pandas DataFrame (CSV, Parquet) or an array (NPY, NPZ); a folder of pictures or WAV files
+    """A file as a pandas DataFrame (text, Parquet) or an array (NPY, NPZ); a folder of pictures or WAV files
     as a source.
 
     Parameters
@@ -48,29 +46,49 @@ def read(path: str | os.PathLike[str], *, header: bool | None = None, na: Sequen
     path : path
         For an NPZ with several arrays, "file.npz:name" chooses one.
     header : bool or None
-        Whether a CSV's first row holds names; None looks at it.
+        Whether a text file's first row holds names; None looks at it.
     na : sequence of str
-        Words that mean "missing" besides the usual ones, such as "?".
+        Words that mean "missing" besides the usual ones.
     """
-    place, _, key = str(path).partition(".npz:")
-    file = Path(place + ".npz" if key else place)
+    return read_as(path, Reading(header=header, na=tuple(na)))[0]
+
+
+def read_as(
+    path: str | os.PathLike[str],
+    asked: Reading = Reading(),
+    known: Reading = Reading(),
+    names: Collection[str] = (),
+    text: Collection[str] = (),
+) -> tuple[Any, Reading | None, tuple[str, ...]]:
+    """The same, with how a text file was read and notes on it; see `isthmus.inputs.text.read_text`."""
+    file, key = located(path)
     if file.is_dir():
-        return open_folder(file)
-    kind = ending(file)
+        return open_folder(file), None, ()
+    kind = ending(file, READABLE)
     if not file.is_file():
         raise FileError(f"{file} must be a file; got nothing there. Check the path.")
     if file.stat().st_size == 0:
         raise FileError(f"{file} is empty. Nothing to read.")
     try:
-        if kind in (".npy", ".npz"):
-            return _read_numpy(file, key)
-        return _read_parquet(file) if kind == ".parquet" else _read_csv(file, kind, header, list(na))
+        if kind in TEXT:
+            _pandas()
+            return tuple(read_text(file, asked, known, names, text))
+        return (_read_parquet(file) if kind == ".parquet" else _read_numpy(file, key)), None, ()
     except FileError:
         raise
     except (OSError, ValueError, KeyError, EOFError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
-        raise FileError(
-            f"{file} cannot be read as {kind[1:]}: {brief(str(error), 200)}. Check the file."
-        ) from None
+        if isinstance(error, IsthmusError):
+            raise
+        why = brief(str(error), 200).rstrip(".")
+        if "pickle" in why:  # numpy's words advise to load it anyway
+            why = "it holds Python objects, which are never loaded, or is no such file"
+        raise FileError(f"{file} cannot be read as {kind[1:]}: {why}. Check the file.") from None
+
+
+def located(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    """The file a path names, and the array inside it that "file.npz:name" chooses."""
+    place, colon, key = str(path).partition(".npz:")
+    return Path(place + ".npz" if colon else place), key
 
 
 # ---------------------------------------------------------------- numpy
@@ -98,6 +116,9 @@ def _refuse_objects(file: Path, array: Any) -> Any:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         kind = getattr(array, "dtype", type(array).__name__)
         raise FileError(f"{file} must hold numbers; got {kind}. Use CSV or Parquet for tables with text.")
+    if array.ndim < 2 or not array.size:
+        rule = f"{file} must have rows and columns; got shape {brief(str(array.shape), 60)}"
+        raise FileError(f"{rule}. Reshape it before saving.")
     return array
 
 
@@ -134,82 +155,3 @@ def _read_parquet(file: Path) -> Any:
         raise FileError(
             "Reading Parquet needs pyarrow. Install it with: pip install 'isthmus[data]'."
         ) from None
-
-
-def _read_csv(file: Path, kind: str, header: bool | None, na: list[str]) -> Any:
-    pandas = _pandas()
-    encoding, first = _peek(file, kind)
-    rows = list(
-        csv.reader(io.StringIO(first), delimiter="\t" if kind == ".tsv" else ",", skipinitialspace=True)
-    )
-    if not rows:
-        raise FileError(f"{file} has no rows. Nothing to read.")
-    named = _looks_like_names(rows[0], na) if header is None else header
-    names = [name.strip() for name in rows[0]] if named else [f"column_{j}" for j in range(len(rows[0]))]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise FileError(f"{file} names the column {twice[0]!r} more than once. Rename it in the file.")
-    frame = pandas.read_csv(
-        file,
-        sep="\t" if kind == ".tsv" else ",",
-        names=names,
-        header=0 if named else None,
-        index_col=False,
-        skipinitialspace=True,
-        na_values=na,
-        encoding=encoding,
-        dtype_backend="numpy_nullable",
-        on_bad_lines="error",
-    )
-    return _with_dates(frame)
-
-
-def _peek(file: Path, kind: str) -> tuple[str, str]:
-    """The encoding, and the first line that is not blank."""
-    import gzip
-
-    def lines(encoding: str) -> str:
-        opened = gzip.open if kind == ".csv.gz" else open
-        with opened(file, "rt", encoding=encoding) as stream:
-            found = next((line for line in stream if line.strip()), "")
-            for _ in stream:  # decodes the rest, so that a wrong encoding shows here
-                pass
-        return found
-
-    try:
-        return "utf-8-sig", lines("utf-8-sig")
-    except UnicodeDecodeError:
-        return "latin-1", lines("latin-1")
-
-
-def _looks_like_names(cells: list[str], na: list[str]) -> bool:
-    """A header has only words: no number, no blank, no mark for a missing value. Or it counts 0, 1, 2, ..."""
-    words = [cell.strip() for cell in cells]
-    if len(words) > 1 and words == [str(j) for j in range(len(words))]:
-        return True
-    return not any(word in ("", "?", "NA", *na) or _is_number(word) for word in words)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _with_dates(frame: Any) -> Any:
-    """Columns of text whose every value is an ISO date become datetimes."""
-    pandas = _pandas()
-    for name in frame.columns:
-        column = frame[name]
-        known = column.dropna()
-        if column.dtype != "string" or known.empty or not known.map(lambda v: bool(ISO_DATE.match(v))).all():
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                frame[name] = pandas.to_datetime(column, format="ISO8601")
-            except ValueError:
-                continue
-    return frame

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,12 +122,12 @@ def _from_values(name: str | int, values: list[Any], dtype: Any, native: DType) 
     types = {type(value) for value in values if value is not None}
     if dtype == nw.Boolean or (types and types <= {bool, np.bool_}):
         return Column(name, "boolean", None, values, native)
-    if types and dtype == nw.Object and types <= {int, float, np.int64, np.float64, bool}:
+    if types and dtype == nw.Object and types <= {int, float, np.int64, np.float64, bool, Decimal}:
         numbers = np.array([np.nan if value is None else float(value) for value in values])
         return Column(name, "numeric", numbers, None, native)
     odd = next((t for t in types if not issubclass(t, (str, int, float, bool))), None)
     if odd is not None:
-        do = "Convert it with X.astype(str), or drop it"
+        do = "Convert it to one of these, or drop it"
         raise must(f"column {name!r}", "hold numbers, text, yes/no or dates", odd.__name__, do)
     return Column(name, "levels", None, values, native)
 

@@ -1,10 +1,12 @@
-"""Reports for a terminal: facts first as plain values, then as a short table.
+"""Reports for a terminal: facts as plain values with stable names, and as a short table for people.
 
-A report is a list of (label, value) pairs; `plain()` is what `--json` prints, `show()` what a person reads.
+`Report.plain()` is what `--json` prints: one flat object, None where something is not known. `show()` prints
+what a person reads.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,25 @@ from typing import Any
 import numpy as np
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.diagnostics import PCAComparison, pca_comparison
-from isthmus.inputs import Source, rows_of, sample
+from isthmus.diagnostics import FEW, PCAComparison, pca_comparison
+from isthmus.inputs import LevelSpec, Schema, Source, TableSchema, TruthSpec, rows_of, sample
 
-__all__ = ["Report", "fit_report", "model_report"]
+__all__ = ["Report", "fit_report", "held_out_comparison", "judged", "model_report"]
+
+READING = ("header", "separator", "decimal", "encoding", "na")
 
 
 class Report:
-    """Named facts, a verdict, and notes."""
+    """Facts by name, lines (label, text) for people, a verdict, and notes."""
 
-    def __init__(self, facts: dict[str, Any], verdict: str = "", notes: list[str] | None = None) -> None:
-        self.facts, self.verdict, self.notes = facts, verdict, notes or []
+    def __init__(
+        self,
+        facts: dict[str, Any],
+        lines: dict[str, str | None],
+        verdict: str | None = None,
+        notes: list[str] | None = None,
+    ) -> None:
+        self.facts, self.lines, self.verdict, self.notes = facts, lines, verdict, notes or []
 
     def plain(self) -> dict[str, Any]:
         """Everything as JSON can hold it."""
@@ -35,32 +45,45 @@ class Report:
 
         console = Console(highlight=False)
         table = Table(box=None, show_header=False, pad_edge=False)
-        for label, value in self.facts.items():
-            table.add_row(label.replace("_", " "), _text(value))
-        console.print(table)
+        for label, text in self.lines.items():
+            if text:
+                table.add_row(label, text)
+        console.print(table, markup=False)
         for note in self.notes:
             console.print(f"- {note}", style="dim", markup=False)
         if self.verdict:
             console.print(self.verdict, style="bold", markup=False)
 
 
-def fit_report(model: Autoencoder, X: Any, path: os.PathLike[str]) -> Report:
-    """What a fit did: how well the held-out rows come back, beside PCA, and where the model is."""
-    comparison = held_out_comparison(model, X)
-    seconds = model.history_rows_[-1].get("seconds", 0.0)
-    facts: dict[str, Any] = {
-        "code": f"{model.n_components_} numbers for {len(model.schema_.names)} columns",
-        "trained": f"{model.history_rows_[-1]['epoch']:.0f} epochs, {seconds:.1f} s",
+def judged(model: Autoencoder, X: Any) -> dict[str, Any]:
+    """How well the held-out rows come back, beside PCA, as plain facts that go into the model's file."""
+    rows = len(X)
+    facts: dict[str, Any] = {"rows": rows, "explained": None, "explained_by_pca": None, "verdict": None}
+    try:
+        comparison = None if rows < 2 else held_out_comparison(model, X)
+    except KeyboardInterrupt:  # what has been learned is worth more than a verdict
+        comparison = None
+    if comparison is not None:
+        facts["explained"] = _finite(comparison.explained)
+        facts["explained_by_pca"] = _finite(comparison.pca_explained)
+        facts["verdict"] = f"It {comparison}"
+    elif rows < FEW:
+        facts["verdict"] = f"Nothing can be judged: {_counted(rows, 'row')} cannot show what is general."
+    return facts
+
+
+def fit_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
+    """What a fit did: how the data were read, how well held-out rows come back, where the model is."""
+    facts = _facts(model)
+    seconds = _finite(model.history_rows_[-1].get("seconds"))
+    facts |= {"seconds": seconds, "output": os.fspath(path)}
+    lines = {
+        **_lines(facts),
+        "code": f"{facts['code_size']} numbers for {_counted(facts['columns'], 'column')}",
+        "trained": f"{facts['epochs']} epochs" + ("" if seconds is None else f", {seconds:.1f} s"),
         "saved": os.fspath(path),
     }
-    if comparison is not None:
-        facts = {
-            "explained": comparison.explained,
-            "explained_by_pca": comparison.pca_explained,
-            "held_out_rows": comparison.rows,
-            **facts,
-        }
-    return Report(facts, "" if comparison is None else f"It {comparison}", model.notes_)
+    return Report(facts, lines, facts.pop("verdict"), model.notes_)
 
 
 def held_out_comparison(model: Autoencoder, X: Any) -> PCAComparison | None:
@@ -78,31 +101,107 @@ def held_out_comparison(model: Autoencoder, X: Any) -> PCAComparison | None:
 
 
 def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
-    """What a model file holds."""
-    last = model.history_rows_[-1]
-    kinds = [cell.kind for cell in model.schema_.layout.cells]
-    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-    weights = sum(parameter.numel() for parameter in model.network_.parameters())
-    facts = {
-        "file": f"{os.fspath(path)}, {Path(path).stat().st_size:,} bytes",
+    """What a model file holds, and what fitting it said."""
+    names = [str(name) for name in model.schema_.names]
+    last, facts = model.history_rows_[-1], _facts(model)
+    facts |= {
+        "file": os.fspath(path),
+        "bytes": Path(path).stat().st_size,
         "model": " ".join(repr(model).split()),
-        "columns": f"{len(kinds)} ({counted})",
-        "names": ", ".join(str(name) for name in model.schema_.names[:12])
-        + (" ..." if len(kinds) > 12 else ""),
-        "code": f"{model.n_components_} numbers",
-        "weights": weights,
-        "trained_on": f"{model.fingerprint_['rows']:,} rows, fingerprint {model.fingerprint_['sha256'][:12]}",
-        "epochs": int(last["epoch"]),
-        "loss": last["loss"],
-        "held_out_loss": last.get("held_out_loss"),
-        "versions": ", ".join(
-            f"{name} {version}" for name, version in getattr(model, "versions_", {}).items()
-        ),
+        "names": names,
+        "weights": sum(parameter.numel() for parameter in model.network_.parameters()),
+        "fingerprint": str(model.fingerprint_["sha256"]),
+        "loss": _finite(last.get("loss")),
+        "held_out_loss": _finite(last.get("held_out_loss")),
+        "versions": getattr(model, "versions_", {}),
     }
-    return Report({name: value for name, value in facts.items() if value is not None}, notes=model.notes_)
+    trained = f"{_counted(facts['rows'], 'row')} ({facts['trained_rows']:,} learned from, "
+    trained += f"{facts['held_out_rows']:,} held out)"
+    lines = {
+        "file": f"{facts['file']}, {facts['bytes']:,} bytes",
+        "model": facts["model"],
+        **_lines(facts),
+        "names": ", ".join(names[:12]) + (" ..." if len(names) > 12 else ""),
+        "code": f"{facts['code_size']} numbers",
+        "weights": f"{facts['weights']:,}",
+        "trained on": f"{trained}, fingerprint {facts['fingerprint'][:12]}",
+        "epochs": str(facts["epochs"]),
+        "loss": _number(facts["loss"]),
+        "held out loss": _number(facts["held_out_loss"]),
+        "versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+    }
+    return Report(facts, lines, facts.pop("verdict"), model.notes_)
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.1%}" if 0 <= value <= 1 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+# ---------------------------------------------------------------- facts
+
+
+def _facts(model: Autoencoder) -> dict[str, Any]:
+    """What is told of a model after a fit as of its file."""
+    kept: dict[str, Any] = getattr(model, "facts_", {})
+    found = [kept.get(name) for name in ("report", "reading")]  # from a file: may be anything
+    report, reading = (value if isinstance(value, dict) else {} for value in found)
+    rows = report.get("rows")  # the fingerprint of very large data is of their first rows
+    rows = rows if isinstance(rows, int) else int(model.fingerprint_["rows"])
+    verdict = report.get("verdict")
+    return {
+        "rows": rows,
+        "trained_rows": rows - len(model.held_out_),
+        "held_out_rows": len(model.held_out_),
+        "columns": len(model.schema_.names),
+        **_kinds(model.schema_),
+        **{name: reading.get(name) for name in READING},
+        "code_size": int(model.n_components_),
+        "epochs": int(model.history_rows_[-1]["epoch"]),
+        "interrupted": bool(report.get("interrupted", False)),
+        "explained": _finite(report.get("explained")),
+        "explained_by_pca": _finite(report.get("explained_by_pca")),
+        "verdict": verdict if isinstance(verdict, str) else None,
+    }
+
+
+def _lines(facts: dict[str, Any]) -> dict[str, str | None]:
+    """The columns and the shares, for people."""
+    words = {"numbers": "numbers", "categories": "categories", "yes_no": "yes/no", "moments": "moments"}
+    kinds = [f"{facts[name]:,} {word}" for name, word in words.items() if facts[name]]
+    return {
+        "columns read as": ", ".join(kinds),
+        "explained": _percent(facts["explained"]),
+        "explained by PCA": _percent(facts["explained_by_pca"]),
+    }
+
+
+def _kinds(schema: Schema) -> dict[str, int]:
+    """How many columns were read as what."""
+    names = ("numbers", "categories", "yes_no", "moments")
+    if not isinstance(schema, TableSchema):
+        return dict.fromkeys(names, 0) | {"numbers": len(schema.names)}
+    found = [
+        "categories"
+        if isinstance(spec, LevelSpec)
+        else "yes_no"
+        if isinstance(spec, TruthSpec)
+        else "moments"
+        if spec.dtype.text.lower().startswith(("date", "timedelta", "duration"))
+        else "numbers"
+        for spec in schema.columns
+    ]
+    return {name: found.count(name) for name in names}
+
+
+def _finite(value: Any) -> float | None:
+    """A number JSON can hold, or None."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) else None
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.1%}"
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4g}"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

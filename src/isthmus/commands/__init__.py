@@ -1,0 +1,1 @@
+"""What the command line is made of: its options, how it reads files, builds models, and speaks."""

@@ -1,0 +1,40 @@
+"""Ctrl-C: noticed even where training catches it to keep the best model so far."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["StoppedError", "nothing_learned", "noticing_interrupts"]
+
+
+class StoppedError(Exception):
+    """Ctrl-C before there was anything to keep."""
+
+
+def nothing_learned(output: Path) -> StoppedError:
+    """The end of a fit that came too early."""
+    left = "unchanged" if output.exists() else "not written"
+    return StoppedError(f"interrupted before anything was learned; {output} is {left}")
+
+
+@contextmanager
+def noticing_interrupts() -> Iterator[list[bool]]:
+    """A list that is empty until Ctrl-C, whoever catches the KeyboardInterrupt."""
+    seen: list[bool] = []
+
+    def notice(*_: object) -> None:
+        seen.append(True)
+        raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler:  # ignored, or another program's
+        yield seen
+        return
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, usual)

@@ -1,0 +1,79 @@
+"""The models a command line can ask for: the recipes by name, with a few sizes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus.autoencoder import Autoencoder
+
+__all__ = ["INPUTS", "KINDS", "asked_model"]
+
+KINDS = (
+    "undercomplete",
+    "linear",
+    "deep",
+    "sparse",
+    "kl-sparse",
+    "k-sparse",
+    "denoising",
+    "contractive",
+    "nested",
+)
+INPUTS = ("auto", "table", "images", "signals")
+
+
+def asked_model(
+    kind: str, code: int | None, hidden: str | None, inputs: str, X: Any
+) -> tuple[Autoencoder, list[str]]:
+    """The recipe called `kind` to train on X, and notes on what was chosen."""
+    from isthmus import recipes
+    from isthmus.checks import must
+    from isthmus.inputs import Auto, Images, Signals, Table
+
+    if kind not in KINDS:
+        raise must("--kind", f"be one of {', '.join(KINDS)}", kind, "Check its spelling")
+    parts = {"auto": Auto(), "table": Table(), "images": Images(), "signals": Signals()}
+    if inputs not in parts:
+        raise must("--inputs", f"be one of {', '.join(INPUTS)}", inputs, "Check its spelling")
+    columns = len(getattr(X, "columns", ())) or (X.size // max(1, len(X)) if hasattr(X, "size") else None)
+    recipe = getattr(recipes, f"{kind.replace('-', '_')}_autoencoder")
+    model: Autoencoder = recipe(inputs=parts[inputs]) if code is None else recipe(code, inputs=parts[inputs])
+    notes = _sized(model, kind, recipe, columns) if code is None else []
+    if hidden is not None:
+        _widen(model, kind, hidden)
+    return model, notes
+
+
+def _sized(model: Autoencoder, kind: str, recipe: object, columns: int | None) -> list[str]:
+    """Let the data choose the code where the recipe has no size of its own, or one too wide for them."""
+    if kind in ("undercomplete", "linear"):
+        model.set_params(n_components="auto")
+    guarded = model.corruption is not None or model.penalty is not None or model.code.sparse
+    usual = inspect.signature(recipe).parameters["n_components"].default  # type: ignore[arg-type]
+    if model.n_components == "auto" or guarded or columns is None or usual < columns:
+        return []
+    model.set_params(n_components="auto")
+    return [
+        f"The size of the code was chosen by the data's width: the usual {usual} of --kind {kind} is too "
+        f"much for {columns} columns."
+    ]
+
+
+def _widen(model: Autoencoder, kind: str, hidden: str) -> None:
+    """Give the hidden layers their widths."""
+    from isthmus.checks import must
+    from isthmus.networks import MLP, Suited
+
+    try:
+        widths = tuple(int(width) for width in hidden.split(","))
+    except ValueError:
+        raise must("--hidden", "be widths with commas between", hidden, "Use --hidden 256,64") from None
+    if isinstance(model.architecture, Suited):
+        model.set_params(architecture=MLP(widths))
+    elif isinstance(model.architecture, MLP):
+        model.set_params(architecture__hidden=widths)
+    else:
+        rule = f"be left out for --kind {kind}, which has no hidden layers"
+        raise must("--hidden", rule, hidden, "Use another --kind")

@@ -1,0 +1,64 @@
+"""What commands leave behind: a judged and saved model, reconstructions and errors, tables of codes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus.commands.words import Said
+
+if TYPE_CHECKING:
+    from isthmus.autoencoder import Autoencoder
+    from isthmus.report.console import Report
+
+__all__ = ["kept", "named", "rebuild"]
+
+
+def kept(model: Autoencoder, X: Any, reading: Any, output: Path, interrupted: bool) -> Report:
+    """Judge the model, save it with the verdict and how its file was read, and report."""
+    from isthmus.commands.files import fitting
+    from isthmus.parts import pack
+    from isthmus.report.console import fit_report, judged
+    from isthmus.saving import save
+
+    rows = fitting(X, model)
+    report = judged(model, rows.load() if hasattr(rows, "load") else rows)
+    model.facts_ = {"report": {**report, "interrupted": interrupted}}
+    if reading is not None:
+        model.facts_["reading"] = pack(reading)
+    save(model, output)
+    return fit_report(model, output)
+
+
+def rebuild(model: Autoencoder, X: Any, output: Path, errors: Path | None, into_files: bool) -> float:
+    """Write the reconstruction, and the errors where asked; the mean error of a cell."""
+    import numpy as np
+
+    from isthmus.inputs import RunningMean
+    from isthmus.inputs.writing import writing
+    from isthmus.report.progress import shown_blocks
+
+    mean = RunningMean()
+    with ExitStack() as open_:
+        kept: Any = [] if into_files else open_.enter_context(writing(output, len(X)))
+        also = open_.enter_context(writing(errors, len(X))) if errors is not None else None
+        for block in shown_blocks(X):
+            made = model.reconstruct(block)
+            kept.append(made)
+            with Said.muted():  # the same cells as before
+                cells = model.errors(block)
+            mean.add(cells)
+            if also is not None:
+                shaped = isinstance(made, np.ndarray) and made.size == np.size(cells)
+                also.append(np.reshape(cells, made.shape) if shaped else cells)
+        if into_files:
+            X.write(np.concatenate(kept), output)
+    return mean.value
+
+
+def named(codes: Any, names: Any, labels: dict[str, Any]) -> Any:
+    """Codes as a table, after the columns that say which file each row is from."""
+    import pandas
+
+    return pandas.concat([pandas.DataFrame(labels), pandas.DataFrame(codes, columns=list(names))], axis=1)

@@ -1,0 +1,125 @@
+"""Columns of text that are numbers or dates in disguise: with marks for gaps, with a decimal comma, with
+commas between thousands, in ISO form.
+
+A column is read as numbers only where every word in it is one, known marks for "missing" apart; where a few
+other words stand between numbers, a note says so and nothing is guessed.
+
+>>> import pandas
+>>> frame = pandas.DataFrame({"n": pandas.array(["1", "?", "3"], dtype="string")})
+>>> frame, decimal, notes = interpreted(frame, ",", None, None, set())
+>>> frame["n"].tolist(), notes
+([1, <NA>, 3], ("Counted as missing: '?' (1 cell).",))
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from isthmus.checks import brief
+from isthmus.inputs.headers import is_number
+
+__all__ = ["COMMA", "MARKS", "interpreted"]
+
+MARKS = {"?", "-", "--", ".", "na", "n/a", "n.a.", "#n/a", "null", "none", "nil", "nan", "missing", "empty"}
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
+ANY_DATE = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}([ T].*)?$")
+EXPONENT = r"(?:[eE][+-]?\d+)?"
+POINT = re.compile(rf"(?=[+-]?\.?\d)[+-]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)?(?:\.\d*)?{EXPONENT}$")
+COMMA = re.compile(rf"(?=[+-]?,?\d)[+-]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)?(?:,\d*)?{EXPONENT}$")
+
+
+def interpreted(
+    frame: Any, separator: str, asked: str | None, known: str | None, text: set[str]
+) -> tuple[Any, str | None, tuple[str, ...]]:
+    """Columns of text that are numbers or dates in disguise as these; the decimal sign; and notes."""
+    points = "Float64" in map(str, frame.dtypes)
+    likely = asked or known or ("," if separator == ";" and not points else ".")
+    decimals = list(dict.fromkeys((likely, ".") if asked else (likely, ".", ",")))
+    found: dict[str, list[str]] = {}
+    marks: Counter[str] = Counter()
+    for name in [n for n in frame.columns if frame[n].dtype == "string"]:
+        words = frame[name].str.strip()
+        numbers = None if name in text else _as_numbers(words, decimals, marks)
+        if numbers is not None:
+            frame[name], how = numbers
+            found.setdefault(how, []).append(name)
+            continue
+        marked = (words == "?").fillna(False).astype(bool)
+        frame[name] = frame[name].mask(marked)
+        marks["?"] += int(marked.sum())
+        frame[name], note = (frame[name], "") if name in text else _as_dates(frame[name], words)
+        found.setdefault(note or ("" if name in text else _about_near_numbers(words)), []).append(name)
+    notes = [f"{_columns(names)}: {how}." for how, names in found.items() if how]
+    gone = [f"{mark!r} ({count:,} cell{'s' * (count > 1)})" for mark, count in marks.items() if count]
+    if gone:
+        notes.append(f"Counted as missing: {', '.join(gone)}.")
+    comma = any("decimal comma" in how for how in found)
+    return frame, asked or ("," if comma or known == "," else None), tuple(notes)
+
+
+def _as_numbers(words: Any, decimals: Sequence[str], marks: Counter[str]) -> tuple[Any, str] | None:
+    """A column whose every word, marks for missing apart, is a number; and what is unusual about them."""
+    import pandas
+
+    counts = words.value_counts()
+    gone = {word for word in counts.index if word.lower() in MARKS}
+    given = [word for word in counts.index if word not in gone]
+    for decimal in decimals:
+        pattern = POINT if decimal == "." else COMMA
+        if not given or not all(pattern.match(word) for word in given):
+            continue
+        other = "," if decimal == "." else "."
+        plain = {word: word.replace(other, "").replace(",", ".") for word in given}
+        whole = all(re.fullmatch(r"[+-]?\d{1,18}", text) for text in plain.values())
+        values = {word: int(text) if whole else float(text) for word, text in plain.items()}
+        marks.update({word: int(counts[word]) for word in gone})
+        column = pandas.array(
+            [values.get(word) if isinstance(word, str) else None for word in words],
+            dtype="Int64" if whole else "Float64",
+        )
+        apart = any(other in word for word in given)
+        how = "numbers with a decimal comma" if decimal == "," and any("," in w for w in given) else ""
+        between = f"numbers with a {'comma' if other == ',' else 'point'} between thousands" if apart else ""
+        return pandas.Series(column, index=words.index), how or between
+    return None
+
+
+def _as_dates(column: Any, words: Any) -> tuple[Any, str]:
+    """A column whose every word is an ISO date as moments; a note where they are dates of another form."""
+    import pandas
+
+    known = column.dropna()
+    if known.empty:
+        return column, ""
+    if not words.dropna().map(lambda v: bool(ISO_DATE.match(v)) or v == "?").all():
+        dated = known.map(lambda v: bool(ANY_DATE.match(v))).mean() > 0.9
+        return column, "dates not of the form 2024-01-31, read as text: rewrite them" if dated else ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return pandas.to_datetime(column, format="ISO8601"), ""
+        except ValueError:
+            return column, ""
+
+
+def _about_near_numbers(words: Any) -> str:
+    """A note on a column that would be numbers but for a few words."""
+    counts = words.value_counts()
+    odd = {word: n for word, n in counts.items() if not is_number(word) and word.lower() not in MARKS}
+    total = int(counts.sum())
+    if not odd or len(odd) > 5 or sum(odd.values()) > 0.1 * total:
+        return ""
+    return (
+        f"numbers but for {', '.join(repr(word) for word in odd)}, read as text; if that means missing, use "
+        f"--na {brief(next(iter(odd)), 20)!r}"
+    )
+
+
+def _columns(names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"Column{'s' if len(names) > 1 else ''} {shown}{more}"
