@@ -7,10 +7,10 @@ single sigmoid layer with tied weights, 784-128-784 at batch 256. Both steps are
 from __future__ import annotations
 
 import torch
-from measuring import arguments, in_turns, ratios, say, spread, table
-from steps import Net, batches, cpu_a_call, stepper
 
 from isthmus import Contraction, Penalty, SigmoidCode, SiLU
+from measuring import arguments, in_turns, ratios, say, spread, table
+from steps import Net, batches, cpu_a_call, stepper
 
 PENALTIES: dict[str, Penalty | None] = {
     "none": None,

@@ -1,4 +1,4 @@
-"""The data of the benchmarks: tables of numbers made up from a few hidden ones, and MNIST where it is found."""
+"""The data of the benchmarks: tables of numbers made up from a few hidden ones, and MNIST if found."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 
 from contenders import Job, run
-from measuring import REPEATS, arguments, ratios, say, spread, table, verdict
+from measuring import REPEATS, arguments, in_turns, python, ratios, say, spread, table, verdict
 
 NAMES = ("isthmus", "isthmus, its own net", "PyOD", "MLPRegressor", "torch, DataLoader", "torch, slices")
 ROUNDS = REPEATS + 1  # the first warms the disk
@@ -39,6 +39,12 @@ def main() -> None:
             continue
         against = ratios(found[name], found["isthmus"])
         rows.append((name, spread(found[name]), spread(against), memory[name]))
+    floors = in_turns(
+        {name: (lambda name=name: python(f"import {name}").cpu) for name in ("torch", "sklearn.base")}
+    )
+    rows += [
+        (f"`import {name}`, and nothing else", spread(values), "", "") for name, values in floors.items()
+    ]
     table(["first fit", "CPU seconds", "times isthmus", "peak MB"], rows)
     for name, bar in (("PyOD", 10.0), ("MLPRegressor", 1.0), ("torch, DataLoader", 1.0)):
         if name not in why and "isthmus" not in why:

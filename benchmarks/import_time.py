@@ -22,7 +22,9 @@ def main() -> None:
     against = {name: ratios(values, net["torch"]) for name, values in net.items()}
     rows = [(name, spread(net[name], 3), spread(against[name], 3)) for name in IMPORTS]
     table(["import", "CPU seconds", "beside torch"], rows)
-    print("`import isthmus` beside torch:", verdict(statistics.median(against["isthmus"]), 0.15, at_most=True))
+    print(
+        "`import isthmus` beside torch:", verdict(statistics.median(against["isthmus"]), 0.15, at_most=True)
+    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from datasets import low_rank
-from measuring import arguments, in_turns, ratios, say, spread, table
 
+from datasets import low_rank
 from isthmus import MLP, Autoencoder, ReLU, Trainer, fit_many
+from measuring import arguments, in_turns, ratios, say, spread, table
 
 CASES = (  # columns, batch, models, the bar
     (8, 64, 16, 3.0),

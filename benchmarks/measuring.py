@@ -64,7 +64,7 @@ def arguments(description: str | None) -> argparse.Namespace:
 
 
 def process(command: Sequence[str], threads: int = 1, limit: float = 1800) -> Outcome:
-    """Run a command to its end, with so many threads for its matrix products; killed after `limit` seconds."""
+    """Run a command to its end, on so many threads for matrix products; killed after `limit` seconds."""
     count = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
         start = time.perf_counter()

@@ -1,10 +1,10 @@
 """How near a training step comes to its matrix products alone, and where the rest of it goes.
 
 Ceiling: the forward and backward products of the net in float32, into memory that is there already, and
-nothing else. A step: gather a batch, objective and gradients, clip, update. "Dense" is the step written out by
-hand, "general" the one that torch differentiates. CPU seconds on one thread, in turns; shares over 1 mean that
-bf16 is faster than the float32 products. The profile gives the stages as they are timed alone, then every
-operator with its own time under torch's profiler, which itself costs about a microsecond a call.
+nothing else. A step: gather a batch, objective and gradients, clip, update. "Dense" is the step written out
+by hand, "general" the one that torch differentiates. CPU seconds on one thread, in turns; shares over 1 mean
+that bf16 is faster than the float32 products. The profile gives the stages as each is timed on its own, then
+every operator's own time under torch's profiler, which itself costs about a microsecond a call.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import defaultdict
 from typing import Any
 
 import torch
+
 from measuring import arguments, in_turns, ratios, say, spread, table, verdict
 from steps import NETS, Net, batches, cpu_a_call, products, stepper
 
@@ -29,13 +30,16 @@ BARS = {
     ("b", 128, "dense"): (0.15, 0.3),
 }
 KINDS = {
-    "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "mkldnn"),
-    "sums over rows (biases), dot products, norms": ("sum", "dot", "norm", "mean"),
-    "the optimiser": ("adam",),
-    "gathering the batch": ("index_select", "randperm", "split", "narrow"),
-    "copies, casts, new memory": ("copy", "aten::to", "_to_copy", "empty", "zeros", "clone", "new_"),
-    "views": ("view", "aten::t", "transpose", "reshape", "as_strided", "select", "slice", "expand", "detach"),
+    "matrix products": "mm addmm bmm baddbmm",
+    "sums over rows (biases), dot products, norms": "sum dot mean linalg_vector_norm",
+    "the optimiser": "_fused_adam_",
+    "gathering the batch": "index_select index randperm split",
+    "copies, casts, new memory": "copy_ to _to_copy contiguous clone empty empty_strided empty_like zeros "
+    "zeros_like fill_ zero_ item _local_scalar_dense lift_fresh detach_ resolve_conj resolve_neg",
+    "views": "view _unsafe_view t mT transpose reshape as_strided select slice narrow expand detach "
+    "unsqueeze squeeze unbind",
 }
+KIND_OF = {f"aten::{word}": kind for kind, words in KINDS.items() for word in words.split()}
 
 
 def shares(seconds: float) -> None:
@@ -89,19 +93,20 @@ def profile(net: Net, batch: int, seconds: float) -> None:
     for name, values in micro.items():
         lines.append([name, spread([1e6 * v for v in values], 1), spread(ratios(values, whole))])
     table(["stage", "microseconds", "of the step"], lines)
-    operators(run, feed, statistics.median(whole), 20 if seconds < 0.2 else 200)
+    operators(run, feed, statistics.median(whole), 20 if seconds < 0.2 else 100)
 
 
 def operators(run: Any, feed: Any, seconds: float, steps: int) -> None:
     """Time by kind of operator, and what merely calling so many operators costs."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
-        for _ in range(steps):
-            run.step(next(feed))
+    for _ in range(2):  # the first time the profiler is still setting itself up
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+            for _ in range(steps):
+                run.step(next(feed))
     calls: dict[str, float] = defaultdict(float)
     micro: dict[str, float] = defaultdict(float)
-    for event in seen.key_averages():
-        kind = next((k for k, words in KINDS.items() if any(w in event.key for w in words)), "elementwise")
-        calls[kind] += event.count / steps
+    for event in seen.events():
+        kind = KIND_OF.get(event.key, "elementwise")
+        calls[kind] += (event.cpu_parent is None) / steps  # what an operator calls in turn is its own affair
         micro[kind] += event.self_cpu_time_total / steps
     total = sum(micro.values())
     order = sorted(micro, key=lambda kind: -micro[kind])
@@ -113,9 +118,13 @@ def operators(run: Any, feed: Any, seconds: float, steps: int) -> None:
     empty = 1e6 * cpu_a_call(lambda: torch.mul(one, one, out=one), 0.05)
     direct = sum(calls[kind] for kind in calls if kind != "views")
     print(
-        f"Called on a single number, an operator costs {empty:.2f} microseconds; {direct:.0f} calls a step "
-        f"that are not views make {empty * direct:.0f} of the {1e6 * seconds:.0f} microseconds: less can only "
-        "be had with fewer calls.\n",
+        f"The operators' own times add up to {total:.0f} microseconds with the profiler on; a step without "
+        f"it takes {1e6 * seconds:.0f}, and what is between the operators is Python.\n"
+    )
+    print(
+        f"Called on a single number, an operator costs {empty:.2f} microseconds. The {direct:.0f} calls of a "
+        f"step that are not views thus cost {empty * direct:.0f} of its {1e6 * seconds:.0f} microseconds "
+        "before they compute anything; less can only be had with fewer calls.\n",
         flush=True,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from isthmus import MLP, L1, Code, Deviance, LinearCode, Penalty, ReLU, ReLUCode
+from isthmus import L1, MLP, Code, Deviance, LinearCode, Penalty, ReLU, ReLUCode
 from isthmus.networks import Network
 from isthmus.objective import Objective
 from isthmus.parts import Layout
@@ -57,7 +57,7 @@ def stepper(
     layout = Layout.numeric(net.d)
     encoder, decoder = net.architecture.build(layout, net.k)
     objective = Objective(layout, Deviance(), net.penalty if penalty is None else penalty)
-    rows = Rows(torch.randn(4 * batch, net.d))
+    rows = Rows(torch.randn(batch * max(4, min(64, 2_000_000 // (batch * net.d))), net.d))
     member = Member(Network(encoder, net.code, decoder), objective, rows, None, torch.Generator())
     run = Run([member], make_plan(len(rows), batch, 10**7, None, None), bf16)
     if general:

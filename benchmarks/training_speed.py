@@ -18,15 +18,15 @@ JOBS = (
     Job(2_000, 30, 128, 20),
     Job(100_000, 30, 128, 1),
     Job(100_000, 30, 1024, 3),
-    Job(60_000, 784, 128, 1),
-    Job(60_000, 784, 1024, 1),
+    Job(60_000, 784, 128, 2),
+    Job(60_000, 784, 1024, 3),
 )
 SMALL = (Job(512, 30, 128, 2), Job(512, 784, 128, 1))
 OURS = [name for name in CONTENDERS if name.startswith("isthmus")]
 
 
 def measured(job: Job, threads: int, repeats: int) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Rows per second by contender and turn; and what else there is to say of each, peak MB or why not."""
+    """Rows per second by contender and turn; what else there is to say of each, peak memory or why not."""
     names = [name for name in CONTENDERS if "bf16" not in name or job.columns > 64]
     speeds: dict[str, list[float]] = {name: [] for name in names}
     remarks: dict[str, str] = {}
@@ -37,11 +37,13 @@ def measured(job: Job, threads: int, repeats: int) -> tuple[dict[str, list[float
             if name in failed:
                 continue
             found, ended = run(name, job, threads=threads)
-            remarks[name] = ended.why or f"{ended.megabytes:,.0f}"
+            remarks[name] = ended.why or f"{ended.megabytes:,.0f} MB"
             if ended.status:
                 failed.add(name)
                 say(f"{name}: {ended.why}")
                 continue
+            if found["loop"]:
+                remarks[name] += f"; {1 - found['loop'] / found['wall']:.0%} of its fit before the first step"
             speeds[name].append(found["rows"] / found["cpu" if threads == 1 else "wall"])
             say(f"{job.rows:,} x {job.columns}, B={job.batch}, {name}: {speeds[name][-1]:,.0f} rows/s")
     return {name: values for name, values in speeds.items() if name not in failed}, remarks
@@ -59,7 +61,7 @@ def report(job: Job, threads: int, speeds: dict[str, list[float]], remarks: dict
             continue
         times = spread(ratios(first, speeds[name])) if first else ""
         lines.append((name, spread(speeds[name], 0), times, remark))
-    table(["", f"rows per {unit}", "isthmus is so many times as fast", "peak MB"], lines)
+    table(["", f"rows per {unit}", "isthmus is so many times as fast", "peak memory"], lines)
     if first:
         bars(job, speeds)
 
