@@ -1,44 +1,55 @@
-"""What a first fit costs in a process of its own, imports included: CPU seconds of whole processes.
+"""What a first fit costs: CPU seconds of whole fresh processes, Python's start, imports and data included.
 
-2,000 x 30 numbers, layers 64-16-4-16-64, 20 epochs in batches of 128; beside scikit-learn's MLPRegressor with
-the same layers, rows and epochs. Medians of 5 runs after one that warms the disk.
+2,000 x 30 numbers, d-256-64-16-64-256-d, 20 epochs in batches of 128, one thread, contenders in turns.
 """
 
 from __future__ import annotations
 
-from import_time import median
+import statistics
 
-DATA = """
-import numpy as np
-rng = np.random.default_rng(0)
-X = rng.normal(size=(2000, 4)) @ rng.normal(size=(4, 30)) + 0.1 * rng.normal(size=(2000, 30))
-"""
-OURS = """
-from isthmus import MLP, Autoencoder, Trainer
-trainer = Trainer(max_epochs=20, batch_size=128, patience=1000, held_out=0)
-Autoencoder(4, architecture=MLP((64, 16)), trainer=trainer, random_state=0).fit(X).transform(X)
-"""
-THEIRS = """
-import warnings
-from sklearn.neural_network import MLPRegressor
-warnings.simplefilter("ignore")  # it says that 20 epochs are few
-X = (X - X.mean(0)) / X.std(0)
-layers = (64, 16, 4, 16, 64)
-options = {"max_iter": 20, "batch_size": 128, "n_iter_no_change": 100, "random_state": 0}
-MLPRegressor(hidden_layer_sizes=layers, **options).fit(X, X).predict(X)
-"""
+from contenders import Job, run
+from measuring import REPEATS, arguments, in_turns, python, ratios, say, spread, table, verdict
+
+NAMES = ("isthmus", "isthmus, its own net", "PyOD", "MLPRegressor", "torch, DataLoader", "torch, slices")
+ROUNDS = REPEATS + 1  # the first warms the disk
 
 
 def main() -> None:
-    """Print one line per process."""
-    for name, code in {
-        "import torch": "import torch",
-        "import sklearn.base": "import sklearn.base",
-        "import isthmus.autoencoder": "import isthmus.autoencoder",
-        "first fit, isthmus": DATA + OURS,
-        "first fit, MLPRegressor": DATA + THEIRS,
-    }.items():
-        print(f"{name:28s}{median(code):.2f} CPU-s")
+    """Print a line a contender."""
+    job = Job(2000, 30, 128, 2 if arguments(__doc__).small else 20)
+    found: dict[str, list[float]] = {name: [] for name in NAMES}
+    memory, why = {}, {}
+    for turn in range(ROUNDS):
+        for place in range(len(NAMES)):
+            name = NAMES[(turn + place) % len(NAMES)]
+            if name in why:
+                continue
+            _, ended = run(name, job, cold=True)
+            if ended.status:
+                why[name] = ended.why
+                continue
+            say(f"{name}: {ended.cpu:.2f} CPU-s")
+            if turn:
+                found[name].append(ended.cpu)
+                memory[name] = f"{ended.megabytes:,.0f}"
+    rows = []
+    for name in NAMES:
+        if name in why:
+            rows.append((name, why[name], "", ""))
+            continue
+        against = ratios(found[name], found["isthmus"])
+        rows.append((name, spread(found[name]), spread(against), memory[name]))
+    floors = in_turns(
+        {name: (lambda name=name: python(f"import {name}").cpu) for name in ("torch", "sklearn.base")}
+    )
+    rows += [
+        (f"`import {name}`, and nothing else", spread(values), "", "") for name, values in floors.items()
+    ]
+    table(["first fit", "CPU seconds", "times isthmus", "peak MB"], rows)
+    for name, bar in (("PyOD", 10.0), ("MLPRegressor", 1.0), ("torch, DataLoader", 1.0)):
+        if name not in why and "isthmus" not in why:
+            value = statistics.median(ratios(found[name], found["isthmus"]))
+            print(f"- CPU seconds of {name} over isthmus's:", verdict(value, bar))
 
 
 if __name__ == "__main__":

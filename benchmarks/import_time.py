@@ -1,37 +1,29 @@
 """What `import isthmus` costs beside `import torch`: CPU seconds of whole processes, Python's own start
 taken off.
-
-Each figure is the median of 5 runs after one that warms the disk.
 """
 
 from __future__ import annotations
 
-import resource
 import statistics
-import subprocess
-import sys
 
+from measuring import arguments, in_turns, python, ratios, spread, table, verdict
 
-def cpu_seconds(code: str) -> float:
-    """User and system time of one fresh interpreter that runs `code`."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def median(code: str, runs: int = 5) -> float:
-    """Median over `runs`."""
-    cpu_seconds(code)
-    return statistics.median(cpu_seconds(code) for _ in range(runs))
+IMPORTS = ("isthmus", "torch", "isthmus.autoencoder", "sklearn.base")
 
 
 def main() -> None:
     """Print the ratio."""
-    start = median("pass")
-    ours, torch = median("import isthmus") - start, median("import torch") - start
+    arguments(__doc__)
+    work = {"": lambda: python("pass").cpu}
+    work |= {name: (lambda name=name: python(f"import {name}").cpu) for name in IMPORTS}
+    found = in_turns(work)
+    start = statistics.median(found.pop(""))
+    net = {name: [value - start for value in values] for name, values in found.items()}
+    against = {name: ratios(values, net["torch"]) for name, values in net.items()}
+    rows = [(name, spread(net[name], 3), spread(against[name], 3)) for name in IMPORTS]
+    table(["import", "CPU seconds", "beside torch"], rows)
     print(
-        f"import isthmus {ours:.3f} CPU-s, import torch {torch:.3f} CPU-s, ratio {ours / torch:.3f} (bar .15)"
+        "`import isthmus` beside torch:", verdict(statistics.median(against["isthmus"]), 0.15, at_most=True)
     )
 
 

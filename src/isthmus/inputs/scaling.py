@@ -72,7 +72,8 @@ class Scales(Record):
         nothing is lost by subtracting in the data's own precision.
         """
         centre, scale = self._arrays[:2]
-        if self.squeezed or self.empty or (np.abs(centre) > 16 * scale).any():
+        extreme = (scale < 1e-30) | (scale > 1e30)
+        if self.squeezed or self.empty or extreme.any() or (np.abs(centre) > 16 * scale).any():
             return None
         pair = centre, 1 / scale
         return (*pair, *(part.astype(np.float32) for part in pair))
@@ -206,6 +207,10 @@ def _plain(values: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _mean_and_std(values: Array) -> tuple[Array, Array]:
     """Means and standard deviations without overflow or loss of digits; 0 and 0 for an empty column."""
+    if values.size and 1e-100 < np.abs(values).max() < 1e100:  # nothing missing, nothing that could overflow
+        mean, std = values.mean(0), values.std(0)
+        std[std <= 1e-13 * np.abs(mean)] = 0.0
+        return mean, std
     size = _positive(_quietly(np.nanmax, np.abs(values)))
     mean = _quietly(np.nanmean, values / size) * size
     std = _quietly(np.nanstd, (values - mean) / size) * size
@@ -229,11 +234,19 @@ def _quietly(function: Callable[..., Any], values: Array, axis: int | None = 0) 
 def _heavy(values: Array) -> list[int]:
     """Columns whose variance is mostly the work of one value in a thousand, though the others vary too."""
     mean, std = _mean_and_std(values)
-    z = np.nan_to_num(np.square((values - mean) / _positive(std)), nan=0.0)
-    top = max(1, len(values) // 1000)
-    suspects = [int(j) for j in np.flatnonzero(z.max(0, initial=0.0) > 100.0)]
-    drowned = [j for j in suspects if np.partition(z[:, j], -top)[-top:].sum() > 0.5 * z[:, j].sum()]
-    return [j for j in drowned if _robust(values[:, [j]])[1][0] > 0]
+    if not len(values):
+        return []
+    farthest = np.maximum(_quietly(np.nanmax, values) - mean, mean - _quietly(np.nanmin, values))
+    suspects = [int(j) for j in np.flatnonzero(farthest > 10.0 * _positive(std))]
+    return [j for j in suspects if _drowns(values[:, j], mean[j], std[j])]
+
+
+def _drowns(column: Array, mean: float, std: float) -> bool:
+    """Whether a thousandth of a column carries over half of its variance, and its middle half varies."""
+    top = max(1, len(column) // 1000)
+    z = np.nan_to_num(np.square((column - mean) / (std if std > 0 else 1.0)), nan=0.0)
+    few = np.partition(z, -top)[-top:].sum()
+    return bool(few > 0.5 * z.sum()) and bool(_robust(column[:, None])[1][0] > 0)
 
 
 def _robust(values: Array) -> tuple[Array, Array]:

@@ -1,0 +1,102 @@
+"""Single steps of training, for the scripts that measure them: the one place that reaches inside isthmus."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from isthmus import L1, MLP, Code, Deviance, LinearCode, Penalty, ReLU, ReLUCode
+from isthmus.networks import Network
+from isthmus.objective import Objective
+from isthmus.parts import Layout
+from isthmus.training.differentiated import DifferentiatedStep
+from isthmus.training.loop import Run
+from isthmus.training.member import Member
+from isthmus.training.plan import make_plan
+from isthmus.training.rows import Rows
+
+__all__ = ["NETS", "Net", "batches", "cpu_a_call", "products", "stepper"]
+
+
+class Net:
+    """d columns, hidden widths each way, and a code of k numbers."""
+
+    def __init__(
+        self,
+        d: int,
+        hidden: tuple[int, ...],
+        k: int,
+        code: Code = LinearCode(),
+        penalty: Penalty | None = None,
+        **options: Any,
+    ) -> None:
+        self.d, self.hidden, self.k, self.code, self.penalty = d, hidden, k, code, penalty
+        self.architecture = MLP(hidden, **{"activation": ReLU(), "from_pca": False, **options})
+        self.widths = (d, *hidden, k, *hidden[::-1], d)
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self.widths))
+
+
+NETS = {
+    "a": Net(784, (256, 64), 16),
+    "b": Net(30, (64, 16), 4),
+    "c": Net(784, (), 4096, ReLUCode(), 0.1 * L1()),
+}
+
+
+def stepper(
+    net: Net, batch: int, penalty: Penalty | None = None, general: bool = False, bf16: bool = False
+) -> Run:
+    """A run ready to take steps; general: by differentiation, whatever is known by heart."""
+    torch.manual_seed(0)
+    layout = Layout.numeric(net.d)
+    encoder, decoder = net.architecture.build(layout, net.k)
+    objective = Objective(layout, Deviance(), net.penalty if penalty is None else penalty)
+    rows = Rows(torch.randn(batch * max(4, min(64, 2_000_000 // (batch * net.d))), net.d))
+    member = Member(Network(encoder, net.code, decoder), objective, rows, None, torch.Generator())
+    run = Run([member], make_plan(len(rows), batch, 10**7, None, None), bf16)
+    if general:
+        run.differentiate = DifferentiatedStep(run.members, run.flat, bf16)
+    return run
+
+
+def batches(run: Run) -> Iterator[Any]:
+    """The run's own batches, without end."""
+    return itertools.chain.from_iterable(run.batches() for _ in itertools.count())
+
+
+def products(net: Net, batch: int) -> Callable[[], None]:
+    """The matrix products of one step and nothing else, float32, into memory that is there already."""
+    widths = net.widths
+    X = [torch.randn(batch, width) for width in widths]
+    W = [torch.randn(after, before) / before**0.5 for before, after in itertools.pairwise(widths)]
+    G = [torch.empty_like(w) for w in W]
+    into = [torch.empty(batch, width) for width in widths]
+
+    def once() -> None:
+        for i, w in enumerate(W):
+            torch.mm(X[i], w.t(), out=into[i + 1])
+        for i in range(len(W) - 1, -1, -1):
+            torch.mm(X[i + 1].t(), X[i], out=G[i])
+            if i:
+                torch.mm(X[i + 1], W[i], out=into[i])
+
+    return once
+
+
+def cpu_a_call(work: Callable[[], object], seconds: float) -> float:
+    """CPU seconds of one call, over calls that take about `seconds` together."""
+    start, calls, chunk = time.process_time(), 0, 1
+    while True:
+        for _ in range(chunk):
+            work()
+        calls += chunk
+        gone = time.process_time() - start
+        if gone >= seconds:
+            return gone / calls
+        chunk = max(1, min(chunk * 2, int(calls * (seconds - gone) / max(gone, 1e-6))))
