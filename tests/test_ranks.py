@@ -121,6 +121,28 @@ def test_after_a_kill_torchrun_restarts_and_training_goes_on_to_the_same_bits(tm
     assert (np.load(killed / "codes.npy") == np.load(whole / "codes.npy")).all()
 
 
+AGAIN = """
+import sys
+import numpy as np
+from isthmus import Autoencoder, Trainer
+
+X = np.random.default_rng(0).normal(size=(300, 30))
+model = Autoencoder(3, trainer=Trainer(max_epochs=2, checkpoint=sys.argv[1]), random_state=0)
+codes = model.fit_transform(X)
+for _ in range(100):
+    assert (model.fit_transform(X) == codes).all()
+"""
+
+
+def test_a_finished_fit_can_be_called_again_by_all_processes(tmp_path):
+    """None reads a checkpoint not yet written, or sweeps away one that is being written."""
+    script = tmp_path / "again.py"
+    script.write_text(AGAIN)
+    command = [sys.executable, *TORCHRUN, script, tmp_path / "training"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_shares_of_a_batch_are_all_of_it():
     """Whatever the numbers of rows and processes; each share knows its part."""
     for rows in (7, 8, 100):

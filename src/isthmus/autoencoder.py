@@ -303,7 +303,8 @@ class Autoencoder(Transformer):
         if _is_lazy(X):
             return X.map(self.errors)
         cells = np.concatenate(list(self._cell_errors(X)))
-        return as_frame_like(X, cells, self.schema_.layout.names)
+        names = self.schema_.layout.names if self.schema_.named else None
+        return as_frame_like(X, cells, names)
 
     def score(self, X: Any, y: None = None) -> float:
         """Minus the mean error per observed cell: 0 is perfect, higher is better."""

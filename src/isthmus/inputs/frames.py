@@ -254,12 +254,13 @@ def _polars_dtype(dtype: DType) -> Any:
 def as_frame_like(like: Any, values: Any, names: list[str | int] | None = None) -> Any:
     """Results as what the user works in: a frame of the library of `like`, an array where `like` is an array.
 
-    values: (n, m) with `names`, or a dict of columns. With `like` None, pandas or polars if installed, else
-    as it is.
+    values: (n, m) with `names`, those of `like` where they are None, or a dict of columns. With `like` None,
+    pandas or polars if installed, else as it is.
     """
     library = library_of(like) or ("" if like is not None else _installed())
     if not library:
         return values
+    names = column_names(like) if names is None and library_of(like) else names
     columns = (
         values if isinstance(values, dict) else {name: values[:, j] for j, name in enumerate(names or ())}
     )

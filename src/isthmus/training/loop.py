@@ -95,7 +95,11 @@ class Run:
 
     def _begin(self) -> None:
         """Take up the training a checkpoint holds, or look at the untrained members."""
-        resumed = self.checkpoint is not None and self.checkpoint.read(self)
+        resumed = False
+        if self.checkpoint is not None:
+            self.ranks.wait()  # the file is whole: process 0 has ended the fit before, and its last write
+            resumed = self.checkpoint.read(self)
+            self.ranks.wait()  # nobody reads or sweeps any more when process 0 next writes
         before = max(member.history[-1]["seconds"] for member in self.members) if resumed else 0.0
         self.started = time.perf_counter() - before
         self._steered()

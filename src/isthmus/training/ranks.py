@@ -40,6 +40,13 @@ class Ranks(Record):
             atexit.register(distributed.destroy_process_group)
         return cls(distributed.get_rank(), distributed.get_world_size())
 
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.count > 1:
+            from torch import distributed
+
+            distributed.barrier()
+
     def share(self, batch: Batch) -> tuple[Batch, float]:
         """The rows of a batch this process takes, and their part of all.
 
