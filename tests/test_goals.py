@@ -59,7 +59,7 @@ def moved(model, X):
     x = torch.from_numpy(model.schema_.encode(X).x)
     of = network.encode if model.penalty.of == "encoder" else network.reconstruct
     jacobian = torch.func.vmap(torch.func.jacrev(lambda row: of(row[None])[0]))(x)
-    return float(jacobian.square().sum((1, 2)).mean())
+    return jacobian.square().sum((1, 2)).mean().item()
 
 
 RELU = {"code": ReLUCode(), "architecture": Dictionary()}
@@ -116,15 +116,15 @@ def test_level_on_held_out_rows_comes_within_a_tenth_of_the_goal(kind, place, fa
 )
 def test_goal_out_of_reach_is_said_plainly(penalty, options, words, wine):
     """Which goal, how near it came and at which lambda; the model is a trained one all the same."""
-    options = {"penalty": penalty, "trainer": SHORT, "random_state": 0, **options}
-    model = Autoencoder(32 if options is not ONE else 4, **options).fit(wine)
+    k = 4 if options is ONE else 32
+    model = Autoencoder(k, penalty=penalty, trainer=SHORT, random_state=0, **options).fit(wine)
     (note,) = (note for note in model.notes_ if " at lambda " in note)
     reached = abs(model.history_rows_[-1][f"{next(iter(model.lambdas_))}_level"] / penalty.goal - 1) <= 0.1
     assert not reached
     assert words in note
     assert "cannot be reached" in note or "was not reached" in note
     losses = model.history_["held_out_loss"]
-    assert -model.score(wine.iloc[model.held_out_]) * 12 < 0.5 * losses.iloc[0]
+    assert -model.score(wine.iloc[model.held_out_]) * 12 < 1.05 * losses.min() < 0.8 * losses.iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ class Stop(Corruption):
 
     def __call__(self, x, layout, generator):
         COUNT["batches"] += torch.is_grad_enabled()
-        if COUNT["batches"] == 700:
+        if COUNT["batches"] == 350:
             raise KeyboardInterrupt
         return x
 

@@ -112,6 +112,7 @@ class Autoencoder(Transformer):
     Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313.
     """
 
+    lambdas_: dict[str, float]
     versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
 
     def __init__(
@@ -206,7 +207,7 @@ class Autoencoder(Transformer):
         self.notes_ = list(self.schema_.notes)
         self.fingerprint_ = fingerprint(first.x.numpy(), self.schema_.names)
         self.history_rows_: list[dict[str, float]] = []
-        self.lambdas_: dict[str, float] = {}
+        self.lambdas_ = {}
         return rows, self._generator()
 
     def _member(
