@@ -208,6 +208,16 @@ def test_one_together_ends_where_it_ends_alone(digits):
         )
 
 
+def test_model_without_a_goal_trains_beside_one_with_a_goal_as_it_would_alone(digits):
+    """It is looked at as often as ever, and stops where it would have stopped."""
+    plain = clone(SPARSE).set_params(penalty=0.1 * L1(), trainer=Trainer(max_epochs=6, batch_size=8))
+    goal = clone(plain).set_params(penalty=L1(target_active=0.2))
+    beside, _ = fit_many([clone(plain), goal], digits[0])
+    alone = plain.fit(digits[0])
+    assert [line["epoch"] for line in beside.history_rows_] == [line["epoch"] for line in alone.history_rows_]
+    assert len(goal.history_rows_) > len(alone.history_rows_)
+
+
 def test_partial_fit_goes_on_from_the_lambda_it_found(digits):
     """Pass after pass the level comes near the goal; a new pass starts where the last one ended."""
     model = clone(SPARSE).set_params(trainer=Trainer(lr=1e-2))

@@ -126,6 +126,8 @@ class Goals:
             state = self.member.steering.setdefault(name, {})
             if "least" not in state:
                 state.update(self._start(name, line, state.get("weight")))
+            if not math.isfinite(line[f"{name}_level"]):
+                continue
             error = math.log(max(line[f"{name}_level"], 1e-3 * goal) / goal)
             before = state.get("error", error)
             calm = state.get("calm", 1.0)
@@ -139,7 +141,8 @@ class Goals:
         what an earlier training found.
         """
         weight = line[f"{name}_lambda"]
-        if found is not None or not line[name] > 0:
+        known = math.isfinite(line["loss"]) and 0 < line[name] < math.inf
+        if found is not None or not known:
             return {"weight": weight, "least": weight * TRIED[0], "most": weight * TRIED[1]}
         as_large = max(line["loss"], self._blank()) * weight / line[name]
         least, low, high, most = (as_large * share for share in (TRIED[0], *START, TRIED[1]))

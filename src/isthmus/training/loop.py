@@ -56,6 +56,9 @@ class Run:
         self.clocks = [] if members[0].network.code.transparent else clocks  # what a code may know of time
         self.step_number = 0
         self.goals = [Goals(member, plan) for member in members]
+        self.steps_per_round = min(goals.steps_per_round for goals in self.goals)
+        # where looks are closer together than the plan has them, as long without progress is more of them
+        self.patience = math.ceil(plan.patience * plan.steps_per_round / self.steps_per_round)
         self.ranks = Ranks.here(self.flat.weights.device)
         for member in members:
             member.remember()
@@ -107,7 +110,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether no member's last looks brought anything."""
-        return all(member.stalled(self.plan.patience) for member in self.members)
+        return all(member.stalled(self.patience) for member in self.members)
 
     def batches(self) -> Iterator[tuple[Batch, ...]]:
         """One batch a member, from where the run stands to the end of the plan."""
@@ -121,7 +124,7 @@ class Run:
     def round(self, batches: Iterator[tuple[Batch, ...]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
         sums: dict[str, Tensor] = {}
-        steps = min(min(g.steps_per_round for g in self.goals), self.plan.steps - self.step_number)
+        steps = min(self.steps_per_round, self.plan.steps - self.step_number)
         for number in range(steps):
             for name, value in self.step(next(batches)).items():
                 sums[name] = sums[name].add_(value) if name in sums else value.clone()
@@ -177,7 +180,7 @@ class Run:
         held_out = [member.held_out for member in self.members]
         seen = [] if None in held_out else self.differentiate.evaluate(held_out)  # type: ignore[arg-type]
         for row, (member, goals) in enumerate(zip(self.members, self.goals, strict=True)):
-            if member.stalled(self.plan.patience):
+            if member.stalled(self.patience):
                 continue
             line = {"epoch": self.epoch, **terms[row]}
             line.update({f"held_out_{name}": value for name, value in (seen[row] if seen else {}).items()})
