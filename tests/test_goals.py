@@ -59,7 +59,7 @@ def moved(model, X):
     x = torch.from_numpy(model.schema_.encode(X).x)
     of = network.encode if model.penalty.of == "encoder" else network.reconstruct
     jacobian = torch.func.vmap(torch.func.jacrev(lambda row: of(row[None])[0]))(x)
-    return float(jacobian.detach().square().sum((1, 2)).mean())
+    return jacobian.square().sum((1, 2)).mean().item()
 
 
 RELU = {"code": ReLUCode(), "architecture": Dictionary()}
@@ -117,15 +117,14 @@ def test_level_on_held_out_rows_comes_within_a_tenth_of_the_goal(kind, place, fa
 def test_goal_out_of_reach_is_said_plainly(penalty, options, words, wine):
     """Which goal, how near it came and at which lambda; the model is a trained one all the same."""
     k = 4 if options is ONE else 32
-    options = {"penalty": penalty, "trainer": SHORT, "random_state": 0, **options}
-    model = Autoencoder(k, **options).fit(wine)
+    model = Autoencoder(k, penalty=penalty, trainer=SHORT, random_state=0, **options).fit(wine)
     (note,) = (note for note in model.notes_ if " at lambda " in note)
     reached = abs(model.history_rows_[-1][f"{next(iter(model.lambdas_))}_level"] / penalty.goal - 1) <= 0.1
     assert not reached
     assert words in note
     assert "cannot be reached" in note or "was not reached" in note
     losses = model.history_["held_out_loss"]
-    assert -model.score(wine.iloc[model.held_out_]) * 12 < 0.8 * losses.iloc[0]
+    assert -model.score(wine.iloc[model.held_out_]) * 12 < 1.05 * losses.min() < 0.8 * losses.iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,11 @@ def test_goal_out_of_reach_is_said_plainly(penalty, options, words, wine):
         (L1(target_active=1.5), {}, "target_active must lie in"),
         (Contraction(target=-1.0), {}, "target must be positive"),
         (Contraction(target=1.0, weight=0.0), {}, "weight must be above 0"),
-        (KLSparsity(target=True, weight=-1.0), SIGMOID, "weight must be above 0"),
+        (
+            KLSparsity(target=True, weight=-1.0),
+            SIGMOID,
+            "weight of the penalty klsparsity must be finite and at least 0",
+        ),
     ],
 )
 def test_goal_that_makes_no_sense_is_refused(penalty, options, match, digits):
@@ -209,6 +212,16 @@ def test_one_together_ends_where_it_ends_alone(digits):
         )
 
 
+def test_model_without_a_goal_trains_beside_one_with_a_goal_as_it_would_alone(digits):
+    """It is looked at as often as ever, and stops where it would have stopped."""
+    plain = clone(SPARSE).set_params(penalty=0.1 * L1(), trainer=Trainer(max_epochs=6, batch_size=8))
+    goal = clone(plain).set_params(penalty=L1(target_active=0.2))
+    beside, _ = fit_many([clone(plain), goal], digits[0])
+    alone = plain.fit(digits[0])
+    assert [line["epoch"] for line in beside.history_rows_] == [line["epoch"] for line in alone.history_rows_]
+    assert len(goal.history_rows_) > len(alone.history_rows_)
+
+
 def test_partial_fit_goes_on_from_the_lambda_it_found(digits):
     """Pass after pass the level comes near the goal; a new pass starts where the last one ended."""
     model = clone(SPARSE).set_params(trainer=Trainer(lr=1e-2))
@@ -226,7 +239,7 @@ class Stop(Corruption):
 
     def __call__(self, x, layout, generator):
         COUNT["batches"] += torch.is_grad_enabled()
-        if COUNT["batches"] == 700:
+        if COUNT["batches"] == 350:
             raise KeyboardInterrupt
         return x
 

@@ -117,6 +117,7 @@ class Autoencoder(Transformer):
     Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313.
     """
 
+    lambdas_: dict[str, float]
     versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values; the command line's reading
 

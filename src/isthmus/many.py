@@ -79,7 +79,9 @@ def _shape(model: Autoencoder, member: Member) -> Hashable:
     batch = model.trainer.plan(len(member.train)).batch_size
     if not suits(member) or batch * largest > WORTH:
         return id(model)
-    terms = tuple((name, repr(term.bare)) for name, term in member.objective.terms_by_name.items())
+    terms = tuple(
+        (name, repr(term.bare), term.goal is None) for name, term in member.objective.terms_by_name.items()
+    )
     held_out = -1 if member.held_out is None else len(member.held_out)
     parts = (model.architecture, model.code, model.loss, model.trainer)
     return (model.schema_.layout, model.n_components_, len(member.train), held_out, terms, *map(repr, parts))

@@ -42,7 +42,7 @@ class Objective(Record):
         return {name: float(term.weight) for name, term in self.terms_by_name.items()}
 
     def with_lambdas(self, lambdas: Mapping[str, float]) -> Objective:
-        """The same with other weights, by the names of the terms; the user's penalties stay as they are."""
+        """The same with other weights, by the names of the terms; the user's penalty stays as it is."""
         terms = self.terms_by_name.items()
         changed = (term.with_params(weight=lambdas.get(name, term.weight)) for name, term in terms)
         return dataclasses.replace(self, penalty=Penalties(tuple(changed)))

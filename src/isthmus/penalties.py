@@ -9,6 +9,10 @@ One of your own is one method:
 ...         return trace.z.square().sum(1).mean()
 >>> 0.1 * Energy() + L1(weight=1e-3)
 Penalties(terms=(Energy(weight=0.1), L1(weight=0.001)))
+
+Who knows the level but not the lambda gives that: `L1(target_active=0.1)`, `KLSparsity(0.05, target=True)`,
+`Contraction(target=1.0)`. Training then finds lambda (`isthmus.training.goals`), and `lambdas_`, `history_`
+and `notes_` of the model say which. A penalty of one's own can do so with `goal` and `level`.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ follows how far its level is from the goal, both as logarithms, e = log(level / 
 
     log lambda  <-  log lambda + INTEGRAL * pace * e / (FAR + abs(e)) + PROPORTIONAL * (e - e one look before)
 
-The first part finds lambda, at a speed that is limited; the second brakes, because a network answers late
-(Stooke et al. 2020, Responsive safety in reinforcement learning by PID Lagrangian methods). `pace` is the
-share of the plan that has passed since the look before, times the learning rate as a share of its highest:
-lambda moves in the network's own time, and comes to rest with it.
+The first part finds lambda, at a limited speed; the second brakes, because a network answers late (Stooke
+et al. 2020, Responsive safety in reinforcement learning by PID Lagrangian methods). Where e changes sign
+from one look to the next, both act more calmly for a while. `pace` is the share of the plan that has passed
+since the look before, times the learning rate as a share of its highest: lambda moves in the network's own
+time, and comes to rest with it.
 
 The search starts at the given weight, but where the term is small beside the loss, because units that too
 large a lambda has switched off may never come back. Looks at different lambdas are judged by how near they
@@ -125,6 +126,8 @@ class Goals:
             state = self.member.steering.setdefault(name, {})
             if "least" not in state:
                 state.update(self._start(name, line, state.get("weight")))
+            if not math.isfinite(line[f"{name}_level"]):
+                continue
             error = math.log(max(line[f"{name}_level"], 1e-3 * goal) / goal)
             before = state.get("error", error)
             calm = state.get("calm", 1.0)
@@ -134,16 +137,23 @@ class Goals:
             state.update(error=error, calm=calm, weight=max(state["least"], min(state["most"], weight)))
 
     def _start(self, name: str, line: dict[str, float], found: float | None) -> dict[str, float]:
-        """Where the search starts and between what it goes: from the sizes of the untrained network, or from
+        """Where the search starts and between what it goes: from the sizes of loss and term at first, or from
         what an earlier training found.
         """
         weight = line[f"{name}_lambda"]
-        known = found is None and line[name] > 0 and line["loss"] > 0
-        as_large = line["loss"] * weight / line[name] if known else weight
-        least, most = (as_large * share for share in TRIED)
-        low, high = (as_large * share for share in START)
-        start = weight if found is not None else max(low, min(high, weight))
-        return {"weight": start, "least": least, "most": most}
+        known = math.isfinite(line["loss"]) and 0 < line[name] < math.inf
+        if found is not None or not known:
+            return {"weight": weight, "least": weight * TRIED[0], "most": weight * TRIED[1]}
+        as_large = max(line["loss"], self._blank()) * weight / line[name]
+        least, low, high, most = (as_large * share for share in (TRIED[0], *START, TRIED[1]))
+        return {"weight": max(low, min(high, weight)), "least": least, "most": most}
+
+    def _blank(self) -> float:
+        """The loss of an output that is zero for every row: what there is to gain, however good the start."""
+        assert self.rows is not None
+        x, observed, *_ = next(iter(self.rows.chunks(CHUNK)))
+        errors = self.member.objective.loss(x, torch.zeros_like(x), self.member.objective.layout)
+        return float((errors if observed is None else errors * observed).sum() / len(x))
 
     def apply(self) -> None:
         """Give the objective the lambdas found so far."""

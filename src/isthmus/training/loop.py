@@ -51,6 +51,9 @@ class Run:
         self.kind = DenseStep if all(map(suits, members)) else DifferentiatedStep
         self.step_number = 0
         self.all_goals = {id(member): Goals(member, plan) for member in members}
+        self.steps_per_round = min(goals.steps_per_round for goals in self.all_goals.values())
+        # where looks are closer together than the plan has them, as long without progress is more of them
+        self.patience = math.ceil(plan.patience * plan.steps_per_round / self.steps_per_round)
         for member in members:
             member.remember()
         self._gather(self.everyone)
@@ -112,7 +115,7 @@ class Run:
 
     def _narrowed(self, batches: Iterator[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
         """Go on with the members that are not done once they are half of them or fewer; their batches."""
-        going = [row for row, m in enumerate(self.members) if not m.stalled(self.plan.patience)]
+        going = [row for row, m in enumerate(self.members) if not m.stalled(self.patience)]
         if not 0 < 2 * len(going) <= len(self.members) or self.checkpoint is not None:
             return batches
         adam = self.adam
@@ -131,7 +134,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether no member's last looks brought anything."""
-        return all(member.stalled(self.plan.patience) for member in self.members)
+        return all(member.stalled(self.patience) for member in self.members)
 
     def batches(self) -> Iterator[tuple[Batch, ...]]:
         """One batch a member, from where the run stands to the end of the plan."""
@@ -151,7 +154,7 @@ class Run:
     def round(self, batches: Iterator[tuple[Batch, ...]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
         sums: dict[str, Tensor] = {}
-        steps = min(min(g.steps_per_round for g in self.goals), self.plan.steps - self.step_number)
+        steps = min(self.steps_per_round, self.plan.steps - self.step_number)
         for number in range(steps):
             for name, value in self.step(next(batches)).items():
                 sums[name] = sums[name].add_(value) if name in sums else value.clone()
@@ -207,7 +210,7 @@ class Run:
         held_out = [member.held_out for member in self.members]
         seen = [] if None in held_out else self.differentiate.evaluate(held_out)  # type: ignore[arg-type]
         for row, (member, goals) in enumerate(zip(self.members, self.goals, strict=True)):
-            if member.stalled(self.plan.patience):
+            if member.stalled(self.patience):
                 continue
             line = {"epoch": self.epoch, **terms[row]}
             line.update({f"held_out_{name}": value for name, value in (seen[row] if seen else {}).items()})
