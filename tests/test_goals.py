@@ -136,7 +136,7 @@ def test_goal_out_of_reach_is_said_plainly(penalty, options, words, wine):
         (
             KLSparsity(target=True, weight=-1.0),
             SIGMOID,
-            "weight of the penalty klsparsity must be finite and at least 0",
+            "klsparsity must be finite and at least 0",
         ),
     ],
 )
