@@ -232,7 +232,7 @@ def test_a_mixed_table_matches_with_numpy_alone(tmp_path):
     made, back = module["reconstruct"](columns), model.reconstruct(df)
     assert (made["sex"] == back["sex"].fillna("").to_numpy()).mean() > 0.99
     assert (made["progressed"] == back["progressed"].to_numpy(bool)).mean() > 0.99
-    assert np.abs(made["seen"] - back["seen"].to_numpy("datetime64[us]")).max() < np.timedelta64(60, "s")
+    assert (made["seen"] == back["seen"].to_numpy("datetime64[us]")).mean() > 0.99  # whole hours, as in X
 
 
 @pytest.mark.parametrize("ending", ["py", "onnx"])

@@ -101,7 +101,7 @@ def _x_hat_gap(schema: Fitted, got: Any, x_hat: NDArray[np.float32]) -> Array:
     gaps = [np.zeros(len(x_hat))]
     if numbers:
         wanted = schema.scales.decode(x_hat[:, [cell.start for cell, _, _ in numbers]])
-        slack = np.array([0.5 if is_whole(spec) else 0.0 for _, spec, _ in numbers])
+        slack = np.array([0.5 if is_whole(spec) else spec.step / 2 for _, spec, _ in numbers])
         bounded = [
             _bounded(wanted[:, j], np.dtype(spec.dtype.text.lower()))[0] if is_whole(spec) else wanted[:, j]
             for j, (_, spec, _) in enumerate(numbers)

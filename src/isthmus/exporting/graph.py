@@ -148,10 +148,12 @@ class TableReader(nn.Module):
         self.padded = torch.tensor(np.where(offsets < widths, starts + offsets, starts)).reshape(-1)
 
     def _bound_whole(self) -> None:
-        """Which numbers are rounded, and within which bounds."""
+        """Which numbers are rounded, to what, and within which bounds."""
         specs = [self.specs[j] for j in self.of_kind["number"]]
         bounds = [_bounds(spec.dtype.text.lower()) if is_whole(spec) else (-np.inf, np.inf) for spec in specs]
-        self.is_whole = torch.tensor([is_whole(spec) for spec in specs])
+        steps = [1 if is_whole(spec) else spec.step if isinstance(spec, NumberSpec) else 0 for spec in specs]
+        self.is_rounded = torch.tensor([step > 0 for step in steps])
+        self.step = _constant([float(max(step, 1)) for step in steps])
         self.low, self.high = (_constant([pair[end] for pair in bounds]) for end in (0, 1))
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -194,8 +196,9 @@ class TableReader(nn.Module):
         columns = []
         if self.start["number"]:
             values = self.scales.decode(x_hat[:, self.start["number"]])
-            rounded = torch.minimum(torch.maximum(torch.round(values), self.low), self.high)
-            columns.append(torch.where(self.is_whole, rounded, values))
+            rounded = torch.round(values / self.step) * self.step
+            rounded = torch.minimum(torch.maximum(rounded, self.low), self.high)
+            columns.append(torch.where(self.is_rounded, rounded, values))
         if self.start["truth"]:
             columns.append((x_hat[:, self.start["truth"]] > 0).double())
         for j in self.of_kind["levels"]:

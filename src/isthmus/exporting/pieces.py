@@ -160,15 +160,16 @@ def _data(x_hat):
     return made
 
 
-def _finished(values, kind, dtype):
+def _finished(values, kind, details):
     """Numbers rounded, and moments as moments, where the column held such."""
     if kind == "number":
         return values
     if kind == "whole":
-        values = _whole(values, np.dtype(dtype))
-        return values if np.isnan(values).any() else values.astype(dtype)
-    gone = np.isnan(values)
-    moments = np.clip(np.where(gone, 0, np.rint(values)), -9.2e18, 9.2e18).astype(np.int64).astype(kind + "[us]")
+        values = _whole(values, np.dtype(details))
+        return values if np.isnan(values).any() else values.astype(details)
+    gone, step = np.isnan(values), details or 1
+    whole = np.clip(np.where(gone, 0, np.rint(values / step) * step), -9.2e18, 9.2e18)
+    moments = whole.astype(np.int64).astype(kind + "[us]")
     moments[gone] = np.array("NaT", dtype=kind + "[us]")
     return moments
 '''

@@ -177,11 +177,13 @@ def _kind(spec: Spec) -> str:
 
 
 def _details(spec: Spec) -> str:
-    """A category's levels, or the range of a whole number."""
+    """A category's levels, the dtype of a whole number, or what moments are multiples of."""
     if isinstance(spec, LevelSpec):
         return f"({_literal(list(spec.levels))}, {spec.others > 0})"
     if isinstance(spec, NumberSpec) and is_whole(spec):
         return repr(spec.dtype.text.lower())
+    if isinstance(spec, NumberSpec) and spec.step:
+        return repr(spec.step)
     return "None"
 
 
