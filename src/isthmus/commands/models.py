@@ -37,7 +37,9 @@ def asked_model(
     parts = {"auto": Auto(), "table": Table(), "images": Images(), "signals": Signals()}
     if inputs not in parts:
         raise must("--inputs", f"be one of {', '.join(INPUTS)}", inputs, "Check its spelling")
-    columns = len(getattr(X, "columns", ())) or (X.size // max(1, len(X)) if hasattr(X, "size") else None)
+    values = getattr(X, "size", None)  # of an array; a folder's is the height and width of its pictures
+    counted = values // max(1, len(X)) if isinstance(values, int) else None
+    columns = len(getattr(X, "columns", ())) or counted
     recipe = getattr(recipes, f"{kind.replace('-', '_')}_autoencoder")
     model: Autoencoder = recipe(inputs=parts[inputs]) if code is None else recipe(code, inputs=parts[inputs])
     notes = _sized(model, kind, recipe, columns) if code is None else []
