@@ -40,7 +40,6 @@ def main() -> None:
     """A line for the dense network, and one for convolutions where they exist."""
     small, pictures = arguments(__doc__).small, mnist()
     if pictures is None:
-        print("MNIST was not found: set ISTHMUS_DATA.")
         return
     train, _, test = pictures
     train, test = (train[:2048], test[:1000]) if small else (train, test)

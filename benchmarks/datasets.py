@@ -29,6 +29,7 @@ def mnist() -> tuple[Any, Any, Any] | None:
     """
     path = FOLDER / "images" / "mnist.npz"
     if not path.is_file():
+        print("MNIST was not found: set ISTHMUS_DATA.\n")
         return None
     with np.load(path) as file:
         return file["X_train"].reshape(-1, 784), file["y_train"], file["X_test"].reshape(-1, 784)

@@ -33,7 +33,6 @@ def main() -> None:
     """The table, and what it took."""
     small, pictures = arguments(__doc__).small, mnist()
     if pictures is None:
-        print("MNIST was not found: set ISTHMUS_DATA.")
         return
     train, _, test = pictures
     train = train[:4000] if small else train

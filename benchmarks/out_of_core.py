@@ -104,7 +104,6 @@ def shuffling(small: bool) -> None:
     print("### Shuffling, on rows sorted by class\n")
     pictures = mnist()
     if pictures is None:
-        print("MNIST was not found: set ISTHMUS_DATA.\n")
         return
     train, digits, test = pictures
     train = train[np.argsort(digits, kind="stable")]

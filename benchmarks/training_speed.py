@@ -88,7 +88,7 @@ def main() -> None:
     """Tables for one thread and for two."""
     small = arguments(__doc__).small
     if mnist() is None:
-        print("MNIST was not found (set ISTHMUS_DATA): the 784 columns are made up.\n")
+        print("The 784 columns are made up.\n")
     for threads in (1, 2):
         for job in SMALL if small else JOBS:
             report(job, threads, *measured(job, threads, 2 if small else REPEATS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,14 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from command_line import run
 from isthmus.demo import mixed_table
-
-
-def run(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Isthmus with these arguments."""
-    command = [sys.executable, "-m", "isthmus.cli", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "100"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=120)
 
 
 @pytest.fixture(scope="module")

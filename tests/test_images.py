@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import struct
-import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from command_line import run
 from isthmus import Autoencoder, DataError, FileError, Images, Table, Trainer, load, save
 from isthmus.inputs import Auto, ImagesSchema, Pictures
 from isthmus.parts import pack, unpack
@@ -40,12 +40,6 @@ def bomb(path: Path, side: int) -> None:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + body)
-
-
-def run(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The command line."""
-    command = [sys.executable, "-m", "isthmus.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from command_line import run
 from isthmus import Autoencoder, DataError, FileError, Signals, Trainer, load, save
 from isthmus.inputs import Auto, Recordings, SignalsSchema
 from isthmus.inputs.files import read
@@ -27,12 +27,6 @@ def tone(seconds: float, hertz: float = 440.0, rate: int = RATE, channels: int =
     """A quiet sine: (time, channels)."""
     t = np.arange(round(seconds * rate)) / rate
     return 0.4 * np.sin(2 * np.pi * hertz * t)[:, None].repeat(channels, 1)
-
-
-def run(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The command line."""
-    command = [sys.executable, "-m", "isthmus.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
 
 
 @pytest.fixture

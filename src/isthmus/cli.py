@@ -252,11 +252,13 @@ def _load(path: Path) -> Autoencoder:
 
 
 def _size(X: Any) -> str:
+    from isthmus.commands.models import columns_of
+
     if hasattr(X, "counts"):
         return f"{len(X.counts):,} {X.KIND}"
     if hasattr(X, "sizes"):
         return f"{len(X):,} rows, read in {len(X.sizes):,} blocks"
-    rows, columns = len(X), int(getattr(X, "size", len(X)) // max(1, len(X)))
+    rows, columns = len(X), columns_of(X) or 0
     return f"{rows:,} row{'s' * (rows != 1)}, {columns:,} column{'s' * (columns != 1)}"
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["INPUTS", "KINDS", "asked_model"]
+__all__ = ["INPUTS", "KINDS", "asked_model", "columns_of"]
 
 KINDS = (
     "undercomplete",
@@ -37,15 +38,22 @@ def asked_model(
     parts = {"auto": Auto(), "table": Table(), "images": Images(), "signals": Signals()}
     if inputs not in parts:
         raise must("--inputs", f"be one of {', '.join(INPUTS)}", inputs, "Check its spelling")
-    values = getattr(X, "size", None)  # of an array; a folder's is the height and width of its pictures
-    counted = values // max(1, len(X)) if isinstance(values, int) else None
-    columns = len(getattr(X, "columns", ())) or counted
+    columns = columns_of(X)
     recipe = getattr(recipes, f"{kind.replace('-', '_')}_autoencoder")
     model: Autoencoder = recipe(inputs=parts[inputs]) if code is None else recipe(code, inputs=parts[inputs])
     notes = _sized(model, kind, recipe, columns) if code is None else []
     if hidden is not None:
         _widen(model, kind, hidden)
     return model, notes
+
+
+def columns_of(X: Any) -> int | None:
+    """Columns of a table, numbers in one sample of an array; None of a folder and of a source of rows."""
+    names = getattr(X, "columns", None)
+    if names is not None:
+        return len(names)
+    shape = getattr(X, "shape", None)
+    return None if shape is None else math.prod(shape[1:])
 
 
 def _sized(model: Autoencoder, kind: str, recipe: object, columns: int | None) -> list[str]:

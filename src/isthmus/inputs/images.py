@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.atomic import write_atomically
-from isthmus.checks import DataError, FileError, must, need
+from isthmus.checks import FileError, must, need
 from isthmus.inputs.arrays import ArraySchema, as_array, refuse_infinite
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.folders import (
@@ -40,6 +40,7 @@ from isthmus.inputs.folders import (
     warn_of_skipped,
 )
 from isthmus.inputs.scaling import Scales, whole
+from isthmus.inputs.shaped import ShapedSchema, spoken
 from isthmus.inputs.source import Source
 from isthmus.parts import Layout
 
@@ -142,24 +143,13 @@ class Pictures(Folder):
         return np.repeat(values[..., None], 3, axis=-1) if self.colour else values
 
 
-class ImagesSchema(Schema):
+class ImagesSchema(ShapedSchema):
     """Pictures of one size and one range. `cut`: pictures of other sizes are scaled and cropped to it."""
 
-    shape: tuple[int, ...]
-    dtype: str
-    scales: Scales
     cut: bool = False
     gaps: bool = False
 
-    @property
-    def names(self) -> tuple[str | int, ...]:
-        """Pixels by number: row by row, colours innermost."""
-        return tuple(range(self.layout.width))
-
-    @property
-    def named(self) -> bool:
-        """Never."""
-        return False
+    KIND: ClassVar[str] = "pictures"
 
     @cached_property
     def layout(self) -> Layout:
@@ -198,33 +188,10 @@ class ImagesSchema(Schema):
             start += len(block)
         return out
 
-    def value(self, X: Any, row: int, cell: int) -> Any:
-        """The brightness of one pixel."""
-        return np.concatenate(list(self._blocks(X)))[row].reshape(-1)[cell].item()
-
-    def _blocks(self, X: Any) -> Iterator[NDArray[Any]]:
-        X = self.source(X)
-        if isinstance(X, Pictures):
-            return X.blocks()
-        if isinstance(X, Source):
-            return (self._arranged(block) for block in X.blocks())
-        return blocks_of(self._arranged(as_array(X)))
-
-    def _arranged(self, array: NDArray[Any]) -> NDArray[Any]:
-        """An array as (n, *shape)."""
-        if array.ndim == 2 and array.shape[1] == self.layout.width:
-            return array.reshape(len(array), *self.shape)
-        if array.shape[1:] == self.shape:
-            return array
-        if self.cut and array.ndim in (3, 4):
-            return _arranged(
-                array, (self.shape[0], self.shape[1]), len(self.shape) == 3 and self.shape[2] == 3
-            )
-        features = int(np.prod(array.shape[1:]))
-        raise DataError(
-            f"X has {features} features, but Autoencoder is expecting {self.layout.width} features as input: "
-            f"pictures of {_spoken(self.shape)}; got {_spoken(array.shape[1:])}."
-        )
+    def _made_to_fit(self, array: NDArray[Any]) -> NDArray[Any] | None:
+        if not self.cut or array.ndim not in (3, 4):
+            return None
+        return _arranged(array, (self.shape[0], self.shape[1]), len(self.shape) == 3 and self.shape[2] == 3)
 
     def _encode(self, block: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
         values = block.reshape(len(block), -1).astype(np.float64)
@@ -269,7 +236,7 @@ class Images(Inputs):
         low, high = _ends(array)
         shape = tuple(int(size) for size in array.shape[1:])
         gaps = original.kind == "f" and bool(np.isnan(array).any())
-        note = f"Read as pictures of {_spoken(shape)}: all values share one range, {low:g} to {high:g}."
+        note = f"Read as pictures of {spoken(shape)}: all values share one range, {low:g} to {high:g}."
         scales = Scales((low,), (high - low,))
         return ImagesSchema(shape, str(original), scales, self.size is not None, gaps, notes=(note,))
 
@@ -283,7 +250,7 @@ class Images(Inputs):
         shape = (*folder.size, 3) if folder.colour else folder.size
         high = 255.0 if folder.dtype == "uint8" else float(max(_ends(block)[1] for block in folder.blocks()))
         how = "" if self.size else "; inputs=Images(size=(h, w)) takes another size"
-        done = f"scaled to cover {_spoken(folder.size)} pixels and cropped at the centre"
+        done = f"scaled to cover {spoken(folder.size)} pixels and cropped at the centre"
         note = f"Read {len(folder):,} pictures {'in colour' if folder.colour else 'in grey'}, {done}{how}."
         notes = (note, *folder.about_skipped())
         return ImagesSchema(shape, folder.dtype, Scales((0.0,), (high,)), True, notes=notes)
@@ -423,7 +390,3 @@ def _over_white(picture: Any) -> Any:
         return picture
     white = _pillow().Image.new("RGBA", picture.size, "white")
     return _pillow().Image.alpha_composite(white, picture.convert("RGBA"))
-
-
-def _spoken(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(size) for size in shape)

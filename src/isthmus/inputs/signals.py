@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -27,12 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.atomic import write_atomically
-from isthmus.checks import DataError, FileError, must, need
+from isthmus.checks import FileError, must, need
 from isthmus.inputs.arrays import ArraySchema, as_array, refuse_infinite
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.folders import (
     Folder,
-    blocks_of,
     files_below,
     is_path,
     nothing_readable,
@@ -40,6 +38,7 @@ from isthmus.inputs.folders import (
     warn_of_skipped,
 )
 from isthmus.inputs.scaling import Scales, Standard, whole
+from isthmus.inputs.shaped import ShapedSchema
 from isthmus.inputs.source import Source
 from isthmus.parts import Layout
 
@@ -168,28 +167,17 @@ class Recordings(Folder):
         return _cut(_resampled(mixed, self.rate, head.rate), self.window, self.hop)
 
 
-class SignalsSchema(Schema):
+class SignalsSchema(ShapedSchema):
     """Signals of one length. `scales` has one column per channel; `rate` is None for arrays; `cut` says that
     signals of other lengths are cut into windows, `hop` samples apart, or (0) to one.
     """
 
-    shape: tuple[int, ...]
-    dtype: str
-    scales: Scales
     rate: int | None = None
     hop: int = 0
     cut: bool = False
     gaps: bool = False
 
-    @property
-    def names(self) -> tuple[str | int, ...]:
-        """Samples by number, channel by channel."""
-        return tuple(range(self.layout.width))
-
-    @property
-    def named(self) -> bool:
-        """Never."""
-        return False
+    KIND: ClassVar[str] = "signals"
 
     @cached_property
     def layout(self) -> Layout:
@@ -221,31 +209,10 @@ class SignalsSchema(Schema):
             values = whole(values, self.dtype)
         return values.astype(self.dtype)
 
-    def value(self, X: Any, row: int, cell: int) -> Any:
-        """One sample of one channel."""
-        return np.concatenate(list(self._blocks(X)))[row].reshape(-1)[cell].item()
-
-    def _blocks(self, X: Any) -> Iterator[NDArray[Any]]:
-        X = self.source(X)
-        if isinstance(X, Recordings):
-            return X.blocks()
-        if isinstance(X, Source):
-            return (self._arranged(block) for block in X.blocks())
-        return blocks_of(self._arranged(as_array(X)))
-
-    def _arranged(self, array: NDArray[Any]) -> NDArray[Any]:
-        """An array as (n, channels, window)."""
-        if array.ndim == 2 and array.shape[1] == self.layout.width:
-            return array.reshape(len(array), *self.shape)
-        if array.shape[1:] == self.shape:
-            return array
-        if self.cut and array.ndim == 3 and array.shape[1] == self.shape[0]:
-            return _cut_all(array, self.shape[1], self.hop)
-        features = int(np.prod(array.shape[1:]))
-        raise DataError(
-            f"X has {features} features, but Autoencoder is expecting {self.layout.width} features as input: "
-            f"signals of {self.shape[0]} x {self.shape[1]}; got {' x '.join(map(str, array.shape[1:]))}."
-        )
+    def _made_to_fit(self, array: NDArray[Any]) -> NDArray[Any] | None:
+        if not self.cut or array.ndim != 3 or array.shape[1] != self.shape[0]:
+            return None
+        return _cut_all(array, self.shape[1], self.hop)
 
     def _encode(self, block: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         values = block.astype(np.float64)
