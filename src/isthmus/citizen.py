@@ -90,7 +90,7 @@ class Estimator:
     # ---------------------------------------------------------------- fitted or not
 
     def __sklearn_is_fitted__(self) -> bool:
-        return any(name.endswith("_") and not name.startswith("_") for name in vars(self))
+        return any(name[-1] == "_" and name[0] != "_" for name in self.__dict__)
 
     def must_be_fitted(self) -> None:
         """Raise an error that is both a DataError and scikit-learn's NotFittedError unless fitted."""

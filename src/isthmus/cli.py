@@ -82,6 +82,9 @@ def fit(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Keep training's state here; the same command goes on from it.")
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps: where the products are computed.")
+    ] = "auto",
     na: Na = None,
     header: Header = None,
     separator: Separator = None,
@@ -107,7 +110,7 @@ def fit(
             model, chosen = asked_model(kind, code, hidden, inputs, X)
             model.set_params(random_state=seed, trainer__max_epochs=epochs)
             model.set_params(trainer__checkpoint=None if checkpoint is None else str(checkpoint))
-            model.set_params(trainer__progress=None if say else False)
+            model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
             model.fit(X)
@@ -115,7 +118,8 @@ def fit(
             raise nothing_learned(output) from None
         if interrupts and model.history_rows_[-1]["epoch"] < 1:
             raise nothing_learned(output)
-        model.set_params(trainer__checkpoint=None, trainer__progress=None)  # this run's, not the model's
+        # this run's, not the model's
+        model.set_params(trainer__checkpoint=None, trainer__progress=None, trainer__device="auto")
         model.notes_ = [in_options(note) for note in (*notes, *chosen, *model.notes_)]
         report = kept(model, X, reading, output, bool(interrupts))
     if as_json:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isthmus.losses import Loss
-from isthmus.networks import Chain, Network
+from isthmus.networks import Network
 from isthmus.parts import Layout
 
 __all__ = ["cell_errors", "codes", "reconstructions"]
@@ -28,14 +28,14 @@ Array = NDArray[np.float32]
 
 def codes(network: Network, x: Array, width: int) -> Array:
     """Codes z (n, width) of encoded rows x (n, d)."""
-    if len(x) <= FEW and _is_plain(network):
+    if len(x) <= FEW and network.is_plain:
         return network.encoder.of_array(x)  # type: ignore[operator, no-any-return]
     return _applied(network, network.encode, x, width)
 
 
 def reconstructions(network: Network, loss: Loss, layout: Layout, z: Array) -> Array:
     """x_hat (n, d) of codes z (n, k), in the network's own units."""
-    if len(z) <= FEW and _is_plain(network):
+    if len(z) <= FEW and network.is_plain:
         output = torch.from_numpy(network.decoder.of_array(z))  # type: ignore[operator]
         return loss.link(output, layout).numpy()
     return _applied(network, lambda part: loss.link(network.decode(part), layout), z, layout.width)
@@ -43,16 +43,10 @@ def reconstructions(network: Network, loss: Loss, layout: Layout, z: Array) -> A
 
 def cell_errors(network: Network, loss: Loss, layout: Layout, x: Array) -> Array:
     """Errors (n, cells) of encoded rows x (n, d)."""
-    if len(x) <= FEW and _is_plain(network):
+    if len(x) <= FEW and network.is_plain:
         output = network.decoder.of_array(network.encoder.of_array(x))  # type: ignore[operator]
         return loss(torch.from_numpy(x), torch.from_numpy(output), layout).numpy()
     return _applied(network, lambda part: loss(part, network.reconstruct(part), layout), x, len(layout.cells))
-
-
-def _is_plain(network: Network) -> bool:
-    """Whether numpy alone can apply it: dense chains in ordinary memory, z = a between them."""
-    chains = type(network.encoder) is Chain and type(network.decoder) is Chain
-    return chains and network.code.transparent and network.memory.device.type == "cpu"
 
 
 def _applied(network: Network, function: Callable[[Tensor], Tensor], rows: Array, width: int) -> Array:

@@ -26,6 +26,7 @@ __all__ = ["fit_many"]
 
 WORTH = 1_000_000  # multiplications in a layer's product beyond which one network keeps the machine busy
 TOGETHER = 64  # models in one program at most
+STATE = 170_000  # weights in one program at most: with gradients and moments they fill a core's own cache
 
 
 def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
@@ -57,8 +58,9 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
         if member is not None:
             groups.setdefault(_shape(model, member), []).append((model, member))
     for group in groups.values():
-        for start in range(0, len(group), TOGETHER):
-            _train(group[start : start + TOGETHER])
+        count = _together(group[0][1])
+        for start in range(0, len(group), count):
+            _train(group[start : start + count])
     return list(models)
 
 
@@ -71,6 +73,12 @@ def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
         )
     for model, member in group:
         model._trained(member, plan)
+
+
+def _together(member: Member) -> int:
+    """How many networks of this size to train in one program: as many as stay in the cache, or two."""
+    weights = sum(p.numel() for p in member.network.parameters())
+    return max(2, min(TOGETHER, STATE // max(1, weights)))
 
 
 def _shape(model: Autoencoder, member: Member) -> Hashable:

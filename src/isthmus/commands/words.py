@@ -28,6 +28,8 @@ OPTIONS = (
     (r"random_state=(\d+)", r"--seed \1"),
     (r"random_state must (.*?), None, .*?;", r"--seed must \1;"),
     (r" \(trainer__lr\)", ""),
+    (r"device='(\w+)'", r"--device \1"),
+    (r"^device must", "--device must"),
     (r"mark it as missing with NaN|mark it missing with NaN", "name the word for a missing value with --na"),
     (r"^X (must|has)\b", r"the file \1"),
 )

@@ -87,6 +87,8 @@ def as_array(X: Any) -> NDArray[Any]:
     """X as an array of numbers of two or more dimensions, with at least one row and column, or one clear
     sentence.
     """
+    if type(X) is np.ndarray and X.ndim >= 2 and X.size and X.dtype.kind in "biuf":
+        return X
     if hasattr(X, "tocsr") or type(X).__module__.startswith("scipy.sparse"):
         raise TypeError("X must be dense; got a sparse matrix, which is not supported here. Use X.toarray().")
     if is_path(X) or isinstance(X, Folder):

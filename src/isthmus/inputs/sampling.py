@@ -82,6 +82,9 @@ def _bytes_of_a_row(X: Any) -> int:
 
 def encoded(schema: Schema, X: Any) -> Iterator[Encoded]:
     """X as float32 features: block by block for a Source or a memory map, at once otherwise."""
+    if type(X) is np.ndarray:
+        yield schema.encode(X)
+        return
     source = as_source(schema.source(X))
     if not isinstance(source, Source):
         yield schema.encode(X)

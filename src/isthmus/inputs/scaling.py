@@ -31,6 +31,7 @@ from isthmus.parts import Part, Record
 __all__ = ["Scales", "Scaling", "Shared", "Standard", "UnitRange", "Unscaled", "whole"]
 
 Array = NDArray[np.float64]
+FEW = 1024  # numbers of which the sum of squares is found sooner than the ends
 LIMIT = 1e9  # encoded values beyond are cut: their squares must stay finite in float32
 
 
@@ -88,7 +89,7 @@ class Scales(Record):
         centre, inverse = self._plain[2:] if low else self._plain[:2]
         x = np.subtract(values, centre, dtype=centre.dtype)
         x *= inverse
-        if not (x.min() > -LIMIT and x.max() < LIMIT):  # also where one of them is NaN
+        if not _all_within(x):
             return None
         encoded: NDArray[np.float32] = x.astype(np.float32, copy=False)
         return encoded
@@ -109,6 +110,13 @@ class Scales(Record):
             values[:, squeezed] = np.sinh(np.clip(values[:, squeezed], -cap, cap)) * spread + median
         values[:, list(self.empty)] = np.nan
         return values
+
+
+def _all_within(x: NDArray[Any]) -> bool:
+    """Whether every |x| is below LIMIT; no where one is NaN. A few numbers' squares tell it sooner."""
+    if x.size <= FEW and np.vdot(x, x) < LIMIT**2:
+        return True
+    return bool(x.min() > -LIMIT and x.max() < LIMIT)
 
 
 class Scaling(Part):

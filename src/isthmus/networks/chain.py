@@ -135,13 +135,22 @@ class Chain(nn.Module):
 
     def _arrays(self) -> tuple[list[tuple[Any, Any]], Any, Any]:
         """Weights (in, out) and biases as arrays over the same memory, made once."""
-        layers = cast("list[nn.Linear]", list(self.layers))
-        places = [p.data_ptr() for layer in layers for p in (layer.weight, layer.bias)]
+        places = self._places()
         if self._views is None or self._views[0] != places:
+            layers = cast("list[nn.Linear]", list(self.layers))
             pairs = [(layer.weight.detach().t().numpy(), layer.bias.detach().numpy()) for layer in layers]
             sides = [None if s is None else s.weight.detach().t().numpy() for s in (self.road, self.gaps)]
             self._views = (places, (pairs, sides[0], sides[1]))
         return self._views[1]
+
+    def _places(self) -> list[int]:
+        """Where the layers' numbers lie in memory; past torch's lookup, as dear as the products."""
+        places = []
+        for layer in self._modules["layers"]._modules.values():  # type: ignore[union-attr]
+            owner = layer.source if type(layer) is TiedLinear else layer
+            places.append(owner._parameters["weight"].data_ptr())  # type: ignore[union-attr]
+            places.append(layer._parameters["bias"].data_ptr())  # type: ignore[union-attr]
+        return places
 
     def taped(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The output and the pre-activations a_1 ... a_(L-1), from which every slope follows."""

@@ -52,6 +52,13 @@ class Network(nn.Module):
         """Whether the decoder uses the encoder's weights."""
         return isinstance(self.decoder, Chain) and self.decoder.is_tied
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether numpy alone can apply it: dense chains in ordinary memory, z = a between them."""
+        parts, memory = self._modules, self._buffers["memory"]  # past torch's lookup, for scoring one row
+        chains = type(parts["encoder"]) is Chain and type(parts["decoder"]) is Chain
+        return chains and self.code.transparent and memory is not None and memory.is_cpu
+
     def encode(self, x: Tensor) -> Tensor:
         """X (n, d) -> z (n, k)."""
         z: Tensor = self.code(self.encoder(x), self.memory, None)

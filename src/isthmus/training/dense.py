@@ -24,7 +24,7 @@ from isthmus.networks import Chain, TiedLinear
 from isthmus.training.differentiated import CHUNK, DifferentiatedStep
 from isthmus.training.flat import Flat
 from isthmus.training.member import Member
-from isthmus.training.rows import Batch, Rows
+from isthmus.training.rows import Batch, Rows, Together
 
 __all__ = ["DenseStep", "suits"]
 
@@ -218,18 +218,21 @@ class DenseStep:
         self, batches: Sequence[Batch], generators: Sequence[torch.Generator]
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Clean x and x_tilde (.., n, d), and observed (models * n, cells)."""
+        if isinstance(batches, Together) and not any(m.objective.corruption for m in self.members):
+            return batches.x, batches.x.to(self.low.dtype), batches.observed
         seen = [
             member.objective.corrupted(batch.x, generator) if batch.x_tilde is None else batch.x_tilde
             for batch, member, generator in zip(batches, self.members, generators, strict=True)
         ]
         if self.models == 1:
             return batches[0].x, seen[0].to(self.low.dtype), batches[0].observed
+        x_tilde = torch.stack(seen).to(self.low.dtype)
+        if isinstance(batches, Together):
+            return batches.x, x_tilde, batches.observed
         x = torch.stack([batch.x for batch in batches])
-        clean = all(some is batch.x for some, batch in zip(seen, batches, strict=True))
-        x_tilde = x if clean else torch.stack(seen)
         masks = [batch.observed for batch in batches]
         observed = None if masks[0] is None else torch.cat(masks)  # type: ignore[arg-type]
-        return x, x_tilde.to(self.low.dtype), observed
+        return x, x_tilde, observed
 
     # ---------------------------------------------------------------- the code between the chains
 

@@ -113,7 +113,7 @@ class Run:
         if self.checkpoint is not None and self.ranks.rank == 0:
             self.checkpoint.write(self, at_end)
 
-    def _narrowed(self, batches: Iterator[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
+    def _narrowed(self, batches: Iterator[Sequence[Batch]]) -> Iterator[Sequence[Batch]]:
         """Go on with the members that are not done once they are half of them or fewer; their batches."""
         going = [row for row, m in enumerate(self.members) if not m.stalled(self.patience)]
         if not 0 < 2 * len(going) <= len(self.members) or self.checkpoint is not None:
@@ -136,7 +136,7 @@ class Run:
         """Whether no member's last looks brought anything."""
         return all(member.stalled(self.patience) for member in self.members)
 
-    def batches(self) -> Iterator[tuple[Batch, ...]]:
+    def batches(self) -> Iterator[Sequence[Batch]]:
         """One batch a member, from where the run stands to the end of the plan."""
         first, skip = divmod(self.step_number, self.plan.steps_per_epoch)
         size, rows = self.plan.batch_size, [member.train for member in self.members]
@@ -151,7 +151,7 @@ class Run:
                 yield from zip(*passes, strict=True)
             skip = 0
 
-    def round(self, batches: Iterator[tuple[Batch, ...]], bar: ProgressBar) -> list[dict[str, float]]:
+    def round(self, batches: Iterator[Sequence[Batch]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
         sums: dict[str, Tensor] = {}
         steps = min(self.steps_per_round, self.plan.steps - self.step_number)

@@ -5,14 +5,14 @@ sets into the same memory, and a batch is gathered from it by index.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Batch", "Rows"]
+__all__ = ["Batch", "Rows", "Together"]
 
 
 class Batch(NamedTuple):
@@ -25,6 +25,27 @@ class Batch(NamedTuple):
     observed: Tensor | None
     numbers: Tensor
     x_tilde: Tensor | None = None
+
+
+class Together(Sequence[Batch]):
+    """One batch each of several models as one block of memory.
+
+    x (models, n, d), observed (models * n, cells) or None, numbers (models, n).
+    """
+
+    def __init__(self, x: Tensor, observed: Tensor | None, numbers: Tensor) -> None:
+        self.x, self.observed, self.numbers = x, observed, numbers
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, model: Any) -> Any:
+        """The batch of one model."""
+        if not 0 <= model < len(self):
+            raise IndexError(model)
+        n = self.x.shape[1]
+        observed = None if self.observed is None else self.observed[model * n : (model + 1) * n]
+        return Batch(self.x[model], observed, self.numbers[model])
 
 
 class Rows:
@@ -92,27 +113,21 @@ class Rows:
 
     def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         """One pass in random order, from batch number `skip` on."""
-        return map(self._gather, self._order(size, generator, skip))
+        return map(self._gather, self.shuffled(generator)[skip * size :].split(size))
 
     def batches_beside(
         self, others: Sequence[Rows], size: int, generators: Sequence[torch.Generator], skip: int = 0
-    ) -> Iterator[tuple[Batch, ...]]:
+    ) -> Iterator[Together]:
         """A pass of these rows beside equally long passes of others of the same memory, gathered at once."""
-        orders = [
-            rows._order(size, generator, skip)
-            for rows, generator in zip((self, *others), generators, strict=True)
-        ]
-        for places in zip(*orders, strict=True):
-            x, observed, numbers, _ = self._gather(torch.cat(places))
-            lengths = [len(part) for part in places]
-            masks = [None] * len(lengths) if observed is None else observed.split(lengths)
-            parts = zip(x.split(lengths), masks, numbers.split(lengths), strict=True)
-            yield tuple(Batch(*part) for part in parts)
+        pairs = zip((self, *others), generators, strict=True)
+        orders = torch.stack([rows.shuffled(generator) for rows, generator in pairs])
+        for places in orders[:, skip * size :].split(size, dim=1):
+            x, observed, numbers, _ = self._gather(places.flatten())
+            yield Together(x.view(*places.shape, -1), observed, numbers.view(places.shape))
 
-    def _order(self, size: int, generator: torch.Generator, skip: int) -> Sequence[Tensor]:
-        order = self.places[torch.randperm(len(self), generator=generator)]
-        parts: Sequence[Tensor] = order[skip * size :].split(size)
-        return parts
+    def shuffled(self, generator: torch.Generator) -> Tensor:
+        """The places in random order."""
+        return self.places[torch.randperm(len(self), generator=generator)]
 
     def _at(self, which: Tensor | slice) -> Rows:
         return Rows(self.x, self.observed, self.places[which], self._numbers)
