@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -61,7 +62,7 @@ def test_two_processes_end_where_one_does(tmp_path):
         (tmp_path / where).mkdir()
         command = [sys.executable, *words, str(script), str(tmp_path / where)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.returncode == 0, done.stderr
         found[where] = {path.stem: load(path) for path in (tmp_path / where).glob("*.isthmus")}
     assert set(found["one"]) == {"plain", "noisy", "streamed", "without a seed"}
     X = np.tanh(np.random.default_rng(1).normal(size=(50, 12)))
@@ -109,11 +110,13 @@ def test_after_a_kill_torchrun_restarts_and_training_goes_on_to_the_same_bits(tm
     """SIGKILL of one process in the middle: the others are stopped, all take up the checkpoint."""
     script = tmp_path / "train.py"
     script.write_text(FUSE)
+    # a store that outlives the processes keeps the addresses of the dead: docs/clusters.md
+    fresh = {**os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     for name, fatal in (("whole", 0), ("killed", 150)):
         (tmp_path / name).mkdir()
         command = [sys.executable, *TORCHRUN, "--max-restarts=2", script, tmp_path / name, str(fatal)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-2000:]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=fresh, timeout=120)
+        assert done.returncode == 0, done.stderr
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert list(whole.glob("resumed*")) == []
     assert 0 < int((killed / "resumed1").read_text()) <= 150 < 12 * 18
@@ -140,7 +143,7 @@ def test_a_finished_fit_can_be_called_again_by_all_processes(tmp_path):
     script.write_text(AGAIN)
     command = [sys.executable, *TORCHRUN, script, tmp_path / "training"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr
 
 
 def test_shares_of_a_batch_are_all_of_it():
