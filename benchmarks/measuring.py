@@ -14,9 +14,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 __all__ = [
@@ -69,18 +69,33 @@ def process(command: Sequence[str], threads: int = 1, limit: float = 1800) -> Ou
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
         start = time.perf_counter()
         running = subprocess.Popen(command, stdout=out, stderr=error, env={**os.environ, **count})
-        killer = threading.Timer(limit, running.kill)
-        killer.start()
-        try:
-            _, status, usage = os.wait4(running.pid, 0)
-        finally:
-            killer.cancel()
+        peak, done = 0.0, 0
+        while not done:
+            peak = max(peak, _high_water(running.pid))
+            if time.perf_counter() - start > limit:
+                running.kill()
+            time.sleep(0.02)
+            done, status, usage = os.wait4(running.pid, os.WNOHANG)
         running.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - start
         out.seek(0)
         error.seek(0)
         cpu, unit = usage.ru_utime + usage.ru_stime, 1e6 if sys.platform == "darwin" else 1e3
-        return Outcome(out.read(), error.read(), cpu, wall, usage.ru_maxrss / unit, running.returncode)
+        megabytes = peak or usage.ru_maxrss / unit
+        return Outcome(out.read(), error.read(), cpu, wall, megabytes, running.returncode)
+
+
+def _high_water(pid: int) -> float:
+    """Most resident MB a process has had so far, 0 where the system does not say.
+
+    What `wait4` reports is at least what the process that started it had: that is no figure of the child's.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(found[0]) / 1024 if found else 0.0
 
 
 def python(code: str, threads: int = 1) -> Outcome:
