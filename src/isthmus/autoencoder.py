@@ -35,7 +35,7 @@ from isthmus.citizen import Transformer
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
-from isthmus.forward import cell_errors, codes, reconstructions
+from isthmus.forward import cell_errors, codes, examined, reconstructions
 from isthmus.inputs import (
     Auto,
     Folder,
@@ -289,6 +289,15 @@ class Autoencoder(Transformer):
         self.must_be_fitted()
         z = self.transform_plain(X)
         return reconstructions(self.network_, self.loss, self.schema_.layout, z)
+
+    def examine(
+        self, x: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Codes (n, k), reconstructions (n, d) and cell errors (n, cells) of encoded rows x (n, d), as
+        `schema_.encode` gives them, in one pass and in the network's own units.
+        """
+        self.must_be_fitted()
+        return examined(self.network_, self.loss, self.schema_.layout, x, self.n_components_)
 
     def transform_plain(self, X: Any) -> NDArray[np.float32]:
         """The codes as a plain array, whatever `set_output` asks of `transform`."""
