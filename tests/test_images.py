@@ -17,7 +17,7 @@ from command_line import run
 from isthmus import Autoencoder, DataError, FileError, Images, Table, Trainer, load, save
 from isthmus.inputs import Auto, ImagesSchema, Pictures
 from isthmus.parts import pack, unpack
-from isthmus.saving import _known_parts
+from isthmus.saving import known_parts
 
 SHORT = Trainer(max_epochs=2)
 
@@ -229,7 +229,7 @@ def test_arrays_come_back_as_they_were(shape, dtype):
     X = rng.random(shape) if dtype.startswith("f") else rng.integers(0, 2 if dtype == "bool" else 250, shape)
     X = X.astype(dtype)
     schema = Images().fit(X)
-    schema = unpack(json.loads(json.dumps(pack(schema))), _known_parts())
+    schema = unpack(json.loads(json.dumps(pack(schema))), known_parts())
     assert isinstance(schema, ImagesSchema)
     encoded = schema.encode(X)
     assert (encoded.x.shape, encoded.x.dtype, encoded.observed) == (

@@ -17,7 +17,7 @@ from isthmus import Autoencoder, DataError, FileError, Signals, Trainer, load, s
 from isthmus.inputs import Auto, Recordings, SignalsSchema
 from isthmus.inputs.files import read
 from isthmus.parts import pack, unpack
-from isthmus.saving import _known_parts
+from isthmus.saving import known_parts
 
 SHORT = Trainer(max_epochs=2)
 RATE = 8000
@@ -189,7 +189,7 @@ def test_arrays_come_back_as_they_were(dtype):
     X = (rng.normal(size=(70, 3, 50)) * np.array([[1], [100], [9]]) + np.array([[0], [500], [-3]])).astype(
         dtype
     )
-    schema = unpack(json.loads(json.dumps(pack(Signals().fit(X)))), _known_parts())
+    schema = unpack(json.loads(json.dumps(pack(Signals().fit(X)))), known_parts())
     assert isinstance(schema, SignalsSchema)
     encoded = schema.encode(X)
     assert encoded.observed is None

@@ -31,7 +31,7 @@ from isthmus import (
 from isthmus.inputs import UnseenLevels
 from isthmus.inputs.files import read
 from isthmus.parts import pack, unpack
-from isthmus.saving import _known_parts
+from isthmus.saving import known_parts
 
 QUICK = Trainer(max_epochs=2)
 
@@ -39,7 +39,7 @@ QUICK = Trainer(max_epochs=2)
 def round_trip(X):
     """decode(encode(X)) through the JSON a saved file would hold."""
     schema = Auto().fit(X)
-    same = unpack(pack(schema), _known_parts())
+    same = unpack(pack(schema), known_parts())
     assert same == schema
     return same.decode(same.encode(X).x, like=X)
 
@@ -416,7 +416,7 @@ def test_moments_come_back_at_the_resolution_of_their_column(moments, step, libr
     column = pd.to_datetime(pd.Series(moments), format="ISO8601")
     X = pd.DataFrame({"when": column, "n": [1.0, 2.0, 3.0, 4.0]})
     X = X if library is pd else pl.from_pandas(X)
-    schema = unpack(pack(Auto().fit(X)), _known_parts())
+    schema = unpack(pack(Auto().fit(X)), known_parts())
     back = schema.decode(np.array([[0.123, 0.0], [-0.456, 0.0]], dtype=np.float32))
     found = pd.Series(back["when"].to_list())
     assert (found == found.dt.floor(step)).all()

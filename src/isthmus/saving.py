@@ -20,6 +20,7 @@ import inspect
 import os
 import platform
 from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -34,24 +35,29 @@ from isthmus.inputs.columns import Spec
 from isthmus.parts import Record, pack, unpack
 from isthmus.sealed import read_sealed, write_sealed
 
-__all__ = ["load", "save"]
+__all__ = ["describe", "known_parts", "load", "load_autoencoder", "rebuilt", "save"]
 
 FORMAT = 1
+USES = {"AnomalyDetector": "isthmus.anomaly.saved"}  # what stands on models, and the module that keeps it
 PARAMETERS = ("n_components", "architecture", "code", "loss", "corruption", "penalty", "inputs", "trainer")
 
 
-def save(model: Autoencoder, path: str | os.PathLike[str]) -> None:
-    """Write a fitted model to one `.isthmus` file, whole or not at all.
+def save(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted Autoencoder or AnomalyDetector to one `.isthmus` file, whole or not at all.
 
     Raises FileError when the place cannot be written, DataError when the model is not fitted or a part
     holds something that is not a plain value.
     """
+    kind = type(model).__name__
+    if kind in USES:
+        write_sealed(path, *import_module(USES[kind]).packed(model))
+        return
     if not hasattr(model, "network_"):
         raise DataError("model must be fitted before it is saved; got one that is not. Call fit first.")
-    write_sealed(path, model.network_.state_dict(), _describe(model))
+    write_sealed(path, model.network_.state_dict(), describe(model))
 
 
-def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Autoencoder:
+def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Any:
     """Read a model back; outputs are equal to the bit on the same machine.
 
     parts: classes of your own that the model was made with, such as `[MyPenalty]`.
@@ -59,15 +65,17 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Au
     Raises FileError, with one sentence, for a file that is missing, truncated, corrupted, oversized, of
     another version, or that names parts which are not known. Nothing in the file is ever executed.
     """
-    header, tensors = read_sealed(path, "Autoencoder")
+    header, tensors = read_sealed(path, "Autoencoder", *USES)
     if header.get("format") != FORMAT:
         raise FileError(
             f"{path} has format {brief(repr(header.get('format')), 20)}, this isthmus reads format {FORMAT}. "
             "Use the version that wrote it."
         )
-    known = _known_parts() | {part.__name__: part for part in parts}
+    known = known_parts() | {part.__name__: part for part in parts}
     try:
-        return _rebuild(header, tensors, known)
+        if header["kind"] in USES:
+            return import_module(USES[header["kind"]]).unpacked(header, tensors, known)
+        return rebuilt(header, tensors, known)
     except FileError:
         raise
     except DataError as error:
@@ -86,11 +94,19 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Au
         ) from None
 
 
+def load_autoencoder(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Autoencoder:
+    """`load`, and FileError where the file holds something else."""
+    model = load(path, parts)
+    if not isinstance(model, Autoencoder):
+        raise FileError(f"{path} must hold an Autoencoder; got {type(model).__name__}. Use another file.")
+    return model
+
+
 # ---------------------------------------------------------------- writing
 
 
-def _describe(model: Autoencoder) -> dict[str, Any]:
-    """Everything about a model but its weights."""
+def describe(model: Autoencoder) -> dict[str, Any]:
+    """Everything about a model but its weights, as JSON can hold it."""
     return {
         "format": FORMAT,
         "kind": "Autoencoder",
@@ -118,7 +134,7 @@ def _describe(model: Autoencoder) -> dict[str, Any]:
 # ---------------------------------------------------------------- reading what may be hostile
 
 
-def _known_parts() -> dict[str, type[Record]]:
+def known_parts() -> dict[str, type[Record]]:
     """Every record type isthmus itself defines, by name."""
     modules = (codes, corruptions, inputs, inputs.frames, losses, networks, penalties, training)
     found = [value for module in modules for value in vars(module).values()]
@@ -126,9 +142,10 @@ def _known_parts() -> dict[str, type[Record]]:
     return {part.__name__: part for part in concrete}
 
 
-def _rebuild(
+def rebuilt(
     header: dict[str, Any], tensors: dict[str, torch.Tensor], known: dict[str, type[Record]]
 ) -> Autoencoder:
+    """The model a header describes, with these weights."""
     params = {name: unpack(header["params"][name], known) for name in PARAMETERS}
     model = Autoencoder(**params, random_state=header["random_state"])
     model._check_parameters()

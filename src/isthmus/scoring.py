@@ -39,7 +39,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.checks import FileError, must, need
 from isthmus.inputs.frames import is_frame
 from isthmus.parts import Record
-from isthmus.saving import load
+from isthmus.saving import load_autoencoder
 from isthmus.training.threads import suitable_threads
 
 __all__ = ["Scorer"]
@@ -148,7 +148,7 @@ def _loaded(path: Path, digest: str, parts: tuple[type[Record], ...]) -> Autoenc
     """The model in a file, once a process."""
     if _digest(path) != digest:
         raise FileError(f"{path} must stay as it was when the Scorer was made; it has changed. Make another.")
-    return load(path, parts)
+    return load_autoencoder(path, parts)
 
 
 def _row_means(errors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,16 @@ __all__ = ["read_sealed", "write_sealed"]
 HEADER_LIMIT = 64 * 2**20  # bytes of JSON a file may ask to be parsed
 
 
-def write_sealed(
-    path: str | os.PathLike[str], tensors: dict[str, torch.Tensor], header: dict[str, Any]
-) -> None:
-    """Write tensors and a JSON header to `path`, whole or not at all; FileError when it cannot be written."""
-    here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+def write_sealed(path: str | os.PathLike[str], tensors: Mapping[str, Any], header: dict[str, Any]) -> None:
+    """Write tensors or arrays and a JSON header to `path`, whole or not at all; FileError if it cannot be."""
+    here = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in tensors.items()}
     text = json.dumps(header, separators=(",", ":"))
     payload = safetensors.torch.save(here, {"isthmus": text, "sha256": _digest(text, here)})
     write_atomically(path, lambda file: file.write(payload))
 
 
-def read_sealed(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The header and the tensors of a file whose header says it is of this kind.
+def read_sealed(path: str | os.PathLike[str], *kinds: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The header and the tensors of a file whose header says it is of one of these kinds.
 
     Raises FileError, with one sentence, for a file that is missing, truncated, altered, oversized, or of
     another kind.
@@ -63,7 +62,7 @@ def read_sealed(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any]
         raise FileError(
             f"{path} has been altered or damaged: its checksum does not match. Save or copy it again."
         )
-    return _parsed(path, text, kind), tensors
+    return _parsed(path, text, kinds), tensors
 
 
 def _digest(text: str, tensors: dict[str, torch.Tensor]) -> str:
@@ -91,11 +90,13 @@ def _check_size(path: Path) -> None:
         )
 
 
-def _parsed(path: Path, text: str, kind: str) -> dict[str, Any]:
+def _parsed(path: Path, text: str, kinds: tuple[str, ...]) -> dict[str, Any]:
     try:
         header = json.loads(text)
     except (ValueError, RecursionError):
         raise FileError(f"{path} has a header that is not JSON. Save it again.") from None
-    if not isinstance(header, dict) or header.get("kind") != kind:
-        raise FileError(f"{path} holds no {kind.lower()}. Use a file that isthmus wrote for one.")
+    if not isinstance(header, dict) or header.get("kind") not in kinds:
+        raise FileError(
+            f"{path} holds no {' or '.join(kinds).lower()}. Use a file that isthmus wrote for one."
+        )
     return header
