@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isthmus.anomaly import AnomalyDetector, CellErrors, NearFar
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
@@ -81,6 +82,7 @@ __version__ = "0.1.0"
 _HOME = {
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
+    "anomaly": "AnomalyDetector CellErrors NearFar",
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
@@ -108,6 +110,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 __all__ = [
     "L1",
     "MLP",
+    "AnomalyDetector",
     "Architecture",
     "Auto",
     "Autoencoder",
@@ -117,6 +120,7 @@ __all__ = [
     "Boolean",
     "BoundedSquaredError",
     "Categorical",
+    "CellErrors",
     "Code",
     "Contraction",
     "ConvNet",
@@ -136,6 +140,7 @@ __all__ = [
     "LinearCode",
     "Loss",
     "MaskingNoise",
+    "NearFar",
     "Nested",
     "Numeric",
     "Part",

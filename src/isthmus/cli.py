@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
-from isthmus.commands.models import INPUTS, KINDS
+from isthmus.commands.models import INPUTS, KINDS, TASKS
 from isthmus.commands.options import (
     Decimal,
     Encoding,
@@ -76,6 +76,13 @@ def fit(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
     ] = None,
+    task: Annotated[str, typer.Option(help="compress, or detect: find what does not belong.")] = "compress",
+    clean: Annotated[
+        bool | None,
+        typer.Option(
+            "--clean/--unclean", help="For detect: the rows are known to be ordinary, or known not."
+        ),
+    ] = None,
     exclude: Exclude = None,
     inputs: Annotated[str, typer.Option(help=f"What the data are: {', '.join(INPUTS)}.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
@@ -94,12 +101,21 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Learn a model from FILE and save it."""
+    from isthmus.anomaly import default_model
+    from isthmus.checks import must
+    from isthmus.commands.detecting import fit_detector, keep
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
     from isthmus.commands.models import asked_model
     from isthmus.commands.results import kept
     from isthmus.diagnostics import FEW
 
     refuse_output(output, (".isthmus",), file)
+    if task not in TASKS:
+        raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
+    if task == "detect" and checkpoint is not None:
+        raise must("--checkpoint", "be left out with --task detect", checkpoint, "It trains several models")
+    if task != "detect" and clean is not None:
+        raise must("--clean", "come with --task detect", "another task", "Leave it out")
     if checkpoint is not None:
         refuse_output(checkpoint, ("",), file, output)
     asked, say = asked_reading(header, na, separator, decimal, encoding), not (quiet or as_json)
@@ -113,6 +129,17 @@ def fit(
             model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
+            if task == "detect":
+                if (code, hidden, epochs) == (None, None, None) and kind == "undercomplete":
+                    model = default_model(len(X)).set_params(inputs=model.inputs, trainer__device=device)
+                    model.set_params(trainer__progress=None if say else False)
+                detector = fit_detector(X, model, seed, clean)
+                if interrupts:
+                    raise nothing_learned(output)
+                keep(detector, reading, output)
+                facts = {"rows": len(X), "output": str(output), "notes": [*notes, *detector.notes_]}
+                _done("\n".join([*notes, *detector.notes_, f"-> {output}"]), facts, as_json, quiet)
+                return
             model.fit(X)
         except KeyboardInterrupt:
             raise nothing_learned(output) from None
@@ -209,6 +236,49 @@ def reconstruct(
 
 
 @app.command()
+def detect(
+    model: ModelFile,
+    file: InFile,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the flagged rows here: CSV, TSV or Parquet.")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Share of ordinary rows that may be flagged; 0.05 if left out.")
+    ] = None,
+    fdr: Annotated[
+        float | None, typer.Option(help="Instead: share of the flagged rows that may be ordinary.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which cells would have to be different, and how.")
+    ] = False,
+    na: Na = None,
+    header: Header = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the rows of FILE that do not belong. MODEL is from `fit --task detect`."""
+    from isthmus.commands.detecting import flagged, load_detector
+    from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
+    from isthmus.inputs.writing import write
+
+    if output is not None:
+        refuse_output(output, (".csv", ".csv.gz", ".tsv", ".parquet"), model, file)
+    asked = asked_reading(header, na, separator, decimal, encoding)
+    detector = load_detector(model)
+    X = fitting(opened(file, asked, detector.models_[0]).X, detector.models_[0])
+    found = flagged(detector, X, alpha, fdr, explain)
+    if output is not None:
+        write(found.table(X), output)
+    if as_json:
+        _print_json({**found.plain(), "output": None if output is None else str(output)})
+    elif not quiet:
+        found.show()
+
+
+@app.command()
 def export(
     model: ModelFile,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.onnx, or OUT.py for numpy alone.")],
@@ -250,9 +320,9 @@ def demo(
 
 
 def _load(path: Path) -> Autoencoder:
-    from isthmus.saving import load
+    from isthmus.saving import load_autoencoder
 
-    return load(path)
+    return load_autoencoder(path)
 
 
 def _size(X: Any) -> str:

@@ -1,0 +1,18 @@
+"""Anomaly detection people can act on: a score, a p-value that holds, and a repair.
+
+>>> from isthmus.anomaly import AnomalyDetector, CellErrors, NearFar
+"""
+
+from isthmus.anomaly.conformal import Calibration, discoveries
+from isthmus.anomaly.detector import AnomalyDetector, default_model
+from isthmus.anomaly.scores import AnomalyScore, CellErrors, NearFar
+
+__all__ = [
+    "AnomalyDetector",
+    "AnomalyScore",
+    "Calibration",
+    "CellErrors",
+    "NearFar",
+    "default_model",
+    "discoveries",
+]

@@ -1,0 +1,309 @@
+"""The detector: a model, a score and a calibration as one scikit-learn outlier detector.
+
+Rows are split into K parts; a model is trained without each, and scores it. Those scores, of rows their model
+has never seen, are what new rows are compared with (`isthmus.anomaly.conformal`), so that of ordinary rows no
+more than a share alpha is flagged, however long the models were trained. All K are kept: a row's score is
+their mean. Many rows can spare some, and then one model and one part do.
+
+>>> rng = np.random.default_rng(0)
+>>> X = np.tanh(rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6)))
+>>> detector = AnomalyDetector(random_state=0).fit(X)
+>>> strange = X[:2] * [1, -1, 1, 1, 1, 1]
+>>> detector.predict(strange).tolist(), bool((detector.p_values(strange) <= 0.05).all())
+([-1, -1], True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from isthmus.anomaly.conformal import Calibration, discoveries, needed
+from isthmus.anomaly.evidence import reader_of
+from isthmus.anomaly.explaining import explained, replacements
+from isthmus.anomaly.panel import Judge, Panel
+from isthmus.anomaly.scores import AnomalyScore, NearFar
+from isthmus.autoencoder import Autoencoder
+from isthmus.checks import must, need
+from isthmus.citizen import Estimator
+from isthmus.corruptions import GaussianNoise
+from isthmus.inputs import Folder, Source, as_source, rows_of
+from isthmus.inputs.arrays import as_array
+from isthmus.many import fit_many
+from isthmus.networks import MLP
+from isthmus.training import Trainer
+
+__all__ = ["AnomalyDetector", "default_model"]
+
+FOLDS = 5
+MANY = 10_000  # rows of which a fifth can be spared for calibration
+SPARED = 20_000  # calibration rows that are enough
+STEPS = 300  # updates the default model is trained for
+
+Array = NDArray[np.float64]
+
+
+def default_model(rows: int, random_state: Any = None) -> Autoencoder:
+    """The model a detector trains when it is given none: wide, narrow, wide, and noise on the input.
+
+    The noise, of the size of the data's own spread, keeps it from copying; 300 updates are enough for the
+    score, which is flat from there on.
+    """
+    trainer = Trainer(max(1, round(STEPS * 128 / max(1, rows))), 128, 1e-3, held_out=0.0)
+    return Autoencoder(
+        architecture=MLP((128,)), corruption=GaussianNoise(1.0), trainer=trainer, random_state=random_state
+    )
+
+
+class AnomalyDetector(Estimator):
+    """Finds rows that do not belong, with error rates that hold, and explains them.
+
+    Parameters
+    ----------
+    model : Autoencoder, or any transformer with inverse_transform, or None
+        What the rows are held against: `Autoencoder(8)`, `PCA(8)`, a Pipeline of such. It is cloned and
+        trained by `fit`. None takes `default_model`.
+    anomaly_score : AnomalyScore
+        `NearFar()`, which combines residual and code; `NearFar(clean=True)` where the training rows are known
+        to be clean, `NearFar(clean=False)` where they are known not to be; `CellErrors()`.
+    alpha : float
+        Share of ordinary rows that `predict` may flag.
+    folds : int or "auto"
+        Parts the rows are split into for calibration. 1 sets a fifth of the rows aside, at most 20,000, and
+        trains one model. "auto" is 1 from 10,000 rows on and 5 below.
+    random_state : int, RandomState, Generator or None
+        Seed of the split and of the models.
+
+    Attributes
+    ----------
+    models_ : list
+        The fitted models.
+    calibration_ : Calibration
+        Scores of rows their model has not seen.
+    offset_ : float
+        `decision_function` is `score_samples` minus this; below zero a row is flagged.
+    training_scores_ : ndarray (n,)
+        Minus the score of each training row by a model that did not see it; NaN for rows no part was made of.
+    notes_ : list of str
+        What was chosen, in sentences.
+    n_features_in_, feature_names_in_ : as in scikit-learn
+
+    References
+    ----------
+    Bates et al. (2023), Testing for outliers with conformal p-values, Annals of Statistics 51.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        anomaly_score: AnomalyScore = NearFar(),
+        alpha: float = 0.05,
+        folds: int | str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.model = model
+        self.anomaly_score = anomaly_score
+        self.alpha = alpha
+        self.folds = folds
+        self.random_state = random_state
+
+    facts_: dict[str, Any]  # what a face wants kept in the file, as plain values
+
+    # ---------------------------------------------------------------- learning
+
+    def fit(self, X: Any, y: None = None) -> Self:
+        """Train on the rows of X (n, columns) and calibrate. Raises DataError for what cannot be used."""
+        self._check_parameters()
+        X = _rows(X)
+        n = len(X)
+        need(n >= 4, "X", "have at least 4 rows", f"n_samples = {n}", "Pass more of what is ordinary")
+        sequence = np.random.SeedSequence(_entropy(self.random_state))
+        parts = self._parts(n, np.random.default_rng(sequence))
+        seeds = sequence.generate_state(len(parts)).tolist()
+        data = [rows_of(X, np.setdiff1d(np.arange(n), part)) for part in parts]
+        self.models_ = self._trained(data, seeds)
+        self._panel = Panel([self._judge(*some) for some in zip(self.models_, data, seeds, strict=True)])
+        self.training_scores_ = np.full(n, np.nan)
+        for judge, part in zip(self._panel.judges, parts, strict=True):
+            self.training_scores_[part] = -judge.scores(rows_of(X, part))
+        self._note(X, parts)
+        self._calibrate(-self.training_scores_[np.concatenate(parts)])
+        return self
+
+    def recalibrate(self, X: Any, weights: Any = None) -> Self:
+        """Compare new rows with these from now on; the models stay. X are ordinary rows that had no part in
+        training; weights (n,) are their density ratios where new rows come in another mixture.
+        """
+        self.must_be_fitted()
+        self._calibrate(self._raw(X), weights)
+        return self
+
+    def _judge(self, model: Any, X: Any, seed: int) -> Judge:
+        reader = reader_of(model, X)
+        return Judge(reader, self.anomaly_score.learn(reader.read(X), seed))
+
+    def _calibrate(self, scores: Array, weights: Any = None) -> None:
+        calibration = Calibration.of(scores, weights)
+        self.calibration_ = calibration
+        self.offset_ = self._threshold(self.alpha)
+
+    def _parts(self, n: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Row numbers of the calibration parts."""
+        folds = (1 if n >= MANY else FOLDS) if self.folds == "auto" else int(self.folds)
+        order = rng.permutation(n)
+        if folds == 1:
+            return [np.sort(order[: min(SPARED, max(1, n // 5))])]
+        return [np.sort(part) for part in np.array_split(order, min(folds, n))]
+
+    def _trained(self, data: Sequence[Any], seeds: Sequence[int]) -> list[Any]:
+        """One model for each set of rows."""
+        first = default_model(len(data[0])) if self.model is None else self.model
+        models = [clone(first) for _ in data]
+        if not isinstance(first, Autoencoder):
+            return [model.fit(rows) for model, rows in zip(models, data, strict=True)]
+        for model, seed in zip(models, seeds, strict=True):
+            if model.random_state is None:
+                model.set_params(random_state=seed % 2**31)
+        return list(fit_many(models, list(data)))
+
+    # ---------------------------------------------------------------- using
+
+    def score_samples(self, X: Any) -> Array:
+        """Minus the score of each row (n,): the lower, the stranger. The same in batches of any size."""
+        self.must_be_fitted()
+        return -self._raw(X)
+
+    def decision_function(self, X: Any) -> Array:
+        """`score_samples` minus `offset_`: below zero where `predict` says -1."""
+        return self.score_samples(X) - self.offset_
+
+    def p_values(self, X: Any, weights: Any = None) -> Array:
+        """P-values (n,): of ordinary rows a share p at most gets p or less. The smallest is 1 / (rows + 1).
+
+        weights: (n,) density ratios of these rows, for a calibration with weights.
+        """
+        self.must_be_fitted()
+        return self.calibration_.p_values(self._raw(X), weights)
+
+    def predict(
+        self, X: Any, alpha: float | None = None, fdr: float | None = None, weights: Any = None
+    ) -> NDArray[np.int64]:
+        """-1 for rows that do not belong, 1 for others (n,).
+
+        alpha: share of ordinary rows that may be flagged; that of the constructor if left out. fdr: instead,
+        the share of false ones among all that are flagged in X, by Benjamini & Hochberg. weights: (n,)
+        density ratios of the rows, after `recalibrate` with weights; 1 if left out.
+
+        Raises DataError where the calibration rows are too few for alpha, or both are given.
+        """
+        self.must_be_fitted()
+        need(alpha is None or fdr is None, "alpha and fdr", "not both be given", (alpha, fdr), "Use one")
+        if alpha is None and fdr is None and weights is None:
+            return np.where(self.score_samples(X) < self.offset_, -1, 1)
+        p = self.p_values(X, weights)
+        if fdr is not None:
+            return np.where(discoveries(p, fdr), -1, 1)
+        level = self.alpha if alpha is None else alpha
+        self.calibration_.check(level)
+        return np.where(p <= level, -1, 1)
+
+    def explain(self, X: Any, alpha: float | None = None, fdr: float | None = None) -> Any:
+        """Why rows of X are flagged, and what would make them ordinary: a DataFrame, one line a cell.
+
+        row, column, value: the cell. contribution: its part of the row's score; they sum to minus
+        `score_samples`. replacement: what the cell would have to be, in the column's own units, where it is
+        among the few whose replacement makes the row ordinary; None elsewhere. p_value, p_value_after: of the
+        row as it is, and with all its replacements.
+        """
+        X = _rows(X)
+        flagged = np.flatnonzero(self.predict(X, alpha, fdr) < 0)
+        level = self.alpha if alpha is None else alpha
+        if fdr is not None and len(flagged):
+            level = float(self.p_values(X)[flagged].max())
+        return explained(self._panel, self.calibration_, X, flagged, -self._threshold(level))
+
+    def repairs(self, X: Any, alpha: float | None = None) -> list[list[tuple[Any, Any, Any]]]:
+        """For each row of X the few cells whose replacement makes it ordinary: (column, value, replacement).
+
+        Empty where the row is ordinary already, or no few cells do.
+        """
+        self.must_be_fitted()
+        if alpha is not None:
+            self.calibration_.check(alpha)
+        X, ordinary = _rows(X), -self._threshold(self.alpha if alpha is None else alpha)
+        return [replacements(self._panel, rows_of(X, [i]), ordinary) for i in range(len(X))]
+
+    def fit_predict(self, X: Any, y: None = None) -> NDArray[np.int64]:
+        """`fit(X).predict(X)`. Most models have then seen the rows they judge; those that have not left their
+        scores in `training_scores_`, to compare with `offset_`.
+        """
+        return self.fit(X).predict(X)
+
+    def _threshold(self, alpha: float) -> float:
+        """The lowest `score_samples` not flagged at this level; none where rows are too few for it."""
+        if alpha < self.calibration_.finest:
+            return -np.inf
+        scores = np.asarray(self.calibration_.scores)
+        return -float(scores[self.calibration_.p_values(scores) > alpha].max())
+
+    def _raw(self, X: Any) -> Array:
+        """Scores (n,), the mean over the models; higher is stranger."""
+        X = _rows(X)
+        if isinstance(X, Source) and not isinstance(X, Folder):
+            return np.concatenate([self._panel.scores(block) for block in X.blocks()])
+        return self._panel.scores(X)
+
+    # ---------------------------------------------------------------- the pieces
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.anomaly_score, AnomalyScore):
+            raise must("anomaly_score", "be an AnomalyScore", self.anomaly_score, "Use NearFar()")
+        need(0 < self.alpha < 1, "alpha", "lie between 0 and 1", self.alpha, "Use alpha=0.05")
+        whole = isinstance(self.folds, (int, np.integer)) and not isinstance(self.folds, bool)
+        good = self.folds == "auto" or (whole and int(self.folds) >= 1)
+        need(good, "folds", 'be a whole number of at least 1, or "auto"', self.folds, "Use folds=5")
+
+    def _note(self, X: Any, parts: Sequence[NDArray[np.int64]]) -> None:
+        self._note_features(len(self._panel.names))
+        rows = sum(map(len, parts))
+        how = (
+            f"{rows:,} of {len(X):,} rows were set aside to calibrate on"
+            if len(parts) == 1
+            else f"{len(parts)} models were trained, each without the part it calibrates on"
+        )
+        self.notes_ = [f"{how}: p-values go down to {1 / (rows + 1):.2g}."]
+        if self.alpha * (rows + 1) < 1:
+            self.notes_.append(
+                f"Too few rows to flag any at alpha={self.alpha:g}: it takes {needed(self.alpha):,}."
+            )
+
+    def _note_features(self, columns: int = 0) -> None:
+        first = self.models_[0]
+        self.n_features_in_ = int(getattr(first, "n_features_in_", columns))
+        if hasattr(first, "feature_names_in_"):
+            self.feature_names_in_ = first.feature_names_in_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "outlier_detector"
+        tags.input_tags.allow_nan = self.model is None or isinstance(self.model, Autoencoder)
+        return tags
+
+
+def _rows(X: Any) -> Any:
+    """Frames and sources as they are, a path or memory map as a source, anything else as an array of two
+    dimensions or more.
+    """
+    X = as_source(X)
+    return X if hasattr(X, "columns") or isinstance(X, Source) else as_array(X)
+
+
+def _entropy(random_state: Any) -> int | None:
+    from isthmus.training import seed_from
+
+    return None if random_state is None else seed_from(random_state)

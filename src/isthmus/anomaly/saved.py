@@ -1,0 +1,81 @@
+"""A detector in its file: every model, what the score learned from its rows, and the calibration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isthmus.anomaly.conformal import Calibration
+from isthmus.anomaly.detector import AnomalyDetector
+from isthmus.anomaly.evidence import reader_of
+from isthmus.anomaly.panel import Judge, Panel
+from isthmus.anomaly.scores import CellErrors, NearFar
+from isthmus.autoencoder import Autoencoder
+from isthmus.checks import DataError, FileError, must
+from isthmus.parts import pack, unpack
+from isthmus.saving import describe, rebuilt
+
+__all__ = ["packed", "unpacked"]
+
+FORMAT = 1
+
+
+def packed(detector: AnomalyDetector) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tensors and header of a fitted detector over autoencoders; DataError for any other."""
+    if not hasattr(detector, "models_"):
+        raise DataError("detector must be fitted before it is saved; got one that is not. Call fit first.")
+    other = [type(m).__name__ for m in detector.models_ if not isinstance(m, Autoencoder)]
+    if other:
+        do = "Use Autoencoder(architecture=Linear()) for PCA"
+        raise must("model", "be an Autoencoder, or the detector cannot be saved", other[0], do)
+    tensors: dict[str, Any] = {}
+    for k, (model, judge) in enumerate(zip(detector.models_, detector._panel.judges, strict=True)):
+        tensors |= {f"{k}.network.{name}": value for name, value in model.network_.state_dict().items()}
+        tensors |= {f"{k}.score.{name}": value for name, value in judge.learned.state().items()}
+    seed = detector.random_state
+    return tensors, {
+        "format": FORMAT,
+        "kind": "AnomalyDetector",
+        "params": {name: pack(getattr(detector, name)) for name in ("anomaly_score", "alpha", "folds")},
+        "random_state": seed if isinstance(seed, int) else None,
+        "models": [describe(model) for model in detector.models_],
+        "calibration": pack(detector.calibration_),
+        "notes": list(detector.notes_),
+        "facts": getattr(detector, "facts_", {}),
+    }
+
+
+def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, Any]) -> AnomalyDetector:
+    """The detector a header describes; FileError for a header that is not one."""
+    if header.get("format") != FORMAT:
+        raise FileError(
+            f"the file has format {header.get('format')!r}, this isthmus reads {FORMAT}. Update it."
+        )
+    known = {**known, **{part.__name__: part for part in (NearFar, CellErrors, Calibration)}}
+    params = {name: unpack(header["params"][name], known) for name in ("anomaly_score", "alpha", "folds")}
+    models = [rebuilt(one, _part(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])]
+    if not models or len({name.split(".")[0] for name in tensors}) != len(models):
+        raise FileError("the file's models and arrays must be equally many; got others. Save it again.")
+    detector = AnomalyDetector(models[0], **params, random_state=header["random_state"])
+    detector._check_parameters()
+    detector.models_ = models
+    detector._panel = Panel([_judge(detector, k, model, tensors) for k, model in enumerate(models)])
+    detector._note_features()
+    detector.notes_ = [str(note) for note in header["notes"]]
+    detector.facts_ = dict(header["facts"])
+    calibration = unpack(header["calibration"], known)
+    if not isinstance(calibration, Calibration):
+        raise FileError("the file's calibration must be scores; got something else. Save it again.")
+    detector._calibrate(np.asarray(calibration.scores), calibration.weights or None)
+    return detector
+
+
+def _judge(detector: AnomalyDetector, k: int, model: Autoencoder, tensors: dict[str, Any]) -> Judge:
+    state = {name: value.numpy() for name, value in _part(tensors, f"{k}.score.").items()}
+    cells = len(model.schema_.layout.cells)
+    return Judge(reader_of(model, None), detector.anomaly_score.restored(state, cells, model.n_components_))
+
+
+def _part(tensors: dict[str, Any], start: str) -> dict[str, Any]:
+    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}

@@ -1,0 +1,246 @@
+"""Scores: how strange a row is, from what a model says about it. Higher is stranger.
+
+The squared residual is the textbook's score and the worst of those measured here: it is blind along the code,
+where x_hat follows x anywhere, and it weighs a column by its noise. `NearFar` looks at residual and code
+together, as one vector of n numbers for x and one for what the model made of it:
+
+    joint = [x - x_hat, z]                                in the model's scaled units
+    near  = mean distance to the 5 nearest training rows, whitened by the covariance of all of them
+    far   = Mahalanobis distance from the central half,   mean and covariance refitted twice on that half
+    s     = 1.5 log(near + .1) + log(far + .1)            each over its mean on the training rows
+
+`near` follows any shape the normal rows have, and wins where the training rows are clean; `far` cannot be
+drawn away by anomalies among them, nor by a cluster of anomalies. Neither is bounded, so a row far out along
+a principal axis scores high whatever the network does there. A training row is not its own neighbour: a first
+neighbour nearer than a thousandth of the usual distance is passed over, for new rows as well, so that a score
+depends on its row alone.
+
+>>> rng = np.random.default_rng(0)
+>>> x = rng.normal(size=(200, 5))
+>>> seen = Evidence(x, 0 * x, x[:, :2], x**2, x)
+>>> score = NearFar().learn(seen, 0)
+>>> bool(score(seen._replace(residual=x + 10)).min() > score(seen).max())
+True
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.covariance import ledoit_wolf
+from sklearn.neighbors import NearestNeighbors
+
+from isthmus.anomaly.evidence import Evidence
+from isthmus.checks import need
+from isthmus.parts import Part
+
+__all__ = ["AnomalyScore", "CellErrors", "LearnedScore", "NearFar"]
+
+NEIGHBOURS, CORE, REFITS = 5, 0.5, 2
+WEIGHT, SOFT, RIDGE, SAME = 1.5, 0.1, 0.01, 1e-3
+LEAST = 1e-9  # of the mean variance of all rows, below which no axis of some of them may fall
+ROWS = 10_000  # training rows kept as neighbours, at most
+
+Array = NDArray[np.float64]
+
+
+class LearnedScore(ABC):
+    """A score that has seen its training rows; its numbers are the arrays of `state`."""
+
+    @abstractmethod
+    def __call__(self, evidence: Evidence) -> Array:
+        """Scores (n,), higher is stranger."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Array]:
+        """Everything learned, by name."""
+
+    @classmethod
+    @abstractmethod
+    def of_state(cls, state: dict[str, Array]) -> Self:
+        """The same score again."""
+
+
+class AnomalyScore(Part):
+    """A way to score; learns from the evidence on training rows."""
+
+    def learn(self, evidence: Evidence, seed: int) -> LearnedScore:
+        """The score for rows like these."""
+        raise NotImplementedError(f"{type(self).__name__} must define learn")
+
+    def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
+        """The learned score with this state, for so many cells and numbers in the code; else DataError."""
+        raise NotImplementedError(f"{type(self).__name__} must define restored")
+
+    def __call__(self, evidence: Evidence, seed: int) -> LearnedScore:
+        """The same as `learn`."""
+        return self.learn(evidence, seed)
+
+
+class CellErrors(AnomalyScore):
+    """The reconstruction error of a row, the sum over its cells: the textbook's score. With `scaled`, every
+    cell's error is first divided by its mean over the training rows.
+    """
+
+    scaled: bool = True
+
+    def learn(self, evidence: Evidence, seed: int) -> LearnedScore:
+        """The usual error of every cell."""
+        usual = evidence.cells.mean(0).astype(np.float64)
+        return _LearnedErrors(np.where(usual > 0, usual, 1.0) if self.scaled else np.ones_like(usual))
+
+    def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
+        """The learned score with this state."""
+        _need_shapes(state, {"usual": (cells,)})
+        return _LearnedErrors.of_state(state)
+
+
+class _LearnedErrors(LearnedScore):
+    def __init__(self, usual: Array) -> None:
+        self.usual = usual
+
+    def __call__(self, evidence: Evidence) -> Array:
+        scores: Array = (evidence.cells / self.usual).sum(1)
+        return scores
+
+    def state(self) -> dict[str, Array]:
+        return {"usual": self.usual}
+
+    @classmethod
+    def of_state(cls, state: dict[str, Array]) -> Self:
+        return cls(state["usual"])
+
+
+class NearFar(AnomalyScore):
+    """Near neighbours and a trimmed Gaussian, of [residual, code]; see the module's text.
+
+    clean: True where the training rows are known to be free of anomalies (near alone), False where they are
+        known not to be (far alone), None where neither is known (both).
+    """
+
+    clean: bool | None = None
+
+    def learn(self, evidence: Evidence, seed: int) -> LearnedScore:
+        """Covariances of all rows and of their central half, and up to 10,000 rows to be neighbours."""
+        good = self.clean in (None, True, False)
+        need(good, "clean", "be True, False or None", self.clean, "Use NearFar()")
+        joint = _joint(evidence)
+        least = LEAST * (float(joint.var(0).mean()) or 1.0)
+        whole = core = _Gaussian.of(joint, least)
+        for _ in range(REFITS):
+            central = np.argsort(core.distances(joint), kind="stable")[
+                : max(2, -int(-CORE * len(joint) // 1))
+            ]
+            core = _Gaussian.of(joint[central], least)
+        rows = joint
+        if len(joint) > ROWS:
+            rows = joint[np.sort(np.random.default_rng(seed).choice(len(joint), ROWS, replace=False))]
+        weights = {None: (WEIGHT, 1.0), True: (1.0, 0.0), False: (0.0, 1.0)}[self.clean]
+        learned = _LearnedNearFar(weights, whole, core, whole.whiten(rows), 1.0, 1.0)
+        near, far = learned.near(rows), learned.far(rows)
+        learned.usual = _positive(near.mean()), _positive(far.mean())
+        return learned
+
+    def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
+        """The learned score with this state."""
+        d = cells + width
+        squares = {f"{name}.{part}": (d,) * (1 + (part == "whitener")) for name in PAIR for part in PARTS}
+        rows = state["rows"].shape[:1] if "rows" in state and state["rows"].size else (1,)
+        _need_shapes(state, {"weights": (2,), "usual": (2,), "rows": (*rows, d), **squares})
+        return _LearnedNearFar.of_state(state)
+
+
+class _Gaussian:
+    """A mean (d,) and a matrix (d, d) that makes the shrunken covariance the identity."""
+
+    def __init__(self, mean: Array, whitener: Array) -> None:
+        self.mean, self.whitener = mean, whitener
+
+    @classmethod
+    def of(cls, x: Array, least: float) -> _Gaussian:
+        """Ledoit & Wolf (2004), and a hundredth of the mean variance along every axis: rows may be fewer than
+        columns, columns constant, and no axis of next to no variance rules the rest. `least` is a variance no
+        axis falls below, should all rows be the same.
+        """
+        mean = x.mean(0)
+        values, axes = np.linalg.eigh(ledoit_wolf(x - mean, assume_centered=True)[0])
+        floor = max(RIDGE * float(values.mean()), least)
+        return cls(mean, axes / np.sqrt(np.maximum(values, 0) + floor))
+
+    def whiten(self, x: Array) -> Array:
+        """(n, d) -> (n, d)."""
+        white: Array = (x - self.mean) @ self.whitener
+        return white
+
+    def distances(self, x: Array) -> Array:
+        """Root mean squared whitened coordinate: (n,)."""
+        distances: Array = np.sqrt(np.square(self.whiten(x)).mean(1))
+        return distances
+
+
+class _LearnedNearFar(LearnedScore):
+    def __init__(
+        self, weights: Any, whole: _Gaussian, core: _Gaussian, rows: Array, near: float, far: float
+    ) -> None:
+        self.weights, self.whole, self.core, self.rows = tuple(weights), whole, core, rows
+        self.usual = (near, far)
+        algorithm = "brute" if rows.shape[1] > 15 else "kd_tree"
+        self.index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(rows)), algorithm=algorithm).fit(
+            rows
+        )
+
+    def __call__(self, evidence: Evidence) -> Array:
+        joint, total = _joint(evidence), np.zeros(len(evidence.x))
+        for weight, usual, distances in zip(self.weights, self.usual, (self.near, self.far), strict=True):
+            if weight:
+                total += weight * np.log(distances(joint) / usual + SOFT)
+        return total
+
+    def near(self, joint: Array) -> Array:
+        """Mean distances to the nearest training rows, a row itself not counted: (n,)."""
+        d = self.index.kneighbors(self.whole.whiten(joint))[0]
+        if d.shape[1] == 1:
+            return np.asarray(d[:, 0])
+        near: Array = np.where(d[:, 0] < SAME * self.usual[0], d[:, 1:].mean(1), d[:, :-1].mean(1))
+        return near
+
+    def far(self, joint: Array) -> Array:
+        """Distances from the central half: (n,)."""
+        return self.core.distances(joint)
+
+    def state(self) -> dict[str, Array]:
+        return {
+            "weights": np.array(self.weights),
+            "usual": np.array(self.usual),
+            "rows": self.rows,
+            **{f"{name}.{part}": getattr(getattr(self, name), part) for name in PAIR for part in PARTS},
+        }
+
+    @classmethod
+    def of_state(cls, state: dict[str, Array]) -> Self:
+        whole, core = (_Gaussian(*(state[f"{name}.{part}"] for part in PARTS)) for name in PAIR)
+        near, far = state["usual"].tolist()
+        return cls(state["weights"].tolist(), whole, core, state["rows"], near, far)
+
+
+PAIR, PARTS = ("whole", "core"), ("mean", "whitener")
+
+
+def _need_shapes(state: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
+    found = {name: value.shape for name, value in state.items()}
+    need(found == shapes, "the score's arrays", "fit the model", "others", "Save the detector again")
+    finite = all(value.dtype == np.float64 and np.isfinite(value).all() for value in state.values())
+    need(finite, "the score's arrays", "be finite", "others", "Save the detector again")
+    good = (state["usual"] > 0).all() and ("weights" not in state or (state["weights"] >= 0).all())
+    need(bool(good), "the score's scales", "be positive", "others", "Save the detector again")
+
+
+def _joint(evidence: Evidence) -> Array:
+    return np.hstack([evidence.residual, evidence.z]).astype(np.float64)
+
+
+def _positive(value: Any) -> float:
+    return float(value) if value > 0 else 1.0

@@ -1,0 +1,159 @@
+"""What `fit --task detect` and `detect` do: a calibrated detector in a file, and the rows it flags."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus.anomaly import AnomalyDetector
+    from isthmus.autoencoder import Autoencoder
+
+__all__ = ["Found", "fit_detector", "flagged", "keep", "load_detector"]
+
+WORST = 10  # rows shown
+EXPLAINED = 200  # rows explained at most, the strangest first
+
+
+def fit_detector(X: Any, model: Autoencoder, seed: int, clean: bool | None) -> AnomalyDetector:
+    """Fit and calibrate."""
+    from isthmus.anomaly import AnomalyDetector, NearFar
+
+    rows = X.load() if hasattr(X, "load") else X
+    return AnomalyDetector(model, anomaly_score=NearFar(clean), random_state=seed).fit(rows)
+
+
+def keep(detector: AnomalyDetector, reading: Any, output: Path) -> None:
+    """Save the detector, with how its file was read and without what was this run's own."""
+    from isthmus.parts import pack
+    from isthmus.saving import save
+
+    for model in detector.models_:
+        model.set_params(random_state=None, trainer__progress=None, trainer__device="auto")
+    if reading is not None:
+        detector.models_[0].facts_ = {"reading": pack(reading)}
+    save(detector, output)
+
+
+def load_detector(path: Path) -> AnomalyDetector:
+    """The detector in a file; FileError for a file with a model alone."""
+    from isthmus.anomaly import AnomalyDetector
+    from isthmus.checks import FileError
+    from isthmus.saving import load
+
+    found = load(path)
+    if not isinstance(found, AnomalyDetector):
+        raise FileError(
+            f"{path} holds a model without calibration. Fit it with: isthmus fit FILE --task detect -o {path}"
+        )
+    return found
+
+
+class Found:
+    """The flagged rows: their numbers, p-values and scores, how they were picked, their repairs."""
+
+    def __init__(self, rows: int, numbers: Any, p: Any, scores: Any, how: str) -> None:
+        self.rows, self.numbers, self.p, self.scores, self.how = rows, numbers, p, scores, how
+        self.repairs: dict[int, str] = {}
+        self.blamed: Counter[str] = Counter()
+
+    def table(self, X: Any) -> Any:
+        """The flagged rows as a DataFrame, strangest first: row, p_value, score, repair, their columns."""
+        import pandas
+
+        from isthmus.inputs import rows_of
+
+        lead = {"row": self.numbers, "p_value": self.p, "score": self.scores}
+        if self.repairs:
+            lead["repair"] = [self.repairs.get(int(number), "") for number in self.numbers]
+        rows = rows_of(X, self.numbers if len(self.numbers) else [0])[: len(self.numbers)]
+        rows = rows if hasattr(rows, "columns") else _named(rows)
+        rows = rows.to_pandas() if hasattr(rows, "to_pandas") else rows.reset_index(drop=True)
+        lead = {f"{name}_" if name in rows.columns else name: values for name, values in lead.items()}
+        return pandas.concat([pandas.DataFrame(lead), rows], axis=1)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        worst = [
+            {"row": int(n), "p_value": float(p), "repair": self.repairs.get(int(n))}
+            for n, p in zip(self.numbers[:WORST], self.p[:WORST], strict=True)
+        ]
+        blamed = {str(name): count for name, count in self.blamed.most_common()}
+        return {
+            "rows": self.rows,
+            "flagged": len(self.numbers),
+            "how": self.how,
+            "columns": blamed,
+            "worst": worst,
+        }
+
+    def show(self) -> None:
+        """How many, which columns, the worst with their repairs."""
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console(highlight=False)
+        console.print(
+            f"{self.rows:,} rows, {len(self.numbers):,} flagged: {self.how}.", style="bold", markup=False
+        )
+        if self.blamed:
+            blamed = ", ".join(f"{name} {count:,}" for name, count in self.blamed.most_common(8))
+            console.print(f"Columns to blame, in rows: {blamed}.", markup=False)
+        if len(self.numbers):
+            table = Table("row", "p", "what would make it ordinary" if self.repairs else "score", box=None)
+            for number, p, score in list(zip(self.numbers, self.p, self.scores, strict=True))[:WORST]:
+                table.add_row(str(number), f"{p:.2g}", self.repairs.get(int(number), f"{score:.3g}"))
+            console.print(table, markup=False)
+
+
+def flagged(
+    detector: AnomalyDetector, X: Any, alpha: float | None, fdr: float | None, explain: bool
+) -> Found:
+    """Score the rows of X block by block, and pick and explain those that do not belong."""
+    import numpy as np
+
+    from isthmus.anomaly import discoveries
+    from isthmus.checks import need
+    from isthmus.report.progress import shown_blocks
+
+    need(alpha is None or fdr is None, "--alpha and --fdr", "not both be given", "both", "Use one")
+    calibration, level = detector.calibration_, detector.alpha if alpha is None else alpha
+    if fdr is None:
+        calibration.check(level)
+    scores = np.concatenate([-detector.score_samples(block) for block in shown_blocks(X)])
+    p = calibration.p_values(scores)
+    picked = p <= level if fdr is None else discoveries(p, fdr)
+    numbers = np.flatnonzero(picked)
+    numbers = numbers[np.argsort(-scores[numbers], kind="stable")]
+    how = (
+        f"of rows like those it learned from, {level:.3g} would be"
+        if fdr is None
+        else f"{fdr:.3g} of these may be false"
+    )
+    found = Found(len(scores), numbers, p[numbers], scores[numbers], how)
+    if explain and len(numbers):
+        _explain(detector, X, found, level if fdr is None else float(p[numbers].max()))
+    return found
+
+
+def _explain(detector: AnomalyDetector, X: Any, found: Found, level: float) -> None:
+    from isthmus.inputs import rows_of
+
+    numbers = found.numbers[:EXPLAINED]
+    lines = detector.repairs(rows_of(X, numbers), level)
+    for number, cells in zip(numbers, lines, strict=True):
+        shown = [f"{name}: {_short(value)} -> {_short(new)}" for name, value, new in cells]
+        found.repairs[int(number)] = ", ".join(shown) or "no few cells would do"
+        found.blamed.update(str(name) for name, _, _ in cells)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _named(rows: Any) -> Any:
+    import pandas
+
+    flat = rows.reshape(len(rows), -1)
+    return pandas.DataFrame(flat, columns=[f"column_{j}" for j in range(flat.shape[1])])
