@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := $(if $(filter cpu,$(TORCH)),-c constraints-cpu.txt)
 JOBS ?= 2
 
-.PHONY: demo test lint types format bench clean
+.PHONY: demo test lint types format bench bench-anomaly clean
 
 demo: $(VENV)/installed
 	$(BIN)/isthmus demo --output demo
@@ -29,6 +29,9 @@ format: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py
+
+bench-anomaly: $(VENV)/installed-test
+	$(BIN)/python benchmarks/run.py anomaly
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

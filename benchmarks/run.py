@@ -33,6 +33,7 @@ SCRIPTS = (
     "out_of_core",
     "bf16_long",
     "pixel_losses",
+    "anomaly",
     "mnist30",
 )
 PACKAGES = (
