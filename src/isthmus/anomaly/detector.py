@@ -15,6 +15,7 @@ their mean. Many rows can spare some, and then one model and one part do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -42,6 +43,7 @@ __all__ = ["AnomalyDetector", "default_model"]
 FOLDS = 5
 MANY = 10_000  # rows of which a fifth can be spared for calibration
 SPARED = 20_000  # calibration rows that are enough
+BATCH = 128
 STEPS = 300  # updates the default model is trained for
 
 Array = NDArray[np.float64]
@@ -53,7 +55,8 @@ def default_model(rows: int, random_state: Any = None) -> Autoencoder:
     The noise, of the size of the data's own spread, keeps it from copying; 300 updates are enough for the
     score, which is flat from there on.
     """
-    trainer = Trainer(max(1, round(STEPS * 128 / max(1, rows))), 128, 1e-3, held_out=0.0)
+    epochs = max(1, round(STEPS / math.ceil(max(1, rows) / BATCH)))
+    trainer = Trainer(epochs, BATCH, 1e-3, held_out=0.0)
     return Autoencoder(
         architecture=MLP((128,)), corruption=GaussianNoise(1.0), trainer=trainer, random_state=random_state
     )
