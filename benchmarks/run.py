@@ -32,6 +32,7 @@ SCRIPTS = (
     "training_speed",
     "out_of_core",
     "bf16_long",
+    "patients",
     "pixel_losses",
     "anomaly",
     "mnist30",
