@@ -101,7 +101,6 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Learn a model from FILE and save it."""
-    from isthmus.anomaly import default_model
     from isthmus.checks import must
     from isthmus.commands.detecting import fit_detector, keep
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
@@ -130,10 +129,8 @@ def fit(
             if say:
                 _print(f"{file}: {_size(X)}")
             if task == "detect":
-                if (code, hidden, epochs) == (None, None, None) and kind == "undercomplete":
-                    model = default_model(len(X)).set_params(inputs=model.inputs, trainer__device=device)
-                    model.set_params(trainer__progress=None if say else False)
-                detector = fit_detector(X, model, seed, clean)
+                own = (code, hidden, epochs) != (None, None, None) or kind != "undercomplete"
+                detector = fit_detector(X, model, own, seed, clean)
                 if interrupts:
                     raise nothing_learned(output)
                 keep(detector, reading, output)

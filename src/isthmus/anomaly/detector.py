@@ -36,7 +36,7 @@ from isthmus.inputs import Folder, Source, as_source, rows_of
 from isthmus.inputs.arrays import as_array
 from isthmus.many import fit_many
 from isthmus.networks import MLP
-from isthmus.training import Trainer
+from isthmus.training import Trainer, seed_from
 
 __all__ = ["AnomalyDetector", "default_model"]
 
@@ -151,8 +151,7 @@ class AnomalyDetector(Estimator):
         return Judge(reader, self.anomaly_score.learn(reader.read(X), seed))
 
     def _calibrate(self, scores: Array, weights: Any = None) -> None:
-        calibration = Calibration.of(scores, weights)
-        self.calibration_ = calibration
+        self.calibration_ = Calibration.of(scores, weights)
         self.offset_ = self._threshold(self.alpha)
 
     def _parts(self, n: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
@@ -307,6 +306,4 @@ def _rows(X: Any) -> Any:
 
 
 def _entropy(random_state: Any) -> int | None:
-    from isthmus.training import seed_from
-
     return None if random_state is None else seed_from(random_state)

@@ -25,8 +25,9 @@ True
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +58,6 @@ class LearnedScore(ABC):
     @abstractmethod
     def state(self) -> dict[str, Array]:
         """Everything learned, by name."""
-
-    @classmethod
-    @abstractmethod
-    def of_state(cls, state: dict[str, Array]) -> Self:
-        """The same score again."""
 
 
 class AnomalyScore(Part):
@@ -95,7 +91,7 @@ class CellErrors(AnomalyScore):
     def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
         """The learned score with this state."""
         _need_shapes(state, {"usual": (cells,)})
-        return _LearnedErrors.of_state(state)
+        return _LearnedErrors(state["usual"])
 
 
 class _LearnedErrors(LearnedScore):
@@ -108,10 +104,6 @@ class _LearnedErrors(LearnedScore):
 
     def state(self) -> dict[str, Array]:
         return {"usual": self.usual}
-
-    @classmethod
-    def of_state(cls, state: dict[str, Array]) -> Self:
-        return cls(state["usual"])
 
 
 class NearFar(AnomalyScore):
@@ -130,10 +122,9 @@ class NearFar(AnomalyScore):
         joint = _joint(evidence)
         least = LEAST * (float(joint.var(0).mean()) or 1.0)
         whole = core = _Gaussian.of(joint, least)
+        half = max(2, math.ceil(CORE * len(joint)))
         for _ in range(REFITS):
-            central = np.argsort(core.distances(joint), kind="stable")[
-                : max(2, -int(-CORE * len(joint) // 1))
-            ]
+            central = np.argsort(core.distances(joint), kind="stable")[:half]
             core = _Gaussian.of(joint[central], least)
         rows = joint
         if len(joint) > ROWS:
@@ -150,7 +141,9 @@ class NearFar(AnomalyScore):
         squares = {f"{name}.{part}": (d,) * (1 + (part == "whitener")) for name in PAIR for part in PARTS}
         rows = state["rows"].shape[:1] if "rows" in state and state["rows"].size else (1,)
         _need_shapes(state, {"weights": (2,), "usual": (2,), "rows": (*rows, d), **squares})
-        return _LearnedNearFar.of_state(state)
+        whole, core = (_Gaussian(*(state[f"{name}.{part}"] for part in PARTS)) for name in PAIR)
+        near, far = state["usual"].tolist()
+        return _LearnedNearFar(state["weights"].tolist(), whole, core, state["rows"], near, far)
 
 
 class _Gaussian:
@@ -218,12 +211,6 @@ class _LearnedNearFar(LearnedScore):
             "rows": self.rows,
             **{f"{name}.{part}": getattr(getattr(self, name), part) for name in PAIR for part in PARTS},
         }
-
-    @classmethod
-    def of_state(cls, state: dict[str, Array]) -> Self:
-        whole, core = (_Gaussian(*(state[f"{name}.{part}"] for part in PARTS)) for name in PAIR)
-        near, far = state["usual"].tolist()
-        return cls(state["weights"].tolist(), whole, core, state["rows"], near, far)
 
 
 PAIR, PARTS = ("whole", "core"), ("mean", "whitener")

@@ -16,10 +16,15 @@ WORST = 10  # rows shown
 EXPLAINED = 200  # rows explained at most, the strangest first
 
 
-def fit_detector(X: Any, model: Autoencoder, seed: int, clean: bool | None) -> AnomalyDetector:
-    """Fit and calibrate."""
-    from isthmus.anomaly import AnomalyDetector, NearFar
+def fit_detector(X: Any, model: Autoencoder, own: bool, seed: int, clean: bool | None) -> AnomalyDetector:
+    """Fit and calibrate over `model` where it is the user's `own`; else over the default, read and trained
+    like it.
+    """
+    from isthmus.anomaly import AnomalyDetector, NearFar, default_model
 
+    if not own:
+        trainer = {f"trainer__{name}": getattr(model.trainer, name) for name in ("device", "progress")}
+        model = default_model(len(X)).set_params(inputs=model.inputs, **trainer)
     rows = X.load() if hasattr(X, "load") else X
     return AnomalyDetector(model, anomaly_score=NearFar(clean), random_state=seed).fit(rows)
 

@@ -43,8 +43,16 @@ class Folder(Source):
         self.path = Path(path)
         self.skipped: list[str] = []
         self._kept: dict[str, NDArray[Any]] = {}
+        found = {name: self._attempt(name, self._header) for name in files_below(self.path, self.ENDINGS)}
+        self.headers: dict[str, Any] = {name: head for name, head in found.items() if head is not None}
+        if not self.headers:
+            raise nothing_readable(self.path, self.KIND, self.ENDINGS, self.skipped)
 
     # ---------------------------------------------------------------- what a kind of file defines
+
+    @abstractmethod
+    def _header(self, name: str) -> Any:
+        """What a file's first bytes say of it; whatever it raises is a reason to skip the file."""
 
     @abstractmethod
     def _decode(self, name: str) -> NDArray[Any]:
@@ -60,7 +68,7 @@ class Folder(Source):
     def counts(self) -> dict[str, int]:
         """Rows of every readable file; decodes each file once, and keeps them while there is room."""
         counts, room = {}, KEPT
-        for name in self._candidates():
+        for name in self.headers:
             rows = self._attempt(name, self._decode)
             if rows is None:
                 continue
@@ -71,10 +79,6 @@ class Folder(Source):
         if not counts:
             raise nothing_readable(self.path, self.KIND, self.ENDINGS, self.skipped)
         return counts
-
-    @abstractmethod
-    def _candidates(self) -> Sequence[str]:
-        """Files whose headers could be read."""
 
     @property
     def sizes(self) -> Sequence[int]:

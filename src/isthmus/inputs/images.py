@@ -33,9 +33,7 @@ from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.folders import (
     Folder,
     blocks_of,
-    files_below,
     is_path,
-    nothing_readable,
     unusable,
     warn_of_skipped,
 )
@@ -78,12 +76,8 @@ class Pictures(Folder):
         colour: bool | None = None,
         dtype: str | None = None,
     ) -> None:
-        super().__init__(path)
         _pillow()  # a missing package is no fault of the files
-        found = {name: self._attempt(name, self._header) for name in files_below(self.path, self.ENDINGS)}
-        self.headers: dict[str, _Header] = {name: head for name, head in found.items() if head is not None}
-        if not self.headers:
-            raise nothing_readable(self.path, self.KIND, self.ENDINGS, self.skipped)
+        super().__init__(path)
         heads = list(self.headers.values())
         self.size = size or _common([head.size for head in heads])
         self.colour = any(head.colour for head in heads) if colour is None else colour
@@ -108,9 +102,6 @@ class Pictures(Folder):
             picture = image.fromarray(pixels if pixels.dtype == np.uint16 else _as_bytes(pixels))
             write_atomically(target, partial(picture.save, format="PNG"))
         return len(rows)
-
-    def _candidates(self) -> list[str]:
-        return list(self.headers)
 
     def _header(self, name: str) -> _Header:
         with _opened(self.path / name) as picture:

@@ -31,9 +31,7 @@ from isthmus.inputs.arrays import ArraySchema, as_array, refuse_infinite
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.folders import (
     Folder,
-    files_below,
     is_path,
-    nothing_readable,
     unusable,
     warn_of_skipped,
 )
@@ -76,12 +74,8 @@ class Recordings(Folder):
         hop: int | None = None,
         channels: int | None = None,
     ) -> None:
-        super().__init__(path)
         _soundfile()  # a missing package is no fault of the files
-        found = {name: self._attempt(name, self._header) for name in files_below(self.path, self.ENDINGS)}
-        self.headers: dict[str, _Header] = {name: head for name, head in found.items() if head is not None}
-        if not self.headers:
-            raise nothing_readable(self.path, self.KIND, self.ENDINGS, self.skipped)
+        super().__init__(path)
         heads = list(self.headers.values())
         rates = Counter(head.rate for head in heads)
         self.rate = rate or max(rates, key=lambda one: (rates[one], one))
@@ -131,9 +125,6 @@ class Recordings(Folder):
             else f"windows of {self.window:,} samples, {self.hop:,} from one to the next"
         )
         return f"Read {len(self.counts):,} recordings at {self.rate:,} Hz{moved}: {rows}."
-
-    def _candidates(self) -> list[str]:
-        return list(self.headers)
 
     def _length(self, head: _Header) -> int:
         """Samples after resampling."""
