@@ -48,7 +48,8 @@ SIZES = [40, 1, 64, 7, 100, 33, 3, 90, 64, 12]
 def stream(monkeypatch):
     """A stream whose buffer holds about 120 rows."""
     monkeypatch.setattr(module, "BUFFER", 360)
-    return Stream(Blocks(SIZES), encode, 3)
+    source = Blocks(SIZES)
+    return Stream(source, lambda block: encode(source.read(block)), 3)
 
 
 @pytest.mark.parametrize("size", [1, 16, 130, 1000])

@@ -18,7 +18,7 @@ from isthmus.inputs.folders import Folder, is_path
 from isthmus.inputs.scaling import Scales, whole
 from isthmus.parts import Layout
 
-__all__ = ["ArraySchema", "as_array", "refuse_infinite"]
+__all__ = ["ArraySchema", "as_array", "encode_numbers", "refuse_infinite"]
 
 
 class ArraySchema(Schema):
@@ -47,15 +47,7 @@ class ArraySchema(Schema):
 
     def encode(self, X: Any) -> Encoded:
         """Rows of an array, or of a frame of numbers by position."""
-        raw = self._values(X)
-        quick = self.scales.encode_whole(raw)
-        if quick is not None:
-            return Encoded(np.ascontiguousarray(quick), None)
-        values = raw.astype(np.float64)
-        refuse_infinite(values, self.names)
-        observed = ~np.isnan(values)
-        x = np.nan_to_num(self.scales.encode(values), nan=0.0).astype(np.float32)
-        return Encoded(np.ascontiguousarray(x), None if observed.all() else observed)
+        return encode_numbers(self._values(X), self.scales, self.names)
 
     def decode(self, x_hat: NDArray[np.float32], like: Any = None) -> Any:
         """An array of the fitted dtype and sample shape."""
@@ -81,6 +73,18 @@ class ArraySchema(Schema):
                 "as input."
             )
         return values
+
+
+def encode_numbers(raw: NDArray[Any], scales: Scales, names: tuple[str | int, ...]) -> Encoded:
+    """Numbers (n, m) of any dtype, NaN where missing, scaled; one cell a column."""
+    quick = scales.encode_whole(raw)
+    if quick is not None:
+        return Encoded(np.ascontiguousarray(quick), None)
+    values = raw.astype(np.float64)
+    refuse_infinite(values, names)
+    observed = ~np.isnan(values)
+    x = np.nan_to_num(scales.encode(values), nan=0.0).astype(np.float32)
+    return Encoded(np.ascontiguousarray(x), None if observed.all() else observed)
 
 
 def as_array(X: Any) -> NDArray[Any]:

@@ -175,6 +175,11 @@ class NpySource(DiskSource):
         """Bytes of the array."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def cheap(self) -> bool:
+        """On this machine's disks."""
+        return self.place.filesystem is None
+
     @cached_property
     def sizes(self) -> Sequence[int]:
         """Rows of every block: a multiple of 1,024, or fewer where 1,024 rows take more than 8 MB."""

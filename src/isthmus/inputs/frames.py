@@ -7,7 +7,7 @@ only it knows its own dtypes; a `DType` is such a dtype as text, so that it surv
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ __all__ = [
     "as_frame_like",
     "column_names",
     "is_frame",
+    "plain_numbers",
     "read_columns",
     "stacked",
     "write_frame",
@@ -84,8 +85,8 @@ def column_names(X: Any) -> list[str | int]:
         raise must(
             "column names", "be strings or whole numbers", odd[0], "Use X.columns = X.columns.map(str)"
         )
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    if twice:
+    if len(set(names)) < len(names):
+        twice = sorted({str(name) for name in names if names.count(name) > 1})
         raise must("column names", "be unique", ", ".join(twice[:5]), "Rename or drop the duplicates")
     return names
 
@@ -97,6 +98,19 @@ def read_columns(X: Any) -> list[Column]:
     names = column_names(X)
     frame = nw.from_native(X, eager_only=True)
     return [_read(name, series) for name, series in zip(names, frame.iter_columns(), strict=True)]
+
+
+def plain_numbers(X: Any, names: Sequence[str | int]) -> NDArray[Any] | None:
+    """The columns `names` of a frame as one array (n, m), NaN where missing, in a step that costs the same
+    for any number of them; None where one holds anything but numbers.
+    """
+    if library_of(X) == "polars":
+        return X.select(names).to_numpy() if all(kind.is_numeric() for kind in X.dtypes) else None
+    if any(not isinstance(kind, np.dtype) or kind.kind not in "iuf" for kind in X.dtypes):
+        return None
+    ordered = X if list(X.columns) == list(names) else X[list(names)]
+    values: NDArray[Any] = ordered.to_numpy()
+    return values
 
 
 def _read(name: str | int, series: Any) -> Column:

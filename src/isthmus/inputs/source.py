@@ -46,6 +46,11 @@ class Source(ABC):
     def sizes(self) -> Sequence[int]:
         """Rows of every block; known without reading them."""
 
+    @property
+    def cheap(self) -> bool:
+        """Whether reading a block takes no longer than copying it."""
+        return False
+
     @abstractmethod
     def read(self, block: int) -> Any:
         """The rows of one block as a DataFrame or an array; equal each time."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.checks import DataError, must
-from isthmus.inputs.arrays import ArraySchema, as_array, refuse_infinite
+from isthmus.inputs.arrays import ArraySchema, as_array, encode_numbers, refuse_infinite
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.columns import (
     Boolean,
@@ -34,7 +34,15 @@ from isthmus.inputs.columns import (
     Spec,
     TruthSpec,
 )
-from isthmus.inputs.frames import Column, column_names, is_frame, library_of, read_columns, write_frame
+from isthmus.inputs.frames import (
+    Column,
+    column_names,
+    is_frame,
+    library_of,
+    plain_numbers,
+    read_columns,
+    write_frame,
+)
 from isthmus.inputs.scaling import Scales, Scaling, Standard
 from isthmus.parts import Cell, Layout
 
@@ -71,6 +79,12 @@ class TableSchema(Schema):
 
     def encode(self, X: Any) -> Encoded:
         """Columns matched by name, in any order; an array or nameless data by position."""
+        if not is_frame(X):
+            X = _frame_by_position(X, self.names)
+        self._check_names(X)
+        raw = plain_numbers(X, self.names) if self._all_numbers else None
+        if raw is not None:
+            return encode_numbers(raw, self.scales, self.names)
         columns = self._matched(X)
         x = np.zeros((len(X), self.layout.width), np.float32)
         numeric = [(cell, spec, c) for cell, spec, c in columns if isinstance(spec, NumberSpec)]
@@ -113,11 +127,18 @@ class TableSchema(Schema):
         """The fitted columns beside those of X."""
         if not is_frame(X):
             X = _frame_by_position(X, self.names)
+        self._check_names(X)
+        by_name = {column.name: column for column in read_columns(X)}
+        return [(c, s, by_name[s.name]) for c, s in zip(self.layout.cells, self.columns, strict=True)]
+
+    def _check_names(self, X: Any) -> None:
         given, wanted = column_names(X), self.names
         if set(given) != set(wanted):
             raise DataError(_difference(given, list(wanted)))
-        by_name = {column.name: column for column in read_columns(X)}
-        return [(c, s, by_name[s.name]) for c, s in zip(self.layout.cells, self.columns, strict=True)]
+
+    @cached_property
+    def _all_numbers(self) -> bool:
+        return all(isinstance(spec, NumberSpec) for spec in self.columns)
 
 
 class Table(Inputs):

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from isthmus.inputs import Encoded, Source
 from isthmus.training.rows import Batch, Rows
+from isthmus.training.spool import Spool, has_room
 
 __all__ = ["Stream", "reading"]
 
@@ -34,12 +35,19 @@ def reading(X: Any, encode: Callable[[Any], Encoded], width: int) -> Rows | Stre
     """
     if not isinstance(X, Source):
         return Rows.of(*encode(X))
-    stream = Stream(X, encode, width)
-    return stream if len(stream) * width > MEMORY else stream.first(len(stream))
+
+    def encoded(block: int) -> Encoded:
+        return encode(X.read(block))
+
+    stream = Stream(X, encoded, width)
+    if len(stream) * width <= MEMORY:
+        return stream.first(len(stream))
+    costly = not X.cheap and has_room(5 * len(stream) * width)
+    return Stream(X, Spool(encoded), width) if costly else stream
 
 
 class Stream:
-    """The rows of a source, encoded as they are read. Stands where `Rows` stands.
+    """The rows of a source, block by block as `encoded(block)` gives them. Stands where `Rows` stands.
 
     `apart` holds, by block, the places of rows that are not among them.
     """
@@ -47,11 +55,11 @@ class Stream:
     def __init__(
         self,
         source: Source,
-        encode: Callable[[Any], Encoded],
+        encoded: Callable[[int], Encoded],
         width: int,
         apart: Mapping[int, NDArray[np.int64]] | None = None,
     ) -> None:
-        self.source, self.encode, self.width = source, encode, width
+        self.source, self.encoded, self.width = source, encoded, width
         self.apart = dict(apart or {})
         self.starts = np.concatenate([[0], np.cumsum(source.sizes)])
         self.sizes = [size - len(self.apart.get(block, ())) for block, size in enumerate(source.sizes)]
@@ -62,7 +70,7 @@ class Stream:
 
     def to(self, device: torch.device) -> Stream:
         """The same rows, each buffer moved to a device as it is filled."""
-        moved = Stream(self.source, self.encode, self.width, self.apart)
+        moved = Stream(self.source, self.encoded, self.width, self.apart)
         moved.device = device
         return moved
 
@@ -81,7 +89,7 @@ class Stream:
             wanted -= len(some)
         held_out = [_cut(self._read([block]), torch.from_numpy(places)) for block, places in apart.items()]
         x, observed, numbers, _ = _joined(held_out)
-        return Stream(self.source, self.encode, self.width, apart), Rows(x, observed, None, numbers)
+        return Stream(self.source, self.encoded, self.width, apart), Rows(x, observed, None, numbers)
 
     def first(self, most: int) -> Rows:
         """Rows of the first blocks, `most` at most, in memory."""
@@ -129,7 +137,7 @@ class Stream:
         """Some blocks, encoded and joined."""
         parts = []
         for block in blocks:
-            encoded = self.encode(self.source.read(block))
+            encoded = self.encoded(block)
             observed = None if encoded.observed is None else torch.from_numpy(encoded.observed)
             numbers = torch.arange(self.starts[block], self.starts[block + 1])
             part = Batch(torch.from_numpy(encoded.x), observed, numbers)
