@@ -35,6 +35,7 @@ SCRIPTS = (
     "patients",
     "pixel_losses",
     "anomaly",
+    "series",
     "mnist30",
 )
 PACKAGES = (

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus.anomaly import AnomalyDetector, CellErrors, NearFar
+    from isthmus.anomaly import AnomalyDetector, CellErrors, DriftAlarm, NearFar, SeriesDetector
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
@@ -82,7 +82,7 @@ __version__ = "0.1.0"
 _HOME = {
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
-    "anomaly": "AnomalyDetector CellErrors NearFar",
+    "anomaly": "AnomalyDetector CellErrors DriftAlarm NearFar SeriesDetector",
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
@@ -129,6 +129,7 @@ __all__ = [
     "Datetime",
     "Deviance",
     "Dictionary",
+    "DriftAlarm",
     "FileError",
     "GaussianNoise",
     "Huber",
@@ -149,6 +150,7 @@ __all__ = [
     "ReLUCode",
     "SaltAndPepper",
     "Scorer",
+    "SeriesDetector",
     "Shared",
     "SiLU",
     "Sigmoid",

@@ -83,6 +83,9 @@ def fit(
             "--clean/--unclean", help="For detect: the rows are known to be ordinary, or known not."
         ),
     ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="For detect: FILE is a series; judge windows of so many steps.")
+    ] = None,
     exclude: Exclude = None,
     inputs: Annotated[str, typer.Option(help=f"What the data are: {', '.join(INPUTS)}.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
@@ -105,6 +108,7 @@ def fit(
     from isthmus.commands.detecting import fit_detector, keep
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
     from isthmus.commands.models import asked_model
+    from isthmus.commands.ranging import fit_series
     from isthmus.commands.results import kept
     from isthmus.diagnostics import FEW
 
@@ -113,8 +117,9 @@ def fit(
         raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
     if task == "detect" and checkpoint is not None:
         raise must("--checkpoint", "be left out with --task detect", checkpoint, "It trains several models")
-    if task != "detect" and clean is not None:
-        raise must("--clean", "come with --task detect", "another task", "Leave it out")
+    for name, value in (("--clean", clean), ("--window", window)):
+        if task != "detect" and value is not None:
+            raise must(name, "come with --task detect", "another task", "Leave it out")
     if checkpoint is not None:
         refuse_output(checkpoint, ("",), file, output)
     asked, say = asked_reading(header, na, separator, decimal, encoding), not (quiet or as_json)
@@ -130,7 +135,11 @@ def fit(
                 _print(f"{file}: {_size(X)}")
             if task == "detect":
                 own = (code, hidden, epochs) != (None, None, None) or kind != "undercomplete"
-                detector = fit_detector(X, model, own, seed, clean)
+                detector: Any = (
+                    fit_detector(X, model, own, seed, clean)
+                    if window is None
+                    else fit_series(X, model if own else None, window, seed, clean)
+                )
                 if interrupts:
                     raise nothing_learned(output)
                 keep(detector, reading, output)
@@ -240,7 +249,8 @@ def detect(
         Path | None, typer.Option("--output", "-o", help="Write the flagged rows here: CSV, TSV or Parquet.")
     ] = None,
     alpha: Annotated[
-        float | None, typer.Option(help="Share of ordinary rows that may be flagged; 0.05 if left out.")
+        float | None,
+        typer.Option(help="Share of ordinary rows that may be flagged; 0.05, of a series 0.01, if left out."),
     ] = None,
     fdr: Annotated[
         float | None, typer.Option(help="Instead: share of the flagged rows that may be ordinary.")
@@ -256,17 +266,36 @@ def detect(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the rows of FILE that do not belong. MODEL is from `fit --task detect`."""
-    from isthmus.commands.detecting import flagged, load_detector
+    """Find the rows of FILE, or the ranges of a series, that do not belong.
+
+    MODEL is from `fit --task detect`.
+    """
+    from isthmus.anomaly import SeriesDetector
+    from isthmus.checks import need
+    from isthmus.commands.detecting import flagged, load_detector, of_rows
     from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
+    from isthmus.commands.ranging import Ranges
     from isthmus.inputs.writing import write
 
     if output is not None:
         refuse_output(output, (".csv", ".csv.gz", ".tsv", ".parquet"), model, file)
     asked = asked_reading(header, na, separator, decimal, encoding)
     detector = load_detector(model)
-    X = fitting(opened(file, asked, detector.models_[0]).X, detector.models_[0])
-    found = flagged(detector, X, alpha, fdr, explain)
+    first = of_rows(detector).models_[0]
+    X = opened(file, asked, first).X
+    found: Any
+    if isinstance(detector, SeriesDetector):
+        need(
+            fdr is None and not explain,
+            "--fdr and --explain",
+            "be left out for a series",
+            "one",
+            "Use --alpha",
+        )
+        found = Ranges(detector, X, alpha)
+    else:
+        X = fitting(X, first)
+        found = flagged(detector, X, alpha, fdr, explain)
     if output is not None:
         write(found.table(X), output)
     if as_json:

@@ -5,14 +5,18 @@
 
 from isthmus.anomaly.conformal import Calibration, discoveries
 from isthmus.anomaly.detector import AnomalyDetector, default_model
+from isthmus.anomaly.drift import DriftAlarm
 from isthmus.anomaly.scores import AnomalyScore, CellErrors, NearFar
+from isthmus.anomaly.series import SeriesDetector
 
 __all__ = [
     "AnomalyDetector",
     "AnomalyScore",
     "Calibration",
     "CellErrors",
+    "DriftAlarm",
     "NearFar",
+    "SeriesDetector",
     "default_model",
     "discoveries",
 ]

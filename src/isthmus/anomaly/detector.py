@@ -16,7 +16,7 @@ their mean. Many rows can spare some, and then one model and one part do.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from isthmus.anomaly.conformal import Calibration, discoveries, needed
+from isthmus.anomaly.drift import DriftAlarm
 from isthmus.anomaly.evidence import reader_of
 from isthmus.anomaly.explaining import explained, replacements
 from isthmus.anomaly.panel import Judge, Panel
@@ -128,7 +129,7 @@ class AnomalyDetector(Estimator):
         sequence = np.random.SeedSequence(_entropy(self.random_state))
         parts = self._parts(n, np.random.default_rng(sequence))
         seeds = sequence.generate_state(len(parts)).tolist()
-        data = [rows_of(X, np.setdiff1d(np.arange(n), part)) for part in parts]
+        data = [rows_of(X, self._others(n, part)) for part in parts]
         self.models_ = self._trained(data, seeds)
         self._panel = Panel([self._judge(*some) for some in zip(self.models_, data, seeds, strict=True)])
         self.training_scores_ = np.full(n, np.nan)
@@ -136,6 +137,7 @@ class AnomalyDetector(Estimator):
             self.training_scores_[part] = -judge.scores(rows_of(X, part))
         self._note(X, parts)
         self._calibrate(-self.training_scores_[np.concatenate(parts)])
+        self._reference = -self.training_scores_[parts[0]]
         return self
 
     def recalibrate(self, X: Any, weights: Any = None) -> Self:
@@ -144,6 +146,7 @@ class AnomalyDetector(Estimator):
         """
         self.must_be_fitted()
         self._calibrate(self._raw(X), weights)
+        self._reference = self._first_judges(X)
         return self
 
     def _judge(self, model: Any, X: Any, seed: int) -> Judge:
@@ -161,6 +164,10 @@ class AnomalyDetector(Estimator):
         if folds == 1:
             return [np.sort(order[: min(SPARED, max(1, n // 5))])]
         return [np.sort(part) for part in np.array_split(order, min(folds, n))]
+
+    def _others(self, n: int, part: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Row numbers of what the model of a calibration part is trained on."""
+        return np.setdiff1d(np.arange(n), part)
 
     def _trained(self, data: Sequence[Any], seeds: Sequence[int]) -> list[Any]:
         """One model for each set of rows."""
@@ -240,6 +247,16 @@ class AnomalyDetector(Estimator):
         X, ordinary = _rows(X), -self._threshold(self.alpha if alpha is None else alpha)
         return [replacements(self._panel, rows_of(X, [i]), ordinary) for i in range(len(X))]
 
+    def drift_alarm(self, rate: float = 0.01) -> DriftAlarm:
+        """An alarm that goes off when rows stop being like the calibration rows; feed it rows with `update`.
+
+        rate: the probability that it ever does while nothing has changed. It listens to one of the models
+        only, beside the calibration rows which that one has not seen: for a mean of several no rate would
+        hold.
+        """
+        self.must_be_fitted()
+        return DriftAlarm(self._first_judges, self._reference, rate)
+
     def fit_predict(self, X: Any, y: None = None) -> NDArray[np.int64]:
         """`fit(X).predict(X)`. Most models have then seen the rows they judge; those that have not left their
         scores in `training_scores_`, to compare with `offset_`.
@@ -255,10 +272,11 @@ class AnomalyDetector(Estimator):
 
     def _raw(self, X: Any) -> Array:
         """Scores (n,), the mean over the models; higher is stranger."""
-        X = _rows(X)
-        if isinstance(X, Source) and not isinstance(X, Folder):
-            return np.concatenate([self._panel.scores(block) for block in X.blocks()])
-        return self._panel.scores(X)
+        return _by_blocks(self._panel.scores, X)
+
+    def _first_judges(self, X: Any) -> Array:
+        """Scores (n,) by the first model alone."""
+        return _by_blocks(self._panel.judges[0].scores, X)
 
     # ---------------------------------------------------------------- the pieces
 
@@ -303,6 +321,14 @@ def _rows(X: Any) -> Any:
     """
     X = as_source(X)
     return X if hasattr(X, "columns") or isinstance(X, Source) else as_array(X)
+
+
+def _by_blocks(scores: Callable[[Any], Array], X: Any) -> Array:
+    """Scores (n,) of the rows of X, block by block where they are not in memory."""
+    X = _rows(X)
+    if isinstance(X, Source) and not isinstance(X, Folder):
+        return np.concatenate([scores(block) for block in X.blocks()])
+    return scores(X)
 
 
 def _entropy(random_state: Any) -> int | None:

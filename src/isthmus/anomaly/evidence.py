@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, must, need
 
-__all__ = ["Evidence", "Reader", "reader_of"]
+__all__ = ["ROUNDS", "Evidence", "Reader", "reader_of"]
+
+ROUNDS = 4  # times a missing cell is rebuilt before it counts as at rest
 
 Array = NDArray[Any]
 
@@ -97,13 +99,25 @@ class _OfAutoencoder(Reader):
         return self.model.schema_.encode(X)
 
     def look(self, x: Array, observed: Array | None = None) -> Evidence:
-        z, x_hat, cells = self.model.examine(np.ascontiguousarray(x, np.float32))
-        if observed is not None:
+        x = np.ascontiguousarray(x, np.float32)
+        unseen = None if observed is None else ~observed[:, self.home]
+        if unseen is not None and not self.model.schema_.layout.gaps:
+            x = self._filled(x, unseen)
+        z, x_hat, cells = self.model.examine(x)
+        if observed is not None and unseen is not None:
             cells[~observed] = 0.0
-            unseen = ~observed[:, self.home]
             x_hat[unseen] = x[unseen]
         residual = np.where(self.single, (x - x_hat)[:, self.starts], np.sqrt(cells))
         return Evidence(x, x_hat, z, cells, residual)
+
+    def _filled(self, x: Array, unseen: Array) -> Array:
+        """Missing features as a model that never met a gap makes them of the others."""
+        x, rows = x.copy(), unseen.any(1)
+        some, gone = x[rows], unseen[rows]
+        for _ in range(ROUNDS if len(some) else 0):
+            some[gone] = self.model.examine(some)[1][gone]
+        x[rows] = some
+        return x
 
     def decode(self, x: Array) -> Any:
         return self.model.schema_.decode(np.ascontiguousarray(x, np.float32))

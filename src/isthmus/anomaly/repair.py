@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.anomaly.evidence import ROUNDS
 from isthmus.anomaly.panel import Panel, Seen
 
 __all__ = ["Repair", "repair"]
 
-ROUNDS = 4  # times a cell is rebuilt before it counts as at rest
 TRIED = 64  # cells that are tried, those with the largest costs, where a row has more
 MOST = 8  # cells a repair may replace
 

@@ -1,4 +1,4 @@
-"""A detector in its file: every model, what the score learned from its rows, and the calibration."""
+"""Detectors in their files: every model, what the score learned from its rows, and the calibration."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.anomaly.evidence import reader_of
 from isthmus.anomaly.panel import Judge, Panel
 from isthmus.anomaly.scores import CellErrors, NearFar
+from isthmus.anomaly.series import OfWindows, SeriesDetector
 from isthmus.autoencoder import Autoencoder
-from isthmus.checks import DataError, FileError, must
+from isthmus.checks import DataError, FileError, must, need
 from isthmus.parts import pack, unpack
 from isthmus.saving import describe, rebuilt
 
@@ -21,8 +22,10 @@ __all__ = ["packed", "unpacked"]
 FORMAT = 1
 
 
-def packed(detector: AnomalyDetector) -> tuple[dict[str, Any], dict[str, Any]]:
+def packed(detector: AnomalyDetector | SeriesDetector) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tensors and header of a fitted detector over autoencoders; DataError for any other."""
+    if isinstance(detector, SeriesDetector):
+        return _packed_series(detector)
     if not hasattr(detector, "models_"):
         raise DataError("detector must be fitted before it is saved; got one that is not. Call fit first.")
     other = [type(m).__name__ for m in detector.models_ if not isinstance(m, Autoencoder)]
@@ -41,13 +44,61 @@ def packed(detector: AnomalyDetector) -> tuple[dict[str, Any], dict[str, Any]]:
         "random_state": seed if isinstance(seed, int) else None,
         "models": [describe(model) for model in detector.models_],
         "calibration": pack(detector.calibration_),
+        "reference": np.sort(detector._reference).tolist(),
         "notes": list(detector.notes_),
         "facts": getattr(detector, "facts_", {}),
     }
 
 
-def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, Any]) -> AnomalyDetector:
+def unpacked(
+    header: dict[str, Any], tensors: dict[str, Any], known: dict[str, Any]
+) -> AnomalyDetector | SeriesDetector:
     """The detector a header describes; FileError for a header that is not one."""
+    if header["kind"] == "SeriesDetector":
+        return _unpacked_series(header, tensors, known)
+    return _filled(AnomalyDetector(), header, tensors, known)
+
+
+def _packed_series(series: SeriesDetector) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not hasattr(series, "detector_"):
+        raise DataError("detector must be fitted before it is saved; got one that is not. Call fit first.")
+    tensors, header = packed(series.detector_)
+    own = {name: getattr(series, name) for name in ("window", "recent")}
+    own |= {
+        "channels": series.channels_,
+        "in_time": series.detector_.in_time.tolist(),
+        "notes": series.notes_,
+    }
+    return tensors, {
+        **header,
+        "kind": "SeriesDetector",
+        "series": own,
+        "facts": getattr(series, "facts_", {}),
+    }
+
+
+def _unpacked_series(
+    header: dict[str, Any], tensors: dict[str, Any], known: dict[str, Any]
+) -> SeriesDetector:
+    own = header["series"]
+    inner = OfWindows()
+    _filled(inner, header, tensors, known)
+    shared = {name: getattr(inner, name) for name in ("model", "anomaly_score", "alpha", "random_state")}
+    series = SeriesDetector(**shared, window=own["window"], recent=own["recent"])
+    series._check_parameters()
+    inner.in_time = np.asarray(own["in_time"], np.float64)
+    series.channels_, series.n_features_in_ = list(own["channels"]), len(own["channels"])
+    fits = inner.n_features_in_ == series.window * series.n_features_in_ and np.isfinite(inner.in_time).all()
+    need(bool(fits), "the file's series", "fit its models", "others", "Save it again")
+    series.detector_, series.notes_ = inner, [str(note) for note in own["notes"]]
+    series.facts_ = dict(header["facts"])
+    return series
+
+
+def _filled(
+    detector: AnomalyDetector, header: dict[str, Any], tensors: dict[str, Any], known: dict[str, Any]
+) -> AnomalyDetector:
+    """A detector with what its header and tensors hold."""
     if header.get("format") != FORMAT:
         raise FileError(
             f"the file has format {header.get('format')!r}, this isthmus reads {FORMAT}. Update it."
@@ -57,7 +108,7 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, A
     models = [rebuilt(one, _part(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])]
     if not models or len({name.split(".")[0] for name in tensors}) != len(models):
         raise FileError("the file's models and arrays must be equally many; got others. Save it again.")
-    detector = AnomalyDetector(models[0], **params, random_state=header["random_state"])
+    detector.set_params(model=models[0], **params, random_state=header["random_state"])
     detector._check_parameters()
     detector.models_ = models
     detector._panel = Panel([_judge(detector, k, model, tensors) for k, model in enumerate(models)])
@@ -68,6 +119,14 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, A
     if not isinstance(calibration, Calibration):
         raise FileError("the file's calibration must be scores; got something else. Save it again.")
     detector._calibrate(np.asarray(calibration.scores), calibration.weights or None)
+    detector._reference = np.asarray(header["reference"], np.float64)
+    need(
+        bool(np.isfinite(detector._reference).all()),
+        "reference scores",
+        "be finite",
+        "others",
+        "Save it again",
+    )
     return detector
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus.anomaly import AnomalyDetector
+    from isthmus.anomaly import AnomalyDetector, SeriesDetector
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["Found", "fit_detector", "flagged", "keep", "load_detector"]
+__all__ = ["Found", "fit_detector", "flagged", "keep", "load_detector", "of_rows"]
 
 WORST = 10  # rows shown
 EXPLAINED = 200  # rows explained at most, the strangest first
@@ -29,26 +29,34 @@ def fit_detector(X: Any, model: Autoencoder, own: bool, seed: int, clean: bool |
     return AnomalyDetector(model, anomaly_score=NearFar(clean), random_state=seed).fit(rows)
 
 
-def keep(detector: AnomalyDetector, reading: Any, output: Path) -> None:
+def keep(detector: AnomalyDetector | SeriesDetector, reading: Any, output: Path) -> None:
     """Save the detector, with how its file was read and without what was this run's own."""
     from isthmus.parts import pack
     from isthmus.saving import save
 
-    for model in detector.models_:
+    models = of_rows(detector).models_
+    for model in models:
         model.set_params(random_state=None, trainer__progress=None, trainer__device="auto")
     if reading is not None:
-        detector.models_[0].facts_ = {"reading": pack(reading)}
+        models[0].facts_ = {"reading": pack(reading)}
     save(detector, output)
 
 
-def load_detector(path: Path) -> AnomalyDetector:
+def of_rows(detector: AnomalyDetector | SeriesDetector) -> AnomalyDetector:
+    """The detector itself, or that of a series' windows."""
+    from isthmus.anomaly import SeriesDetector
+
+    return detector.detector_ if isinstance(detector, SeriesDetector) else detector
+
+
+def load_detector(path: Path) -> AnomalyDetector | SeriesDetector:
     """The detector in a file; FileError for a file with a model alone."""
-    from isthmus.anomaly import AnomalyDetector
+    from isthmus.anomaly import AnomalyDetector, SeriesDetector
     from isthmus.checks import FileError
     from isthmus.saving import load
 
     found = load(path)
-    if not isinstance(found, AnomalyDetector):
+    if not isinstance(found, (AnomalyDetector, SeriesDetector)):
         raise FileError(
             f"{path} holds a model without calibration. Fit it with: isthmus fit FILE --task detect -o {path}"
         )
@@ -60,6 +68,7 @@ class Found:
 
     def __init__(self, rows: int, numbers: Any, p: Any, scores: Any, how: str) -> None:
         self.rows, self.numbers, self.p, self.scores, self.how = rows, numbers, p, scores, how
+        self.drifted: int | None = None
         self.repairs: dict[int, str] = {}
         self.blamed: Counter[str] = Counter()
 
@@ -90,6 +99,7 @@ class Found:
             "flagged": len(self.numbers),
             "how": self.how,
             "columns": blamed,
+            "drift": self.drifted,
             "worst": worst,
         }
 
@@ -102,6 +112,12 @@ class Found:
         console.print(
             f"{self.rows:,} rows, {len(self.numbers):,} flagged: {self.how}.", style="bold", markup=False
         )
+        if self.drifted is not None:
+            said = (
+                f"Drift: rows no longer come as those it learned from (seen by row {self.drifted - 1:,}). "
+                "Fit it again, or recalibrate it on new rows that are ordinary."
+            )
+            console.print(said, style="yellow", markup=False)
         if self.blamed:
             blamed = ", ".join(f"{name} {count:,}" for name, count in self.blamed.most_common(8))
             console.print(f"Columns to blame, in rows: {blamed}.", markup=False)
@@ -126,7 +142,11 @@ def flagged(
     calibration, level = detector.calibration_, detector.alpha if alpha is None else alpha
     if fdr is None:
         calibration.check(level)
-    scores = np.concatenate([-detector.score_samples(block) for block in shown_blocks(X)])
+    alarm, parts = detector.drift_alarm(), []
+    for block in shown_blocks(X):
+        parts.append(-detector.score_samples(block))
+        alarm.update(block)
+    scores = np.concatenate(parts)
     p = calibration.p_values(scores)
     picked = p <= level if fdr is None else discoveries(p, fdr)
     numbers = np.flatnonzero(picked)
@@ -137,6 +157,7 @@ def flagged(
         else f"{fdr:.3g} of these may be false"
     )
     found = Found(len(scores), numbers, p[numbers], scores[numbers], how)
+    found.drifted = alarm.raised_at
     if explain and len(numbers):
         _explain(detector, X, found, level if fdr is None else float(p[numbers].max()))
     return found

@@ -1,0 +1,147 @@
+"""Series: no look-ahead, ranges in the user's own time, rates, files and the command line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from command_line import run
+from isthmus import DataError, SeriesDetector, load, save
+from isthmus.anomaly.series import _runs
+
+
+def wave(n, seed=0, channels=1):
+    rng = np.random.default_rng(seed)
+    t = np.arange(n)[:, None] / 9 + np.arange(channels)
+    return np.sin(t) + 0.1 * rng.normal(size=(n, channels))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return SeriesDetector(random_state=0).fit(wave(2500))
+
+
+def test_no_score_looks_ahead(fitted):
+    x = wave(600, 1)
+    whole = fitted.score_samples(x)
+    changed = x.copy()
+    changed[400:] += 5
+    assert np.array_equal(whole[:400], fitted.score_samples(changed)[:400], equal_nan=True)
+    assert np.array_equal(fitted.p_values(x)[:400], fitted.p_values(changed)[:400], equal_nan=True)
+    assert np.isnan(whole[:15]).all()
+    assert not np.isnan(whole[15:]).any()
+
+
+def test_a_step_scores_the_same_in_any_piece_of_its_series(fitted):
+    x = wave(300, 2)
+    assert np.allclose(fitted.score_samples(x)[100:], fitted.score_samples(x[85:])[15:], atol=1e-6)
+
+
+def test_the_rate_of_ordinary_steps_is_alpha_over_time(fitted):
+    flags = [np.nanmean(fitted.p_values(wave(4000, seed)) <= 0.05) for seed in range(3, 6)]
+    assert 0.02 < np.mean(flags) < 0.08
+
+
+def test_recent_none_compares_with_the_calibration_for_ever():
+    x = wave(2500)
+    shifted = wave(4000, 1) + np.linspace(0, 2, 4000)[:, None]
+    fixed = SeriesDetector(recent=None, random_state=0).fit(x).p_values(shifted)
+    adaptive = SeriesDetector(recent=500, random_state=0).fit(x).p_values(shifted)
+    assert np.mean(fixed[-500:] <= 0.05) > 0.9
+    assert np.mean(adaptive[-500:] <= 0.05) < 0.3
+
+
+def test_ranges_name_moments_and_the_channel(tmp_path):
+    rng = np.random.default_rng(0)
+    values = np.column_stack([wave(3000)[:, 0], wave(3000, 1)[:, 0], rng.random(3000) < 0.5])
+    frame = pd.DataFrame(values, columns=["pump", "valve", "open"]).astype({"open": bool})
+    frame.insert(0, "when", pd.date_range("2024-01-01", periods=3000, freq="h"))
+    detector = SeriesDetector(random_state=0).fit(frame[:2000])
+    rest = frame[2000:].copy()
+    rest.iloc[500:520, rest.columns.get_loc("valve")] += 1.5
+    found = detector.ranges(rest, alpha=0.002)
+    strongest = found.loc[found["score"].idxmax()]
+    assert abs(strongest["start"] - rest["when"].iloc[500]) <= pd.Timedelta(hours=3)
+    assert strongest["start"] <= strongest["peak"] <= strongest["end"]
+    assert strongest["end"] <= rest["when"].iloc[535]
+    assert strongest["channels"].startswith("valve")
+    indexed = rest.set_index("when")[["open", "valve", "pump"]]
+    again = SeriesDetector(random_state=0).fit(frame[:2000].set_index("when"))
+    assert again.ranges(indexed, alpha=0.002)["start"].tolist() == found["start"].tolist()
+
+
+def test_gaps_are_filled_by_the_model_not_flagged_as_faults(fitted):
+    x, fault = wave(600, 7), wave(600, 7)
+    x[300:306] = np.nan
+    fault[300:306] = -fault[300:306]
+    gap, worse = (fitted.score_samples(some)[300:322].min() for some in (x, fault))
+    assert worse < gap - 0.5
+    assert np.nanmean(fitted.p_values(x)[300:322] <= 0.01) < 0.5
+    assert np.isfinite(fitted.score_samples(x)[15:]).all()
+
+
+def test_a_long_fault_is_not_soon_compared_with_itself(fitted):
+    x = wave(900, 7)
+    x[300:400] += 3
+    assert (fitted.p_values(x)[310:400] <= 0.002).all()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "runs"), [([], []), ([3], [(3, 3)]), ([1, 2, 9, 30], [(1, 9), (30, 30)])]
+)
+def test_flagged_steps_nearer_than_a_window_are_one_range(numbers, runs):
+    assert list(_runs(np.array(numbers, int), 10)) == runs
+
+
+def test_what_cannot_be_used_gets_one_sentence(fitted):
+    times = pd.date_range("2024-01-01", periods=200, freq="h")
+    bad = {
+        "ascend": pd.DataFrame({"t": times[::-1], "x": 1.0}),
+        "text": pd.DataFrame({"t": times, "x": "a"}),
+        "one column of moments": pd.DataFrame({"t": times, "u": times, "x": 1.0}),
+        "finite": np.full(200, np.inf),
+        "at least 128 steps": np.zeros(100),
+        "numbers": np.array(["a"] * 200),
+    }
+    for part, X in bad.items():
+        with pytest.raises(DataError, match=part):
+            SeriesDetector().fit(X)
+    with pytest.raises(DataError, match="channels"):
+        fitted.score_samples(wave(200, channels=2))
+    with pytest.raises(DataError, match="alpha"):
+        fitted.predict(wave(200), alpha=1e-5)
+    assert fitted.predict(wave(10)).tolist() == [1] * 10
+
+
+def test_saved_and_loaded_it_says_the_same(fitted, tmp_path):
+    x = wave(400, 8)
+    save(fitted, tmp_path / "series.isthmus")
+    again = load(tmp_path / "series.isthmus")
+    assert np.array_equal(again.p_values(x), fitted.p_values(x), equal_nan=True)
+    assert again.ranges(x, alpha=0.01).equals(fitted.ranges(x, alpha=0.01))
+    assert (again.window, again.recent, again.channels_) == (16, 2000, fitted.channels_)
+
+
+def test_on_the_command_line(tmp_path):
+    frame = pd.DataFrame(
+        {"t": pd.date_range("2024-01-01", periods=2600, freq="5min"), "load": wave(2600)[:, 0]}
+    )
+    frame[:2000].to_csv(tmp_path / "ordinary.csv", index=False)
+    new = frame[2000:].copy()
+    new.iloc[300:330, 1] += 1.5
+    new.to_csv(tmp_path / "new.csv", index=False)
+    model = tmp_path / "m.isthmus"
+    run("fit", tmp_path / "ordinary.csv", "--task", "detect", "--window", 24, "-o", model, "--quiet")
+    out = run("detect", model, tmp_path / "new.csv", "--alpha", 0.002, "--json", "-o", tmp_path / "r.csv")
+    said = json.loads(out.stdout)
+    assert said["steps"] == 600
+    worst = max(said["ranges"], key=lambda line: line["score"])
+    start = new["t"].iloc[300]
+    assert start <= pd.Timestamp(worst["start"]) <= start + pd.Timedelta(minutes=5 * 24)
+    assert len(pd.read_csv(tmp_path / "r.csv")) == len(said["ranges"])
+    shown = run("detect", model, tmp_path / "new.csv", "--alpha", 0.002).stdout
+    assert "ranges flagged" in shown
+    assert "load 100%" in shown
