@@ -313,8 +313,9 @@ def export(
 ) -> None:
     """Write a model as ONNX, or as a Python file that needs numpy alone."""
     from isthmus.exporting import export as write
+    from isthmus.saving import load
 
-    difference = write(_load(model), output)
+    difference = write(load(model), output)
     facts = {"difference": difference, "output": str(output)}
     text = f"checked: differs from the model by {difference:.1g} at most -> {output}"
     _done(text, facts, as_json, quiet)
@@ -323,9 +324,14 @@ def export(
 @app.command()
 def info(model: ModelFile, as_json: Json = False) -> None:
     """Say what is in a model file."""
+    from isthmus.autoencoder import Autoencoder
+    from isthmus.commands.detecting import detector_report
     from isthmus.report.console import model_report
+    from isthmus.saving import load
 
-    report = model_report(_load(model), model)
+    found = load(model)
+    say = model_report if isinstance(found, Autoencoder) else detector_report
+    report = say(found, model)
     _print_json(report.plain()) if as_json else report.show()
 
 

@@ -50,6 +50,7 @@ class Reader(ABC):
 
     spans: list[tuple[int, int]]
     names: list[Any]
+    rounds = ROUNDS
 
     @abstractmethod
     def encode(self, X: Any) -> tuple[Array, Array | None]:

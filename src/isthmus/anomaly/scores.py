@@ -175,6 +175,8 @@ class _Gaussian:
 
 
 class _LearnedNearFar(LearnedScore):
+    neighbours, same, soft = NEIGHBOURS, SAME, SOFT
+
     def __init__(
         self, weights: Any, whole: _Gaussian, core: _Gaussian, rows: Array, near: float, far: float
     ) -> None:
@@ -189,7 +191,7 @@ class _LearnedNearFar(LearnedScore):
         joint, total = _joint(evidence), np.zeros(len(evidence.x))
         for weight, usual, distances in zip(self.weights, self.usual, (self.near, self.far), strict=True):
             if weight:
-                total += weight * np.log(distances(joint) / usual + SOFT)
+                total += weight * np.log(distances(joint) / usual + self.soft)
         return total
 
     def near(self, joint: Array) -> Array:
@@ -197,7 +199,7 @@ class _LearnedNearFar(LearnedScore):
         d = self.index.kneighbors(self.whole.whiten(joint))[0]
         if d.shape[1] == 1:
             return np.asarray(d[:, 0])
-        near: Array = np.where(d[:, 0] < SAME * self.usual[0], d[:, 1:].mean(1), d[:, :-1].mean(1))
+        near: Array = np.where(d[:, 0] < self.same * self.usual[0], d[:, 1:].mean(1), d[:, :-1].mean(1))
         return near
 
     def far(self, joint: Array) -> Array:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isthmus.anomaly import AnomalyDetector, SeriesDetector
     from isthmus.autoencoder import Autoencoder
+    from isthmus.report.console import Report
 
-__all__ = ["Found", "fit_detector", "flagged", "keep", "load_detector", "of_rows"]
+__all__ = ["Found", "detector_report", "fit_detector", "flagged", "keep", "load_detector", "of_rows"]
 
 WORST = 10  # rows shown
 EXPLAINED = 200  # rows explained at most, the strangest first
@@ -61,6 +62,35 @@ def load_detector(path: Path) -> AnomalyDetector | SeriesDetector:
             f"{path} holds a model without calibration. Fit it with: isthmus fit FILE --task detect -o {path}"
         )
     return found
+
+
+def detector_report(detector: AnomalyDetector | SeriesDetector, path: Path) -> Report:
+    """What a detector's file holds."""
+    from isthmus.report.console import Report, model_report
+
+    inner = of_rows(detector)
+    about = model_report(inner.models_[0], path)
+    calibration = inner.calibration_
+    facts = {
+        **about.facts,
+        "detector": " ".join(repr(detector).split()),
+        "models": len(inner.models_),
+        "calibration_rows": calibration.rows,
+        "alpha": detector.alpha,
+        "finest_alpha": calibration.finest,
+        "threshold": -float(inner.offset_),
+    }
+    finest = f"down to {calibration.finest:.2g}, from {calibration.rows:,} rows"
+    said = ("file", "names", "code", "weights", "versions")
+    lines = {
+        "detector": type(detector).__name__,
+        "score": " ".join(repr(detector.anomaly_score).split()),
+        "alpha": f"{detector.alpha:g}, a score above {facts['threshold']:.4g}",
+        "p-values": finest,
+        "models": f"{facts['models']}, the first of them:",
+        **{name: line for name, line in about.lines.items() if name in said},
+    }
+    return Report(facts, lines, None, detector.notes_)
 
 
 class Found:

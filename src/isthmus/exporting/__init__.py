@@ -2,10 +2,11 @@
 
     export(model, "scorer.onnx")      any model; runs wherever an ONNX runtime does
     export(model, "scorer.py")        dense models; readable, no imports but numpy and the standard library
+    export(detector, "scorer.onnx")   an AnomalyDetector: score, p-value and flag
 
-Both hold everything from the user's numbers to the user's numbers: scaling in float64, gaps, the network, the
-code, the loss and the way back. Both are run before they are written, on rows beside the model itself, and
-nothing is written when they differ.
+The first two hold everything from the user's numbers to the user's numbers: scaling in float64, gaps, the
+network, the code, the loss and the way back. All are run before they are written, on rows beside the model
+itself, and nothing is written when they differ.
 
 How the difference is measured. For every output and row i, with S_i = max(1, abs(x_i)) over the row's
 encoded numbers x and their reconstruction,
@@ -33,14 +34,13 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.atomic import write_atomically
-from isthmus.autoencoder import Autoencoder
-from isthmus.checks import DataError, FileError
+from isthmus.checks import DataError, FileError, need
 from isthmus.exporting.checking import refuse_difference
 
 __all__ = ["export"]
 
 
-def export(model: Autoencoder, path: str | os.PathLike[str], rows: Any = None) -> float:
+def export(model: Any, path: str | os.PathLike[str], rows: Any = None) -> float:
     """Write a fitted model as `.onnx` or `.py`, whole or not at all; the ending of `path` decides.
 
     An ONNX file takes `X` (n, columns), or (n, *shape) for pictures and signals, in the dtype that was
@@ -49,6 +49,11 @@ def export(model: Autoencoder, path: str | os.PathLike[str], rows: Any = None) -
     (n, columns) of strings, "" where missing. It gives `z` (n, n_components), `x_hat` and `text_hat` like X
     and text, `errors` (n, columns) in the loss's units with NaN where missing, and `score` (n,), the mean
     error per observed cell of a row: higher is stranger. The file's metadata name the columns.
+
+    Of a detector an ONNX file gives `score` (n,), minus its `score_samples`, `p_value` (n,) and `flagged`
+    (n,), true above the threshold of its alpha; threshold, alpha and the number of calibration rows are among
+    the metadata. Of a `SeriesDetector` it takes windows, (n, window * channels), step after step. Scores
+    must match to 1e-5.
 
     A Python file has the functions `encode, decode, reconstruct, errors, score`, and prints scores when run.
 
@@ -62,6 +67,9 @@ def export(model: Autoencoder, path: str | os.PathLike[str], rows: Any = None) -
     the command to run, where the packages for ONNX are missing.
     """
     ending = _checked_ending(Path(path))
+    model = getattr(model, "detector_", model)
+    if hasattr(model, "calibration_"):
+        return _export_detector(model, path, ending, rows)
     if not hasattr(model, "network_"):
         raise DataError("model must be fitted before it is exported; got one that is not. Call fit first.")
     if ending == ".onnx":
@@ -70,6 +78,20 @@ def export(model: Autoencoder, path: str | os.PathLike[str], rows: Any = None) -
         from isthmus.exporting import scorer as form  # type: ignore[no-redef]
     content = form.written(model)
     difference = refuse_difference(model, form.runner(model, content), rows)
+    write_atomically(path, lambda file: file.write(content))
+    return difference
+
+
+def _export_detector(detector: Any, path: str | os.PathLike[str], ending: str, rows: Any) -> float:
+    """Write a detector of rows as ONNX."""
+    need(ending == ".onnx", "path", "end in .onnx for a detector", ending, "Use .onnx, or export its model")
+    from isthmus.exporting import onnx as form
+    from isthmus.exporting.columns import fitted_schema
+    from isthmus.exporting.judging import checked
+
+    content = form.written_detector(detector)
+    run = form.runner_of(fitted_schema(detector.models_[0]), content)
+    difference = checked(detector, run, rows)
     write_atomically(path, lambda file: file.write(content))
     return difference
 

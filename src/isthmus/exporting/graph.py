@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.exporting.columns import array_dtype, fitted_schema, is_text, is_whole, split_columns
+from isthmus.exporting.columns import Fitted, array_dtype, fitted_schema, is_text, is_whole, split_columns
 from isthmus.inputs import ArraySchema, LevelSpec, NumberSpec, Scales, TableSchema, TruthSpec
 from isthmus.inputs.columns import Spec
 from isthmus.inputs.scaling import LIMIT
 from isthmus.networks import Network
 from isthmus.parts import Cell
 
-__all__ = ["Scorer", "scorer_of"]
+__all__ = ["Scorer", "reader_of", "scorer_of"]
 
 LARGE = 1e8  # beyond it asinh(u) = log(2 u) to the last digit, and u^2 must not overflow
 
@@ -240,15 +240,18 @@ def _sorted(blocks: list[Tensor], places: list[int]) -> Tensor:
     return joined if order == list(range(len(places))) else joined[:, order]
 
 
+def reader_of(schema: Fitted) -> ArrayReader | TableReader:
+    """The schema as a module."""
+    return ArrayReader(schema) if isinstance(schema, ArraySchema) else TableReader(schema)
+
+
 class Scorer(nn.Module):
     """Everything at once: inputs -> z, x_hat (and text_hat), errors, score."""
 
     def __init__(self, model: Autoencoder) -> None:
         super().__init__()
         schema = fitted_schema(model)
-        self.reader: ArrayReader | TableReader = (
-            ArrayReader(schema) if isinstance(schema, ArraySchema) else TableReader(schema)
-        )
+        self.reader = reader_of(schema)
         self.network: Network = model.network_
         self.loss, self.layout = model.loss, schema.layout
 

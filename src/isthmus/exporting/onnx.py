@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,9 +18,10 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, brief
 from isthmus.exporting.columns import Fitted, Outputs, feeds, fitted_schema, split_columns
 from isthmus.exporting.graph import scorer_of
+from isthmus.exporting.judging import OUTPUTS, DetectorModule, refuse_unwritable
 from isthmus.inputs import ArraySchema, LevelSpec, TableSchema
 
-__all__ = ["runner", "written"]
+__all__ = ["runner", "runner_of", "written", "written_detector"]
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 EXAMPLE = 5  # rows to trace with: neither 0 nor 1, which tracers treat apart
@@ -29,12 +30,34 @@ EXAMPLE = 5  # rows to trace with: neither 0 nor 1, which tracers treat apart
 def written(model: Autoencoder) -> bytes:
     """The model as the bytes of an ONNX file."""
     _need_packages()
+    schema = fitted_schema(model)
+    example = _example(schema)
+    names = ["z", *(_HAT[name] for name in example), "errors", "score"]
+    proto = _traced(scorer_of(model), example, names)
+    _describe(proto, model, schema)
+    return _bytes(proto, schema)
+
+
+def written_detector(detector: Any) -> bytes:
+    """A fitted detector as the bytes of an ONNX file."""
+    _need_packages()
+    refuse_unwritable(detector)
+    first = detector.models_[0]
+    schema = fitted_schema(first)
+    proto = _traced(DetectorModule(detector).eval(), _example(schema), OUTPUTS)
+    _describe(proto, first, schema)
+    facts = {"threshold": -detector.offset_, "alpha": detector.alpha, "rows": detector.calibration_.rows}
+    for name, value in facts.items():
+        proto.metadata_props.add(key=name, value=str(float(value)))
+    return _bytes(proto, schema)
+
+
+def _bytes(proto: Any, schema: Fitted) -> bytes:
+    """The file's content, its text read as text."""
     import onnx
 
-    schema, proto = fitted_schema(model), _traced(model)
     if isinstance(schema, TableSchema):
         _read_text(proto, schema)
-    _describe(proto, model)
     try:
         content: bytes = proto.SerializeToString()
         onnx.checker.check_model(content)
@@ -47,6 +70,21 @@ def written(model: Autoencoder) -> bytes:
 
 def runner(model: Autoencoder, content: bytes) -> Callable[[Any], Outputs]:
     """The file's graph in onnxruntime, as a function of data of the kind that was fitted."""
+    schema = fitted_schema(model)
+    outputs = runner_of(schema, content)
+
+    def run(X: Any) -> Outputs:
+        given = outputs(X)
+        x_hat = given.get("x_hat")
+        if isinstance(schema, TableSchema):
+            x_hat = _columns(schema, x_hat, given.get("text_hat"))
+        return Outputs(given["z"], x_hat, given["errors"], given["score"])
+
+    return run
+
+
+def runner_of(schema: Fitted, content: bytes) -> Callable[[Any], dict[str, Any]]:
+    """The file's graph in onnxruntime: data of the schema's kind -> its outputs by name."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -57,14 +95,9 @@ def runner(model: Autoencoder, content: bytes) -> Callable[[Any], Outputs]:
     except Exception as error:  # onnxruntime's own kinds, which differ by version
         raise _untraceable(str(error)) from None
     names = [output.name for output in session.get_outputs()]
-    schema = fitted_schema(model)
 
-    def run(X: Any) -> Outputs:
-        given = dict(zip(names, session.run(names, _wanted(session, feeds(schema, X))), strict=True))
-        x_hat = given.get("x_hat")
-        if isinstance(schema, TableSchema):
-            x_hat = _columns(schema, x_hat, given.get("text_hat"))
-        return Outputs(given["z"], x_hat, given["errors"], given["score"])
+    def run(X: Any) -> dict[str, Any]:
+        return dict(zip(names, session.run(names, _wanted(session, feeds(schema, X))), strict=True))
 
     return run
 
@@ -89,9 +122,8 @@ def _need_packages() -> None:
 # ---------------------------------------------------------------- tracing
 
 
-def _traced(model: Autoencoder) -> Any:
-    """The whole model as an ONNX graph that takes any number of rows."""
-    scorer, example = scorer_of(model), _example(fitted_schema(model))
+def _traced(scorer: torch.nn.Module, example: dict[str, torch.Tensor], outputs: Sequence[str]) -> Any:
+    """A module as an ONNX graph that takes any number of rows."""
     rows, given = torch.export.Dim("n", min=1), tuple(example.values())
     with torch.no_grad(), _quiet():
         scorer(*given)  # whatever parts keep between calls is made of real tensors, not of the tracer's
@@ -102,7 +134,7 @@ def _traced(model: Autoencoder) -> Any:
                 dynamo=True,
                 dynamic_shapes=(tuple({0: rows} for _ in given),),
                 input_names=list(example),
-                output_names=["z", *(_HAT[name] for name in example), "errors", "score"],
+                output_names=list(outputs),
                 verbose=False,
                 optimize=False,  # the optimiser of onnxscript 0.7 loses a bound of two equal Clips
             )
@@ -182,11 +214,13 @@ def _read_text(proto: Any, schema: TableSchema) -> None:
     graph = proto.graph
     specs = [spec for spec in (schema.columns[j] for j in text) if isinstance(spec, LevelSpec)]
     before = _by_column("text", "codes", [_encoder(spec) for spec in specs])
-    after = _by_column("codes_hat", "text_hat", [_decoder(spec) for spec in specs])
+    rebuilt = any(one.name == "codes_hat" for one in graph.output)
+    after = _by_column("codes_hat", "text_hat", [_decoder(spec) for spec in specs]) if rebuilt else []
     nodes = [*before, *graph.node, *after]
     del graph.node[:]
     graph.node.extend(nodes)
-    for side, old, new in ((graph.input, "codes", "text"), (graph.output, "codes_hat", "text_hat")):
+    sides = [(graph.input, "codes", "text"), (graph.output, "codes_hat", "text_hat")]
+    for side, old, new in sides[: 1 + rebuilt]:
         place = next(i for i, one in enumerate(side) if one.name == old)
         side[place].CopyFrom(helper.make_tensor_value_info(new, TensorProto.STRING, ["n", len(text)]))
 
@@ -222,9 +256,8 @@ def _decoder(spec: LevelSpec) -> dict[str, Any]:
 # ---------------------------------------------------------------- metadata
 
 
-def _describe(proto: Any, model: Autoencoder) -> None:
+def _describe(proto: Any, model: Autoencoder, schema: Fitted) -> None:
     """What the file is, and which columns it takes in which order."""
-    schema = fitted_schema(model)
     facts = {"isthmus": isthmus.__version__, "fingerprint": model.fingerprint_["sha256"]}
     if isinstance(schema, TableSchema):
         numbers, text = split_columns(schema)
