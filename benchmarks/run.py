@@ -30,6 +30,8 @@ SCRIPTS = (
     "scoring_speed",
     "scaling",
     "training_speed",
+    "training_speed_wide",
+    "training_speed_two",
     "out_of_core",
     "bf16_long",
     "patients",
