@@ -35,6 +35,12 @@ def test_no_score_looks_ahead(fitted):
     assert not np.isnan(whole[15:]).any()
 
 
+def test_where_nothing_is_strange_the_table_is_empty(fitted):
+    found = fitted.ranges(wave(2500)[:200], alpha=0.0005)
+    assert len(found) == 0
+    assert list(found) == ["start", "end", "peak", "p_value", "score", "channels"]
+
+
 def test_a_step_scores_the_same_in_any_piece_of_its_series(fitted):
     x = wave(300, 2)
     assert np.allclose(fitted.score_samples(x)[100:], fitted.score_samples(x[85:])[15:], atol=1e-6)

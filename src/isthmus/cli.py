@@ -256,8 +256,12 @@ def detect(
         float | None, typer.Option(help="Instead: share of the flagged rows that may be ordinary.")
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say which cells would have to be different, and how.")
+        bool,
+        typer.Option(
+            "--explain", help="Say which cells would have to be different, and how; of pictures, where."
+        ),
     ] = False,
+    draw: Annotated[Path | None, typer.Option(help="Draw what was found here: PNG, SVG or PDF.")] = None,
     na: Na = None,
     header: Header = None,
     separator: Separator = None,
@@ -273,12 +277,15 @@ def detect(
     from isthmus.anomaly import SeriesDetector
     from isthmus.checks import need
     from isthmus.commands.detecting import flagged, load_detector, of_rows
-    from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
+    from isthmus.commands.drawing import drawn, drawn_series
+    from isthmus.commands.files import asked_reading, fitting, held_rows, opened, refuse_output
     from isthmus.commands.ranging import Ranges
     from isthmus.inputs.writing import write
 
     if output is not None:
         refuse_output(output, (".csv", ".csv.gz", ".tsv", ".parquet"), model, file)
+    if draw is not None:
+        refuse_output(draw, (".png", ".svg", ".pdf"), model, file)
     asked = asked_reading(header, na, separator, decimal, encoding)
     detector = load_detector(model)
     first = of_rows(detector).models_[0]
@@ -292,10 +299,15 @@ def detect(
             "one",
             "Use --alpha",
         )
+        X = held_rows(X)
         found = Ranges(detector, X, alpha)
+        if draw is not None:
+            drawn_series(detector, X, found.found, draw)
     else:
         X = fitting(X, first)
         found = flagged(detector, X, alpha, fdr, explain)
+        if draw is not None:
+            drawn(detector, X, found, draw)
     if output is not None:
         write(found.table(X), output)
     if as_json:

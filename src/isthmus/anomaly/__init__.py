@@ -6,6 +6,7 @@
 from isthmus.anomaly.conformal import Calibration, discoveries
 from isthmus.anomaly.detector import AnomalyDetector, default_model
 from isthmus.anomaly.drift import DriftAlarm
+from isthmus.anomaly.regions import Region
 from isthmus.anomaly.scores import AnomalyScore, CellErrors, NearFar
 from isthmus.anomaly.series import SeriesDetector
 
@@ -16,6 +17,7 @@ __all__ = [
     "CellErrors",
     "DriftAlarm",
     "NearFar",
+    "Region",
     "SeriesDetector",
     "default_model",
     "discoveries",

@@ -28,12 +28,13 @@ from isthmus.anomaly.drift import DriftAlarm
 from isthmus.anomaly.evidence import reader_of
 from isthmus.anomaly.explaining import explained, replacements
 from isthmus.anomaly.panel import Judge, Panel
+from isthmus.anomaly.regions import Region, hottest
 from isthmus.anomaly.scores import AnomalyScore, NearFar
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
 from isthmus.citizen import Estimator
 from isthmus.corruptions import GaussianNoise
-from isthmus.inputs import Folder, Source, as_source, rows_of
+from isthmus.inputs import Folder, SignalsSchema, Source, as_source, rows_of
 from isthmus.inputs.arrays import as_array
 from isthmus.many import fit_many
 from isthmus.networks import MLP
@@ -151,7 +152,9 @@ class AnomalyDetector(Estimator):
 
     def _judge(self, model: Any, X: Any, seed: int) -> Judge:
         reader = reader_of(model, X)
-        return Judge(reader, self.anomaly_score.learn(reader.read(X), seed))
+        evidence = reader.read(X)
+        usual = evidence.cells.mean(0).astype(np.float64)
+        return Judge(reader, self.anomaly_score.learn(evidence, seed), usual)
 
     def _calibrate(self, scores: Array, weights: Any = None) -> None:
         self.calibration_ = Calibration.of(scores, weights)
@@ -236,6 +239,30 @@ class AnomalyDetector(Estimator):
             level = float(self.p_values(X)[flagged].max())
         return explained(self._panel, self.calibration_, X, flagged, -self._threshold(level))
 
+    def heat_maps(self, X: Any) -> Array:
+        """Where in each sample the strangeness lies: (n, *shape), (n, columns) for tables.
+
+        What each cell costs over what it usually costs; 1 is usual. `figures.heat_maps` draws it.
+        """
+        self.must_be_fitted()
+        X = _rows(X)
+        heat = self._panel.heat(X.load() if isinstance(X, Folder) else X)
+        return heat.reshape(len(heat), *self._shape)
+
+    def regions(self, X: Any) -> list[list[Region]]:
+        """For each picture or signal its hottest patches or spans, in words, with their share of the heat."""
+        maps = self.heat_maps(X)
+        rule = "have pictures or signals"
+        need(len(self._shape) > 1, "X", rule, "rows of columns", "Use explain or repairs")
+        time = isinstance(getattr(self.models_[0], "schema_", None), SignalsSchema)
+        return [hottest(heat, time) for heat in maps]
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        shape = getattr(getattr(self.models_[0], "schema_", None), "shape", ())
+        return tuple(shape) or (len(self._panel.names),)
+
     def repairs(self, X: Any, alpha: float | None = None) -> list[list[tuple[Any, Any, Any]]]:
         """For each row of X the few cells whose replacement makes it ordinary: (column, value, replacement).
 
@@ -247,15 +274,15 @@ class AnomalyDetector(Estimator):
         X, ordinary = _rows(X), -self._threshold(self.alpha if alpha is None else alpha)
         return [replacements(self._panel, rows_of(X, [i]), ordinary) for i in range(len(X))]
 
-    def drift_alarm(self, rate: float = 0.01) -> DriftAlarm:
+    def drift_alarm(self, rate: float = 0.01, stranger_only: bool = False) -> DriftAlarm:
         """An alarm that goes off when rows stop being like the calibration rows; feed it rows with `update`.
 
         rate: the probability that it ever does while nothing has changed. It listens to one of the models
         only, beside the calibration rows which that one has not seen: for a mean of several no rate would
-        hold.
+        hold. stranger_only: rows that are too ordinary, such as those of training, are no drift.
         """
         self.must_be_fitted()
-        return DriftAlarm(self._first_judges, self._reference, rate)
+        return DriftAlarm(self._first_judges, self._reference, rate, stranger_only=stranger_only)
 
     def fit_predict(self, X: Any, y: None = None) -> NDArray[np.int64]:
         """`fit(X).predict(X)`. Most models have then seen the rows they judge; those that have not left their

@@ -33,7 +33,7 @@ from isthmus.checks import need
 
 __all__ = ["DriftAlarm"]
 
-SLOPES = np.array([-1.0, 0.0, 1.0, 0.0, 0.0])
+SLOPES = np.array([-1.0, 0.0, 1.0, 0.0, 0.0])  # the first bets on higher scores
 BENDS = np.array([0.0, 0.0, 0.0, -0.5, 0.5])
 JUMP = 0.01
 
@@ -52,6 +52,8 @@ class DriftAlarm:
         The probability that it ever goes off while nothing has changed.
     random_state : int
         Of the draws that break ties.
+    stranger_only : bool
+        Bet on higher scores alone: rows that are too ordinary, such as those of training, are then no drift.
 
     Attributes
     ----------
@@ -73,18 +75,25 @@ class DriftAlarm:
         reference: Any,
         rate: float = 0.01,
         random_state: int = 0,
+        stranger_only: bool = False,
     ) -> None:
         need(0 < rate < 1, "rate", "lie between 0 and 1", rate, "Use rate=0.01")
         self.scores_of, self.rate = scores_of, rate
         self.rows, self.evidence = 0, 1.0
         self.raised_at: int | None = None
         self._known = sorted(np.asarray(reference, float).tolist())
-        self._capital = np.zeros(len(SLOPES))
+        bets = slice(0, 2) if stranger_only else slice(None)
+        self._slopes, self._bends = SLOPES[bets], BENDS[bets]
+        self._capital = np.zeros(len(self._slopes))
         self._rng = np.random.default_rng(random_state)
 
     def update(self, X: Any) -> bool:
         """Look at more rows, in the order they came; whether the alarm has gone off, now or before."""
-        for score in self.scores_of(X).tolist():
+        return self.hear(self.scores_of(X))
+
+    def hear(self, scores: NDArray[Any]) -> bool:
+        """The same for rows whose scores (n,) are there already."""
+        for score in scores.tolist():
             self.rows += 1
             self._bet(self._p_value(score))
             insort(self._known, score)
@@ -99,8 +108,8 @@ class DriftAlarm:
         )
 
     def _bet(self, p: float) -> None:
-        started = self._capital + 1 / (len(SLOPES) * self.rows * (self.rows + 1))
+        started = self._capital + 1 / (len(self._slopes) * self.rows * (self.rows + 1))
         mixed = (1 - JUMP) * started + JUMP * started.mean()
-        payoff = 1 + SLOPES * (p - 0.5) + BENDS * (12 * (p - 0.5) ** 2 - 1)
+        payoff = 1 + self._slopes * (p - 0.5) + self._bends * (12 * (p - 0.5) ** 2 - 1)
         self._capital = np.minimum(mixed * payoff, 1e200)
         self.evidence = float(self._capital.sum()) + 1 / (self.rows + 1)

@@ -17,10 +17,11 @@ Array = NDArray[Any]
 
 
 class Judge(NamedTuple):
-    """One model and what was learned from the rows it was trained on."""
+    """One model, what the score learned from the rows it was trained on, and what each cell usually costs."""
 
     reader: Reader
     learned: LearnedScore
+    usual: Array
 
     def scores(self, X: Any) -> Array:
         """Scores (n,) of rows of X; higher is stranger."""
@@ -48,6 +49,15 @@ class Panel:
     def scores(self, X: Any) -> Array:
         """Scores (n,) of rows of X; higher is stranger."""
         found: Array = np.mean([judge.scores(X) for judge in self.judges], axis=0)
+        return found
+
+    def heat(self, X: Any) -> Array:
+        """What each cell costs, over what it usually costs and a tenth of what all usually do: (n, m)."""
+        parts = [
+            judge.reader.read(X).cells / (judge.usual + 0.1 * judge.usual.mean() + 1e-12)
+            for judge in self.judges
+        ]
+        found: Array = np.mean(parts, axis=0)
         return found
 
     def seen(self, X: Any) -> list[Seen]:

@@ -36,6 +36,7 @@ def packed(detector: AnomalyDetector | SeriesDetector) -> tuple[dict[str, Any], 
     for k, (model, judge) in enumerate(zip(detector.models_, detector._panel.judges, strict=True)):
         tensors |= {f"{k}.network.{name}": value for name, value in model.network_.state_dict().items()}
         tensors |= {f"{k}.score.{name}": value for name, value in judge.learned.state().items()}
+        tensors[f"{k}.usual"] = judge.usual
     seed = detector.random_state
     return tensors, {
         "format": FORMAT,
@@ -132,8 +133,11 @@ def _filled(
 
 def _judge(detector: AnomalyDetector, k: int, model: Autoencoder, tensors: dict[str, Any]) -> Judge:
     state = {name: value.numpy() for name, value in _part(tensors, f"{k}.score.").items()}
-    cells = len(model.schema_.layout.cells)
-    return Judge(reader_of(model, None), detector.anomaly_score.restored(state, cells, model.n_components_))
+    cells, usual = len(model.schema_.layout.cells), tensors[f"{k}.usual"].numpy()
+    good = usual.shape == (cells,) and bool(np.isfinite(usual).all() and (usual >= 0).all())
+    need(good, "the file's usual costs", f"be {cells} numbers", usual.shape, "Save the detector again")
+    learned = detector.anomaly_score.restored(state, cells, model.n_components_)
+    return Judge(reader_of(model, None), learned, usual)
 
 
 def _part(tensors: dict[str, Any], start: str) -> dict[str, Any]:

@@ -146,8 +146,8 @@ class SeriesDetector(Estimator):
             peak = first + int(np.argmin(scores[first : last + 1]))
             end = max(peak, last - self.window + 1)
             lines.append((first, end, peak, float(p[peak]), -float(scores[peak]), self._blamed(steps, peak)))
-        found: dict[Any, Any] = dict(zip(COLUMNS, map(list, zip(*lines, strict=True)), strict=True))
-        found = found or {name: [] for name in COLUMNS}
+        columns = zip(*lines, strict=True) if lines else ([] for _ in COLUMNS)
+        found: dict[Any, Any] = dict(zip(COLUMNS, map(list, columns), strict=True))
         for name in ("start", "end", "peak"):
             found[name] = steps.times[np.asarray(found[name], int)]
         return as_frame_like(None, found)

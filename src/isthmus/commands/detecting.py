@@ -96,11 +96,23 @@ def detector_report(detector: AnomalyDetector | SeriesDetector, path: Path) -> R
 class Found:
     """The flagged rows: their numbers, p-values and scores, how they were picked, their repairs."""
 
+    level: float | None  # where rows were picked by their own p-values
+
     def __init__(self, rows: int, numbers: Any, p: Any, scores: Any, how: str) -> None:
         self.rows, self.numbers, self.p, self.scores, self.how = rows, numbers, p, scores, how
-        self.drifted: int | None = None
+        self.all_scores, self.all_p, self.level = scores, p, None
+        self.drifted = False
+        self.labels: dict[str, list[Any]] = {}  # of a folder: the file of every row, and more
         self.repairs: dict[int, str] = {}
+        self.by_region = False  # repairs name the regions of pictures and signals
         self.blamed: Counter[str] = Counter()
+
+    @property
+    def column(self) -> str:
+        """What the last column on the screen holds."""
+        if not self.repairs:
+            return "score"
+        return "where it is strange" if self.by_region else "what would make it ordinary"
 
     def table(self, X: Any) -> Any:
         """The flagged rows as a DataFrame, strangest first: row, p_value, score, repair, their columns."""
@@ -111,16 +123,23 @@ class Found:
         lead = {"row": self.numbers, "p_value": self.p, "score": self.scores}
         if self.repairs:
             lead["repair"] = [self.repairs.get(int(number), "") for number in self.numbers]
+        if self.labels:
+            return pandas.DataFrame({"file": [self.name(number) for number in self.numbers], **lead})
         rows = rows_of(X, self.numbers if len(self.numbers) else [0])[: len(self.numbers)]
         rows = rows if hasattr(rows, "columns") else _named(rows)
         rows = rows.to_pandas() if hasattr(rows, "to_pandas") else rows.reset_index(drop=True)
         lead = {f"{name}_" if name in rows.columns else name: values for name, values in lead.items()}
         return pandas.concat([pandas.DataFrame(lead), rows], axis=1)
 
+    def name(self, number: Any) -> str:
+        """What a row is called: its file, and where in it, or its number."""
+        parts = [str(values[int(number)]) for values in self.labels.values()]
+        return " ".join(parts) or str(number)
+
     def plain(self) -> dict[str, Any]:
         """As JSON can hold it."""
         worst = [
-            {"row": int(n), "p_value": float(p), "repair": self.repairs.get(int(n))}
+            {"row": int(n), "name": self.name(n), "p_value": float(p), "repair": self.repairs.get(int(n))}
             for n, p in zip(self.numbers[:WORST], self.p[:WORST], strict=True)
         ]
         blamed = {str(name): count for name, count in self.blamed.most_common()}
@@ -142,9 +161,9 @@ class Found:
         console.print(
             f"{self.rows:,} rows, {len(self.numbers):,} flagged: {self.how}.", style="bold", markup=False
         )
-        if self.drifted is not None:
+        if self.drifted:
             said = (
-                f"Drift: rows no longer come as those it learned from (seen by row {self.drifted - 1:,}). "
+                "Drift: as a whole these rows are stranger than those it learned from. "
                 "Fit it again, or recalibrate it on new rows that are ordinary."
             )
             console.print(said, style="yellow", markup=False)
@@ -152,9 +171,9 @@ class Found:
             blamed = ", ".join(f"{name} {count:,}" for name, count in self.blamed.most_common(8))
             console.print(f"Columns to blame, in rows: {blamed}.", markup=False)
         if len(self.numbers):
-            table = Table("row", "p", "what would make it ordinary" if self.repairs else "score", box=None)
+            table = Table("file" if self.labels else "row", "p", self.column, box=None)
             for number, p, score in list(zip(self.numbers, self.p, self.scores, strict=True))[:WORST]:
-                table.add_row(str(number), f"{p:.2g}", self.repairs.get(int(number), f"{score:.3g}"))
+                table.add_row(self.name(number), f"{p:.2g}", self.repairs.get(int(number), f"{score:.3g}"))
             console.print(table, markup=False)
 
 
@@ -172,11 +191,13 @@ def flagged(
     calibration, level = detector.calibration_, detector.alpha if alpha is None else alpha
     if fdr is None:
         calibration.check(level)
-    alarm, parts = detector.drift_alarm(), []
+    alarm, parts, heard = detector.drift_alarm(stranger_only=True), [], []
     for block in shown_blocks(X):
         parts.append(-detector.score_samples(block))
-        alarm.update(block)
+        heard.append(alarm.scores_of(block))
     scores = np.concatenate(parts)
+    # a file's order may be any, by a column for instance: it is the rows as a whole that are looked at
+    alarm.hear(np.random.default_rng(0).permutation(np.concatenate(heard)))
     p = calibration.p_values(scores)
     picked = p <= level if fdr is None else discoveries(p, fdr)
     numbers = np.flatnonzero(picked)
@@ -187,18 +208,25 @@ def flagged(
         else f"{fdr:.3g} of these may be false"
     )
     found = Found(len(scores), numbers, p[numbers], scores[numbers], how)
-    found.drifted = alarm.raised_at
+    found.all_scores, found.all_p, found.level = scores, p, level if fdr is None else None
+    found.drifted, found.labels = alarm.raised_at is not None, getattr(X, "labels", {})
     if explain and len(numbers):
         _explain(detector, X, found, level if fdr is None else float(p[numbers].max()))
     return found
 
 
 def _explain(detector: AnomalyDetector, X: Any, found: Found, level: float) -> None:
+    """Say of the strangest rows what would make them ordinary, or where in the sample to look."""
     from isthmus.inputs import rows_of
 
     numbers = found.numbers[:EXPLAINED]
-    lines = detector.repairs(rows_of(X, numbers), level)
-    for number, cells in zip(numbers, lines, strict=True):
+    rows = rows_of(X, numbers)
+    if len(detector._shape) > 1:
+        found.by_region = True
+        for number, regions in zip(numbers, detector.regions(rows), strict=True):
+            found.repairs[int(number)] = "; ".join(f"{r.place} {r.share:.0%}" for r in regions)
+        return
+    for number, cells in zip(numbers, detector.repairs(rows, level), strict=True):
         shown = [f"{name}: {_short(value)} -> {_short(new)}" for name, value, new in cells]
         found.repairs[int(number)] = ", ".join(shown) or "no few cells would do"
         found.blamed.update(str(name) for name, _, _ in cells)

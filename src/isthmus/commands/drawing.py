@@ -1,0 +1,64 @@
+"""What `detect --draw` draws: heat maps of pictures, the marked series, or scores and p-values of rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus.anomaly import AnomalyDetector, SeriesDetector
+    from isthmus.commands.detecting import Found
+
+__all__ = ["drawn", "drawn_series"]
+
+SHOWN = 10  # pictures
+
+
+def drawn(detector: AnomalyDetector, X: Any, found: Found, path: Path) -> None:
+    """The flagged pictures with their heat, or the scores and p-values of all rows."""
+    import numpy as np
+
+    from isthmus import figures
+    from isthmus.inputs import rows_of
+
+    shape, numbers = detector._shape, found.numbers[:SHOWN]
+    if len(shape) > 1 and len(numbers) and min(shape[:2]) > 2:
+        rows = rows_of(X, numbers)
+        rows = np.asarray(rows.load() if hasattr(rows, "load") else rows)
+        names = [found.name(number) for number in numbers]
+        ax = figures.heat_maps(rows.reshape(len(rows), *shape), detector.heat_maps(rows), names=names)
+        _write(ax.figure, path)
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    threshold = -detector._threshold(found.level) if found.level is not None else -detector.offset_
+    figures.anomaly_scores(np.asarray(detector.calibration_.scores), found.all_scores, threshold, ax=left)
+    figures.p_value_histogram(found.all_p, ax=right)
+    _write(figure, path)
+
+
+def drawn_series(detector: SeriesDetector, X: Any, ranges: Any, path: Path) -> None:
+    """Every channel, eight at most, with the ranges marked."""
+    from matplotlib.figure import Figure
+
+    from isthmus import figures
+
+    steps = detector._read(X)
+    count = min(8, len(steps.names))
+    figure = Figure(figsize=(10, 1.2 + 1.5 * count), layout="constrained")
+    for j, ax in enumerate(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]):
+        figures.flagged_ranges(steps.times, steps.values[:, j], ranges, ax=ax, title="" if j else None)
+        ax.set_ylabel(str(steps.names[j]))
+    _write(figure, path)
+
+
+def _write(figure: Any, path: Path) -> None:
+    import io
+
+    from isthmus.atomic import write_atomically
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=150)
+    write_atomically(path, lambda file: file.write(buffer.getvalue()))
