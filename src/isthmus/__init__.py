@@ -16,7 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus.anomaly import AnomalyDetector, CellErrors, DriftAlarm, NearFar, SeriesDetector
+    from isthmus.anomaly import (
+        AnomalyDetector,
+        CellErrors,
+        CodeDistance,
+        DenoisingErrors,
+        DriftAlarm,
+        NearFar,
+        SeriesDetector,
+    )
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
@@ -82,7 +90,7 @@ __version__ = "0.1.0"
 _HOME = {
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
-    "anomaly": "AnomalyDetector CellErrors DriftAlarm NearFar SeriesDetector",
+    "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
@@ -122,11 +130,13 @@ __all__ = [
     "Categorical",
     "CellErrors",
     "Code",
+    "CodeDistance",
     "Contraction",
     "ConvNet",
     "Corruption",
     "DataError",
     "Datetime",
+    "DenoisingErrors",
     "Deviance",
     "Dictionary",
     "DriftAlarm",

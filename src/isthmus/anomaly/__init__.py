@@ -6,8 +6,10 @@
 from isthmus.anomaly.conformal import Calibration, discoveries
 from isthmus.anomaly.detector import AnomalyDetector, default_model
 from isthmus.anomaly.drift import DriftAlarm
+from isthmus.anomaly.errors import CellErrors, CodeDistance, DenoisingErrors
+from isthmus.anomaly.nearfar import NearFar
 from isthmus.anomaly.regions import Region
-from isthmus.anomaly.scores import AnomalyScore, CellErrors, NearFar
+from isthmus.anomaly.score import AnomalyScore
 from isthmus.anomaly.series import SeriesDetector
 
 __all__ = [
@@ -15,6 +17,8 @@ __all__ = [
     "AnomalyScore",
     "Calibration",
     "CellErrors",
+    "CodeDistance",
+    "DenoisingErrors",
     "DriftAlarm",
     "NearFar",
     "Region",

@@ -27,9 +27,10 @@ from isthmus.anomaly.conformal import Calibration, discoveries, needed
 from isthmus.anomaly.drift import DriftAlarm
 from isthmus.anomaly.evidence import reader_of
 from isthmus.anomaly.explaining import explained, replacements
+from isthmus.anomaly.nearfar import NearFar
 from isthmus.anomaly.panel import Judge, Panel
 from isthmus.anomaly.regions import Region, hottest
-from isthmus.anomaly.scores import AnomalyScore, NearFar
+from isthmus.anomaly.score import AnomalyScore
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
 from isthmus.citizen import Estimator
@@ -80,6 +81,9 @@ class AnomalyDetector(Estimator):
     folds : int or "auto"
         Parts the rows are split into for calibration. 1 sets a fifth of the rows aside, at most 20,000, and
         trains one model. "auto" is 1 from 10,000 rows on and 5 below.
+    ensemble : int
+        Models for each part, alike but for their seeds, trained as one program; a row's score is the mean
+        over all. Scores depend less on the seed.
     random_state : int, RandomState, Generator or None
         Seed of the split and of the models.
 
@@ -109,12 +113,14 @@ class AnomalyDetector(Estimator):
         anomaly_score: AnomalyScore = NearFar(),
         alpha: float = 0.05,
         folds: int | str = "auto",
+        ensemble: int = 1,
         random_state: Any = None,
     ) -> None:
         self.model = model
         self.anomaly_score = anomaly_score
         self.alpha = alpha
         self.folds = folds
+        self.ensemble = ensemble
         self.random_state = random_state
 
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values
@@ -129,13 +135,13 @@ class AnomalyDetector(Estimator):
         need(n >= 4, "X", "have at least 4 rows", f"n_samples = {n}", "Pass more of what is ordinary")
         sequence = np.random.SeedSequence(_entropy(self.random_state))
         parts = self._parts(n, np.random.default_rng(sequence))
-        seeds = sequence.generate_state(len(parts)).tolist()
-        data = [rows_of(X, self._others(n, part)) for part in parts]
+        seeds = sequence.generate_state(len(parts) * self.ensemble).tolist()
+        data = [rows_of(X, self._others(n, part)) for part in parts for _ in range(self.ensemble)]
         self.models_ = self._trained(data, seeds)
         self._panel = Panel([self._judge(*some) for some in zip(self.models_, data, seeds, strict=True)])
         self.training_scores_ = np.full(n, np.nan)
-        for judge, part in zip(self._panel.judges, parts, strict=True):
-            self.training_scores_[part] = -judge.scores(rows_of(X, part))
+        for k, part in enumerate(parts):
+            self.training_scores_[part] = -self._judges_of(k).scores(rows_of(X, part))
         self._note(X, parts)
         self._calibrate(-self.training_scores_[np.concatenate(parts)])
         self._reference = -self.training_scores_[parts[0]]
@@ -302,8 +308,11 @@ class AnomalyDetector(Estimator):
         return _by_blocks(self._panel.scores, X)
 
     def _first_judges(self, X: Any) -> Array:
-        """Scores (n,) by the first model alone."""
-        return _by_blocks(self._panel.judges[0].scores, X)
+        """Scores (n,) by the models of the first part alone."""
+        return _by_blocks(self._judges_of(0).scores, X)
+
+    def _judges_of(self, part: int) -> Panel:
+        return Panel(self._panel.judges[part * self.ensemble : (part + 1) * self.ensemble])
 
     # ---------------------------------------------------------------- the pieces
 
@@ -314,6 +323,9 @@ class AnomalyDetector(Estimator):
         whole = isinstance(self.folds, (int, np.integer)) and not isinstance(self.folds, bool)
         good = self.folds == "auto" or (whole and int(self.folds) >= 1)
         need(good, "folds", 'be a whole number of at least 1, or "auto"', self.folds, "Use folds=5")
+        many = isinstance(self.ensemble, (int, np.integer)) and not isinstance(self.ensemble, bool)
+        good = many and self.ensemble >= 1
+        need(good, "ensemble", "be a whole number of at least 1", self.ensemble, "Use ensemble=5")
 
     def _note(self, X: Any, parts: Sequence[NDArray[np.int64]]) -> None:
         self._note_features(len(self._panel.names))
@@ -321,9 +333,11 @@ class AnomalyDetector(Estimator):
         how = (
             f"{rows:,} of {len(X):,} rows were set aside to calibrate on"
             if len(parts) == 1
-            else f"{len(parts)} models were trained, each without the part it calibrates on"
+            else f"{len(self.models_)} models were trained, each without the part it calibrates on"
         )
         self.notes_ = [f"{how}: p-values go down to {1 / (rows + 1):.2g}."]
+        if isinstance(self.anomaly_score, NearFar):
+            self.notes_.append(self.anomaly_score.said)
         if self.alpha * (rows + 1) < 1:
             self.notes_.append(
                 f"Too few rows to flag any at alpha={self.alpha:g}: it takes {needed(self.alpha):,}."

@@ -32,7 +32,7 @@ class Evidence(NamedTuple):
     """Of n rows: inputs x and reconstructions x_hat (n, d), codes z (n, k), costs of cells (n, m).
 
     residual (n, m): x - x_hat of cells that are one number, the root of the cost of those that are several,
-    so that a category of a hundred levels counts as the one cell it is.
+    so that a category of a hundred levels counts as the one cell it is. reader: what read them.
     """
 
     x: Array
@@ -40,6 +40,7 @@ class Evidence(NamedTuple):
     z: Array
     cells: Array
     residual: Array
+    reader: Any = None
 
 
 class Reader(ABC):
@@ -108,8 +109,8 @@ class _OfAutoencoder(Reader):
         if observed is not None and unseen is not None:
             cells[~observed] = 0.0
             x_hat[unseen] = x[unseen]
-        residual = np.where(self.single, (x - x_hat)[:, self.starts], np.sqrt(cells))
-        return Evidence(x, x_hat, z, cells, residual)
+        residual = np.where(self.single, (x - x_hat)[:, self.starts], np.sqrt(np.maximum(cells, 0)))
+        return Evidence(x, x_hat, z, cells, residual, self)
 
     def _filled(self, x: Array, unseen: Array) -> Array:
         """Missing features as a model that never met a gap makes them of the others."""
@@ -153,7 +154,7 @@ class _OfTransformer(Reader):
         z = np.asarray(self.model.transform(self.decode(x)))
         x_hat = (_numbers(self.model.inverse_transform(z)) - self.centre) / self.scale
         residual = x - x_hat
-        return Evidence(x, x_hat, z.reshape(len(z), -1), residual**2, residual)
+        return Evidence(x, x_hat, z.reshape(len(z), -1), residual**2, residual, self)
 
     def decode(self, x: Array) -> Any:
         values = x * self.scale + self.centre

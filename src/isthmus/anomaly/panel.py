@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.anomaly.evidence import Reader
-from isthmus.anomaly.scores import LearnedScore
+from isthmus.anomaly.score import LearnedScore
 
 __all__ = ["Judge", "Panel", "Seen"]
 

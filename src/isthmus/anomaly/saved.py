@@ -8,9 +8,10 @@ import numpy as np
 
 from isthmus.anomaly.conformal import Calibration
 from isthmus.anomaly.detector import AnomalyDetector
+from isthmus.anomaly.errors import CellErrors, CodeDistance, DenoisingErrors
 from isthmus.anomaly.evidence import reader_of
+from isthmus.anomaly.nearfar import NearFar
 from isthmus.anomaly.panel import Judge, Panel
-from isthmus.anomaly.scores import CellErrors, NearFar
 from isthmus.anomaly.series import OfWindows, SeriesDetector
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, FileError, must, need
@@ -20,6 +21,8 @@ from isthmus.saving import describe, rebuilt
 __all__ = ["packed", "unpacked"]
 
 FORMAT = 1
+PARAMS = ("anomaly_score", "alpha", "folds", "ensemble")
+PARTS = (NearFar, CellErrors, CodeDistance, DenoisingErrors, Calibration)
 
 
 def packed(detector: AnomalyDetector | SeriesDetector) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -41,7 +44,7 @@ def packed(detector: AnomalyDetector | SeriesDetector) -> tuple[dict[str, Any], 
     return tensors, {
         "format": FORMAT,
         "kind": "AnomalyDetector",
-        "params": {name: pack(getattr(detector, name)) for name in ("anomaly_score", "alpha", "folds")},
+        "params": {name: pack(getattr(detector, name)) for name in PARAMS},
         "random_state": seed if isinstance(seed, int) else None,
         "models": [describe(model) for model in detector.models_],
         "calibration": pack(detector.calibration_),
@@ -104,8 +107,8 @@ def _filled(
         raise FileError(
             f"the file has format {header.get('format')!r}, this isthmus reads {FORMAT}. Update it."
         )
-    known = {**known, **{part.__name__: part for part in (NearFar, CellErrors, Calibration)}}
-    params = {name: unpack(header["params"][name], known) for name in ("anomaly_score", "alpha", "folds")}
+    known = {**known, **{part.__name__: part for part in PARTS}}
+    params = {name: unpack(header["params"][name], known) for name in PARAMS}
     models = [rebuilt(one, _part(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])]
     if not models or len({name.split(".")[0] for name in tensors}) != len(models):
         raise FileError("the file's models and arrays must be equally many; got others. Save it again.")

@@ -31,7 +31,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from isthmus.anomaly.detector import AnomalyDetector
-from isthmus.anomaly.scores import AnomalyScore, NearFar
+from isthmus.anomaly.nearfar import NearFar
+from isthmus.anomaly.score import AnomalyScore
 from isthmus.anomaly.steps import Steps, few, read_steps
 from isthmus.checks import must, need
 from isthmus.citizen import Estimator

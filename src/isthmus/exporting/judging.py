@@ -21,6 +21,7 @@ from isthmus.exporting.graph import reader_of
 __all__ = ["OUTPUTS", "DetectorModule", "checked", "refuse_unwritable"]
 
 OUTPUTS = ("score", "p_value", "flagged")
+SCORES = ("NearFar", "CellErrors")
 LIMIT = 1e-5  # of a score, or absolutely where it is below 1
 
 
@@ -29,6 +30,9 @@ def refuse_unwritable(detector: Any) -> None:
     for model in detector.models_:
         if not hasattr(model, "network_"):
             raise must("model", "be an Autoencoder to be exported", type(model).__name__, "Use Autoencoder")
+    if type(detector.anomaly_score).__name__ not in SCORES:
+        got = type(detector.anomaly_score).__name__
+        raise must("anomaly_score", f"be one of {', '.join(SCORES)} to be exported", got, "Use NearFar()")
     if len(detector.models_) > 1 and split_columns(fitted_schema(detector.models_[0]))[1]:
         raise must(
             "folds", "be 1 to export a detector of columns of text", len(detector.models_), "Fit again"

@@ -1,4 +1,4 @@
-"""Scores: how strange a row is, from what a model says about it. Higher is stranger.
+"""NearFar: the score that is used where none is named. Higher is stranger.
 
 The squared residual is the textbook's score and the worst of those measured here: it is blind along the code,
 where x_hat follows x anywhere, and it weighs a column by its noise. `NearFar` looks at residual and code
@@ -26,7 +26,6 @@ True
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -35,10 +34,10 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.neighbors import NearestNeighbors
 
 from isthmus.anomaly.evidence import Evidence
+from isthmus.anomaly.score import AnomalyScore, LearnedScore, need_shapes
 from isthmus.checks import need
-from isthmus.parts import Part
 
-__all__ = ["AnomalyScore", "CellErrors", "LearnedScore", "NearFar"]
+__all__ = ["NearFar"]
 
 NEIGHBOURS, CORE, REFITS = 5, 0.5, 2
 WEIGHT, SOFT, RIDGE, SAME = 1.5, 0.1, 0.01, 1e-3
@@ -46,64 +45,6 @@ LEAST = 1e-9  # of the mean variance of all rows, below which no axis of some of
 ROWS = 10_000  # training rows kept as neighbours, at most
 
 Array = NDArray[np.float64]
-
-
-class LearnedScore(ABC):
-    """A score that has seen its training rows; its numbers are the arrays of `state`."""
-
-    @abstractmethod
-    def __call__(self, evidence: Evidence) -> Array:
-        """Scores (n,), higher is stranger."""
-
-    @abstractmethod
-    def state(self) -> dict[str, Array]:
-        """Everything learned, by name."""
-
-
-class AnomalyScore(Part):
-    """A way to score; learns from the evidence on training rows."""
-
-    def learn(self, evidence: Evidence, seed: int) -> LearnedScore:
-        """The score for rows like these."""
-        raise NotImplementedError(f"{type(self).__name__} must define learn")
-
-    def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
-        """The learned score with this state, for so many cells and numbers in the code; else DataError."""
-        raise NotImplementedError(f"{type(self).__name__} must define restored")
-
-    def __call__(self, evidence: Evidence, seed: int) -> LearnedScore:
-        """The same as `learn`."""
-        return self.learn(evidence, seed)
-
-
-class CellErrors(AnomalyScore):
-    """The reconstruction error of a row, the sum over its cells: the textbook's score. With `scaled`, every
-    cell's error is first divided by its mean over the training rows.
-    """
-
-    scaled: bool = True
-
-    def learn(self, evidence: Evidence, seed: int) -> LearnedScore:
-        """The usual error of every cell."""
-        usual = evidence.cells.mean(0).astype(np.float64)
-        return _LearnedErrors(np.where(usual > 0, usual, 1.0) if self.scaled else np.ones_like(usual))
-
-    def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
-        """The learned score with this state."""
-        _need_shapes(state, {"usual": (cells,)})
-        return _LearnedErrors(state["usual"])
-
-
-class _LearnedErrors(LearnedScore):
-    def __init__(self, usual: Array) -> None:
-        self.usual = usual
-
-    def __call__(self, evidence: Evidence) -> Array:
-        scores: Array = (evidence.cells / self.usual).sum(1)
-        return scores
-
-    def state(self) -> dict[str, Array]:
-        return {"usual": self.usual}
 
 
 class NearFar(AnomalyScore):
@@ -114,6 +55,16 @@ class NearFar(AnomalyScore):
     """
 
     clean: bool | None = None
+
+    @property
+    def said(self) -> str:
+        """What it does about anomalies among the training rows, in a sentence."""
+        core = "distance from the central half of the training rows, twice refitted"
+        return {
+            True: "Score: nearest training rows alone; anomalies among them would pass for ordinary.",
+            False: f"Score: {core}; anomalies among them are left out of it.",
+            None: f"Score: nearest training rows, and {core}; anomalies among them weigh on the first alone.",
+        }[self.clean]
 
     def learn(self, evidence: Evidence, seed: int) -> LearnedScore:
         """Covariances of all rows and of their central half, and up to 10,000 rows to be neighbours."""
@@ -140,7 +91,7 @@ class NearFar(AnomalyScore):
         d = cells + width
         squares = {f"{name}.{part}": (d,) * (1 + (part == "whitener")) for name in PAIR for part in PARTS}
         rows = state["rows"].shape[:1] if "rows" in state and state["rows"].size else (1,)
-        _need_shapes(state, {"weights": (2,), "usual": (2,), "rows": (*rows, d), **squares})
+        need_shapes(state, {"weights": (2,), "usual": (2,), "rows": (*rows, d), **squares})
         whole, core = (_Gaussian(*(state[f"{name}.{part}"] for part in PARTS)) for name in PAIR)
         near, far = state["usual"].tolist()
         return _LearnedNearFar(state["weights"].tolist(), whole, core, state["rows"], near, far)
@@ -216,15 +167,6 @@ class _LearnedNearFar(LearnedScore):
 
 
 PAIR, PARTS = ("whole", "core"), ("mean", "whitener")
-
-
-def _need_shapes(state: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
-    found = {name: value.shape for name, value in state.items()}
-    need(found == shapes, "the score's arrays", "fit the model", "others", "Save the detector again")
-    finite = all(value.dtype == np.float64 and np.isfinite(value).all() for value in state.values())
-    need(finite, "the score's arrays", "be finite", "others", "Save the detector again")
-    good = (state["usual"] > 0).all() and ("weights" not in state or (state["weights"] >= 0).all())
-    need(bool(good), "the score's scales", "be positive", "others", "Save the detector again")
 
 
 def _joint(evidence: Evidence) -> Array:
