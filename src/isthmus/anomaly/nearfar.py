@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.neighbors import NearestNeighbors
 
 from isthmus.anomaly.evidence import Evidence
@@ -110,9 +110,17 @@ class _Gaussian:
         axis falls below, should all rows be the same.
         """
         mean = x.mean(0)
-        values, axes = np.linalg.eigh(ledoit_wolf(x - mean, assume_centered=True)[0])
-        floor = max(RIDGE * float(values.mean()), least)
-        return cls(mean, axes / np.sqrt(np.maximum(values, 0) + floor))
+        centred = x - mean
+        shrinkage = ledoit_wolf_shrinkage(centred, assume_centered=True)
+        values, axes = _principal(centred)
+        average = float(np.square(centred).mean())
+        shrunken = (1 - shrinkage) * np.maximum(values, 0) + shrinkage * average
+        floor = max(RIDGE * average, least)
+        if axes.shape[1] == axes.shape[0]:
+            return cls(mean, axes / np.sqrt(shrunken + floor))
+        rest = 1 / np.sqrt(shrinkage * average + floor)  # along all axes no row has a part in
+        inside = (axes * (1 / np.sqrt(shrunken + floor) - rest)) @ axes.T
+        return cls(mean, inside + rest * np.eye(len(axes)))
 
     def whiten(self, x: Array) -> Array:
         """(n, d) -> (n, d)."""
@@ -123,6 +131,18 @@ class _Gaussian:
         """Root mean squared whitened coordinate: (n,)."""
         distances: Array = np.sqrt(np.square(self.whiten(x)).mean(1))
         return distances
+
+
+def _principal(centred: Array) -> tuple[Array, Array]:
+    """Variances (r,) and axes (d, r) of centred rows (n, d): all d of them, or n where rows are fewer."""
+    n, d = centred.shape
+    if n >= d:
+        values, axes = np.linalg.eigh(centred.T @ centred / n)
+        return values, axes
+    values, sides = np.linalg.eigh(centred @ centred.T / n)
+    kept = values > 1e-12 * max(float(values[-1]), 1e-300)
+    values, sides = values[kept], sides[:, kept]
+    return values, centred.T @ sides / np.sqrt(n * values)
 
 
 class _LearnedNearFar(LearnedScore):
