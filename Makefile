@@ -31,7 +31,7 @@ bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py
 
 bench-anomaly: $(VENV)/installed-test
-	$(BIN)/python benchmarks/run.py anomaly anomaly_speed series
+	$(BIN)/python benchmarks/run.py anomaly anomaly_file_order anomaly_speed series
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -37,6 +37,7 @@ SCRIPTS = (
     "patients",
     "pixel_losses",
     "anomaly",
+    "anomaly_file_order",
     "anomaly_speed",
     "series",
     "mnist30",
