@@ -147,9 +147,10 @@ class Standard(Scaling):
 
     def fit(self, values: Array) -> Scales:
         """Scales for the columns of values (n, m)."""
-        heavy = _heavy(values) if self.squeeze else []
+        mean, std = _mean_and_std(values)
+        heavy = _heavy(values, mean, std) if self.squeeze else []
         if not heavy:
-            return Scales(*_plain(values))
+            return Scales(tuple(mean.tolist()), tuple(_positive(std).tolist()))
         middle, spread = _robust(values[:, heavy])
         squeezed = values.copy()
         squeezed[:, heavy] = np.arcsinh((values[:, heavy] - middle) / spread)
@@ -215,7 +216,8 @@ def _plain(values: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _mean_and_std(values: Array) -> tuple[Array, Array]:
     """Means and standard deviations without overflow or loss of digits; 0 and 0 for an empty column."""
-    if values.size and 1e-100 < np.abs(values).max() < 1e100:  # nothing missing, nothing that could overflow
+    largest = max(values.max(), -values.min()) if values.size else 0.0
+    if 1e-100 < largest < 1e100:  # nothing missing, nothing that could overflow
         mean, std = values.mean(0), values.std(0)
         std[std <= 1e-13 * np.abs(mean)] = 0.0
         return mean, std
@@ -239,14 +241,24 @@ def _quietly(function: Callable[..., Any], values: Array, axis: int | None = 0) 
         return np.asarray(np.nan_to_num(function(values, axis=axis), nan=0.0))
 
 
-def _heavy(values: Array) -> list[int]:
+def _heavy(values: Array, mean: Array, std: Array) -> list[int]:
     """Columns whose variance is mostly the work of one value in a thousand, though the others vary too."""
-    mean, std = _mean_and_std(values)
     if not len(values):
         return []
     farthest = np.maximum(_quietly(np.nanmax, values) - mean, mean - _quietly(np.nanmin, values))
-    suspects = [int(j) for j in np.flatnonzero(farthest > 10.0 * _positive(std))]
-    return [j for j in suspects if _drowns(values[:, j], mean[j], std[j])]
+    suspects = np.flatnonzero(farthest > 10.0 * _positive(std))
+    if len(suspects):
+        suspects = suspects[~_mostly_one(values[:, suspects])]
+    return [int(j) for j in suspects if _drowns(values[:, j], mean[j], std[j])]
+
+
+def _mostly_one(values: Array) -> NDArray[np.bool_]:
+    """Columns that are one value so often that their middle half cannot vary; a cheap look, which may miss
+    some.
+    """
+    guess = _quietly(np.nanmedian, values[:: max(1, len(values) // 101)])
+    mostly: NDArray[np.bool_] = (values == guess).sum(0) > 0.75 * (~np.isnan(values)).sum(0)
+    return mostly
 
 
 def _drowns(column: Array, mean: float, std: float) -> bool:
