@@ -32,6 +32,7 @@ __all__ = ["Scales", "Scaling", "Shared", "Standard", "UnitRange", "Unscaled", "
 
 Array = NDArray[np.float64]
 FEW = 1024  # numbers of which the sum of squares is found sooner than the ends
+BLOCK = 4096  # rows looked at at a time
 LIMIT = 1e9  # encoded values beyond are cut: their squares must stay finite in float32
 
 
@@ -218,7 +219,11 @@ def _mean_and_std(values: Array) -> tuple[Array, Array]:
     """Means and standard deviations without overflow or loss of digits; 0 and 0 for an empty column."""
     largest = max(values.max(), -values.min()) if values.size else 0.0
     if 1e-100 < largest < 1e100:  # nothing missing, nothing that could overflow
-        mean, std = values.mean(0), values.std(0)
+        mean = values.mean(0)
+        squares = np.zeros_like(mean)
+        for start in range(0, len(values), BLOCK):  # no second copy of all the data
+            squares += np.square(values[start : start + BLOCK] - mean).sum(0)
+        std = np.sqrt(squares / len(values))
         std[std <= 1e-13 * np.abs(mean)] = 0.0
         return mean, std
     size = _positive(_quietly(np.nanmax, np.abs(values)))
