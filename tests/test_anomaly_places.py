@@ -65,6 +65,8 @@ def test_heat_of_a_table_is_its_cells_and_regions_are_refused():
     assert np.isclose(detector.heat_maps(X).mean(), 1, atol=0.5)
     with pytest.raises(DataError, match="pictures or signals"):
         detector.regions(X)
+    with pytest.raises(DataError, match="at least one row"):
+        detector.score_samples(pd.DataFrame(X)[:0])
 
 
 def test_figures_show_what_they_were_given(detector, blots):
@@ -80,6 +82,8 @@ def test_figures_show_what_they_were_given(detector, blots):
     ax = figures.heat_maps(blots, detector.heat_maps(blots), names=["a", "b", "c", "d"])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c", "d"]
     assert len(ax.images) == 2
+    ax = figures.anomaly_scores(np.ones(10), np.ones(5), np.inf)
+    assert ax.get_title(loc="left").startswith("0.0%")
     ranges = pd.DataFrame({"start": [3], "end": [5], "peak": [4]})
     ax = figures.flagged_ranges(np.arange(20), np.zeros(20), ranges)
     assert ax.get_title(loc="left") == "1 range flagged"

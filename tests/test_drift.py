@@ -54,3 +54,11 @@ def test_a_detector_gives_one_that_survives_its_file(tmp_path):
         assert one.drift_alarm().update(new + 0.5)
     with pytest.raises(DataError, match="rate"):
         detector.drift_alarm(rate=2)
+
+
+def test_weights_are_refused(tmp_path):
+    X = np.random.default_rng(0).normal(size=(120, 3))
+    detector = AnomalyDetector(folds=1, random_state=0).fit(X)
+    detector.recalibrate(X, weights=np.ones(120))
+    with pytest.raises(DataError, match="no weights"):
+        detector.drift_alarm()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from command_line import run
-from isthmus import DataError, SeriesDetector, load, save
+from isthmus import DataError, FileError, SeriesDetector, load, save
 from isthmus.anomaly.series import _runs
 
 
@@ -95,6 +95,62 @@ def test_a_long_fault_is_not_soon_compared_with_itself(fitted):
     assert (fitted.p_values(x)[310:400] <= 0.002).all()
 
 
+def test_moments_keep_their_zone_and_kind(tmp_path):
+    """Dates with a zone in pandas and polars, spans of time, and a picture of each."""
+    polars = pytest.importorskip("polars")
+    x = wave(900)[:, 0]
+    x[800:810] += 3
+    zoned = pd.date_range("2024-01-01", periods=900, freq="h", tz="Europe/Berlin")
+    spans = pd.to_timedelta(np.arange(900), unit="h")
+    for t in (zoned, spans):
+        frame = pd.DataFrame({"t": t, "x": x})
+        found = SeriesDetector(random_state=0).fit(frame[:600]).ranges(frame[600:], alpha=0.003)
+        assert found["start"].iloc[-1] in t[798:812]
+        assert found["start"].dtype == pd.Series(t).dt.as_unit("us").dtype or found["start"].dtype == t.dtype
+    frame = polars.DataFrame({"t": zoned.to_pydatetime().tolist(), "x": x.tolist()})
+    found = SeriesDetector(random_state=0).fit(frame[:600]).ranges(frame[600:], alpha=0.003)
+    assert pd.Timestamp(found["start"].to_list()[-1]) in zoned[798:812]
+    spanned = pd.DataFrame({"t": spans, "x": x})
+    spanned[600:].to_parquet(tmp_path / "new.parquet")
+    save(SeriesDetector(random_state=0).fit(spanned[:600]), tmp_path / "s.isthmus")
+    run("detect", tmp_path / "s.isthmus", tmp_path / "new.parquet", "--draw", tmp_path / "s.png", "--quiet")
+    assert (tmp_path / "s.png").is_file()
+
+
+def test_an_array_goes_by_position_after_a_frame():
+    frame = pd.DataFrame({"a": wave(400)[:, 0]})
+    detector = SeriesDetector(window=8, random_state=0).fit(frame)
+    by_position = detector.score_samples(frame["a"].to_numpy())
+    assert np.array_equal(by_position, detector.score_samples(frame), equal_nan=True)
+
+
+def test_a_crafted_file_is_one_sentence(fitted, tmp_path):
+    from isthmus.sealed import read_sealed, write_sealed
+
+    path = tmp_path / "s.isthmus"
+    save(fitted, path)
+    header, tensors = read_sealed(path, "SeriesDetector")
+    edits = [
+        ("reference", [[1.0], [2.0]]),
+        ("reference", 3.0),
+        ("series", {**header["series"], "in_time": [[1, 2], [3, 4]]}),
+        ("series", {**header["series"], "in_time": 5.0}),
+        ("series", {**header["series"], "channels": [[1]]}),
+        ("series", {**header["series"], "recent": True}),
+        ("series", {**header["series"], "window": "x"}),
+        ("random_state", "x"),
+        ("params", {**header["params"], "ensemble": 2}),
+    ]
+    for name, value in edits:
+        write_sealed(path, tensors, {**header, name: value})
+        with pytest.raises(FileError):
+            load(path)
+    for name, value in (("0.score.weights", 0.0), ("0.score.rows", 1e300), ("0.usual", -1.0)):
+        write_sealed(path, {**tensors, name: tensors[name] * 0 + value}, header)
+        with pytest.raises(FileError):
+            load(path)
+
+
 @pytest.mark.parametrize(
     ("numbers", "runs"), [([], []), ([3], [(3, 3)]), ([1, 2, 9, 30], [(1, 9), (30, 30)])]
 )
@@ -111,6 +167,8 @@ def test_what_cannot_be_used_gets_one_sentence(fitted):
         "finite": np.full(200, np.inf),
         "at least 128 steps": np.zeros(100),
         "numbers": np.array(["a"] * 200),
+        "rise at every step": pd.DataFrame({"epoch": np.arange(200) * 60, "x": wave(200)[:, 0]}),
+        "all be known": pd.DataFrame({"t": [pd.NaT, *times[1:].tz_localize("UTC")], "x": 1.0}),
     }
     for part, X in bad.items():
         with pytest.raises(DataError, match=part):
@@ -149,5 +207,5 @@ def test_on_the_command_line(tmp_path):
     assert start <= pd.Timestamp(worst["start"]) <= start + pd.Timedelta(minutes=5 * 24)
     assert len(pd.read_csv(tmp_path / "r.csv")) == len(said["ranges"])
     shown = run("detect", model, tmp_path / "new.csv", "--alpha", 0.002).stdout
-    assert "ranges flagged" in shown
+    assert "600 steps, 1 range flagged" in shown
     assert "load 100%" in shown

@@ -277,7 +277,6 @@ def detect(
     from isthmus.anomaly import SeriesDetector
     from isthmus.checks import need
     from isthmus.commands.detecting import flagged, load_detector, of_rows
-    from isthmus.commands.drawing import drawn, drawn_series
     from isthmus.commands.files import asked_reading, fitting, held_rows, opened, refuse_output
     from isthmus.commands.ranging import Ranges
     from isthmus.inputs.writing import write
@@ -301,19 +300,17 @@ def detect(
         )
         X = held_rows(X)
         found = Ranges(detector, X, alpha)
-        if draw is not None:
-            drawn_series(detector, X, found.found, draw)
     else:
         X = fitting(X, first)
         found = flagged(detector, X, alpha, fdr, explain)
-        if draw is not None:
-            drawn(detector, X, found, draw)
     if output is not None:
         write(found.table(X), output)
     if as_json:
         _print_json({**found.plain(), "output": None if output is None else str(output)})
     elif not quiet:
         found.show()
+    if draw is not None:
+        found.draw(X, draw)
 
 
 @app.command()

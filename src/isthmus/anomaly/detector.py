@@ -257,9 +257,10 @@ class AnomalyDetector(Estimator):
 
     def regions(self, X: Any) -> list[list[Region]]:
         """For each picture or signal its hottest patches or spans, in words, with their share of the heat."""
+        self.must_be_fitted()
+        shape, rule = self._shape, "have pictures or signals"
+        need(len(shape) in (2, 3), "X", rule, f"rows of shape {shape}", "Use explain or repairs")
         maps = self.heat_maps(X)
-        rule = "have pictures or signals"
-        need(len(self._shape) > 1, "X", rule, "rows of columns", "Use explain or repairs")
         time = isinstance(getattr(self.models_[0], "schema_", None), SignalsSchema)
         return [hottest(heat, time) for heat in maps]
 
@@ -288,6 +289,8 @@ class AnomalyDetector(Estimator):
         hold. stranger_only: rows that are too ordinary, such as those of training, are no drift.
         """
         self.must_be_fitted()
+        plain, rule = not self.calibration_.weights, "have no weights for a drift alarm"
+        need(plain, "calibration", rule, "weights", "Recalibrate without")
         return DriftAlarm(self._first_judges, self._reference, rate, stranger_only=stranger_only)
 
     def fit_predict(self, X: Any, y: None = None) -> NDArray[np.int64]:
@@ -361,6 +364,8 @@ def _rows(X: Any) -> Any:
     dimensions or more.
     """
     X = as_source(X)
+    if hasattr(X, "columns") and not isinstance(X, Source):
+        need(len(X) > 0, "X", "have at least one row", "none", "Pass rows")
     return X if hasattr(X, "columns") or isinstance(X, Source) else as_array(X)
 
 

@@ -36,6 +36,7 @@ __all__ = ["DriftAlarm"]
 SLOPES = np.array([-1.0, 0.0, 1.0, 0.0, 0.0])  # the first bets on higher scores
 BENDS = np.array([0.0, 0.0, 0.0, -0.5, 0.5])
 JUMP = 0.01
+KNOWN = 100_000  # scores kept to compare with, at most: their own chance no longer matters
 
 
 class DriftAlarm:
@@ -96,7 +97,8 @@ class DriftAlarm:
         for score in scores.tolist():
             self.rows += 1
             self._bet(self._p_value(score))
-            insort(self._known, score)
+            if len(self._known) < KNOWN:
+                insort(self._known, score)
             if self.raised_at is None and self.evidence >= 1 / self.rate:
                 self.raised_at = self.rows
         return self.raised_at is not None

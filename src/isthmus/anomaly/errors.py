@@ -76,6 +76,8 @@ class DenoisingErrors(AnomalyScore):
     def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
         """The learned score with this state."""
         need_shapes(state, {"usual": (len(self.levels), cells), "levels": (len(self.levels),)})
+        same = state["levels"].tolist() == [float(level) for level in self.levels]
+        need(same, "the score's levels", "be those it was made with", "others", "Save the detector again")
         return _LearnedDenoising(state["levels"], state["usual"])
 
 

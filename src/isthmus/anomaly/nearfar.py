@@ -41,6 +41,7 @@ __all__ = ["NearFar"]
 
 NEIGHBOURS, CORE, REFITS = 5, 0.5, 2
 WEIGHT, SOFT, RIDGE, SAME = 1.5, 0.1, 0.01, 1e-3
+PARTS_OF = {None: (WEIGHT, 1.0), True: (1.0, 0.0), False: (0.0, 1.0)}  # near's and far's, by `clean`
 LEAST = 1e-9  # of the mean variance of all rows, below which no axis of some of them may fall
 ROWS = 10_000  # training rows kept as neighbours, at most
 
@@ -80,8 +81,7 @@ class NearFar(AnomalyScore):
         rows = joint
         if len(joint) > ROWS:
             rows = joint[np.sort(np.random.default_rng(seed).choice(len(joint), ROWS, replace=False))]
-        weights = {None: (WEIGHT, 1.0), True: (1.0, 0.0), False: (0.0, 1.0)}[self.clean]
-        learned = _LearnedNearFar(weights, whole, core, whole.whiten(rows), 1.0, 1.0)
+        learned = _LearnedNearFar(PARTS_OF[self.clean], whole, core, whole.whiten(rows), 1.0, 1.0)
         near, far = learned.near(rows), learned.far(rows)
         learned.usual = _positive(near.mean()), _positive(far.mean())
         return learned
@@ -94,6 +94,10 @@ class NearFar(AnomalyScore):
         need_shapes(state, {"weights": (2,), "usual": (2,), "rows": (*rows, d), **squares})
         whole, core = (_Gaussian(*(state[f"{name}.{part}"] for part in PARTS)) for name in PAIR)
         near, far = state["usual"].tolist()
+        weights = tuple(state["weights"].tolist())
+        need(weights == PARTS_OF[self.clean], "the score's weights", "be its own", weights, "Save it again")
+        sane = max(float(np.abs(values).max()) for values in state.values()) < 1e100
+        need(sane, "the score's arrays", "hold sizes that can be squared", "others", "Save it again")
         return _LearnedNearFar(state["weights"].tolist(), whole, core, state["rows"], near, far)
 
 

@@ -91,9 +91,12 @@ def _unpacked_series(
     series = SeriesDetector(**shared, window=own["window"], recent=own["recent"])
     series._check_parameters()
     inner.in_time = np.asarray(own["in_time"], np.float64)
+    _need_scores(inner.in_time, "scores in time")
     series.channels_, series.n_features_in_ = list(own["channels"]), len(own["channels"])
-    fits = inner.n_features_in_ == series.window * series.n_features_in_ and np.isfinite(inner.in_time).all()
-    need(bool(fits), "the file's series", "fit its models", "others", "Save it again")
+    plain = all(isinstance(name, (str, int)) for name in series.channels_)
+    distinct = plain and len(set(series.channels_)) == series.n_features_in_
+    fits = distinct and inner.n_features_in_ == series.window * series.n_features_in_
+    need(fits, "the file's channels", "be names that fit its models", "others", "Save it again")
     series.detector_, series.notes_ = inner, [str(note) for note in own["notes"]]
     series.facts_ = dict(header["facts"])
     return series
@@ -114,6 +117,15 @@ def _filled(
         raise FileError("the file's models and arrays must be equally many; got others. Save it again.")
     detector.set_params(model=models[0], **params, random_state=header["random_state"])
     detector._check_parameters()
+    need(
+        len(models) % detector.ensemble == 0,
+        "the file's models",
+        "fill its ensembles",
+        len(models),
+        "Save it again",
+    )
+    seed = detector.random_state
+    need(seed is None or type(seed) is int, "the file's seed", "be a whole number", seed, "Save it again")
     detector.models_ = models
     detector._panel = Panel([_judge(detector, k, model, tensors) for k, model in enumerate(models)])
     detector._note_features()
@@ -124,13 +136,7 @@ def _filled(
         raise FileError("the file's calibration must be scores; got something else. Save it again.")
     detector._calibrate(np.asarray(calibration.scores), calibration.weights or None)
     detector._reference = np.asarray(header["reference"], np.float64)
-    need(
-        bool(np.isfinite(detector._reference).all()),
-        "reference scores",
-        "be finite",
-        "others",
-        "Save it again",
-    )
+    _need_scores(detector._reference, "reference scores")
     return detector
 
 
@@ -141,6 +147,11 @@ def _judge(detector: AnomalyDetector, k: int, model: Autoencoder, tensors: dict[
     need(good, "the file's usual costs", f"be {cells} numbers", usual.shape, "Save the detector again")
     learned = detector.anomaly_score.restored(state, cells, model.n_components_)
     return Judge(reader_of(model, None), learned, usual)
+
+
+def _need_scores(values: Any, what: str) -> None:
+    good = values.ndim == 1 and len(values) > 0 and bool(np.isfinite(values).all())
+    need(good, f"the file's {what}", "be a row of finite numbers", "others", "Save it again")
 
 
 def _part(tensors: dict[str, Any], start: str) -> dict[str, Any]:

@@ -33,10 +33,11 @@ from numpy.typing import NDArray
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.anomaly.nearfar import NearFar
 from isthmus.anomaly.score import AnomalyScore
-from isthmus.anomaly.steps import Steps, few, read_steps
+from isthmus.anomaly.steps import Steps, few, read_steps, refuse_clocks
 from isthmus.checks import must, need
 from isthmus.citizen import Estimator
 from isthmus.inputs import as_frame_like
+from isthmus.inputs.frames import is_frame
 
 __all__ = ["OfWindows", "SeriesDetector"]
 
@@ -103,9 +104,10 @@ class SeriesDetector(Estimator):
         """
         self._check_parameters()
         steps = read_steps(X)
+        refuse_clocks(steps)
         n, least = len(steps.values), 8 * self.window
         need(n >= least, "X", f"have at least {least} steps for windows of {self.window}", n, "Use fewer")
-        hop = max(1, (n - self.window + 1) // WINDOWS)
+        hop = -(-(n - self.window + 1) // WINDOWS)
         rows = _windows(steps.values, self.window)[::hop].reshape(-1, self.window * steps.values.shape[1])
         detector = OfWindows(
             self.model, anomaly_score=self.anomaly_score, alpha=self.alpha, random_state=self.random_state
@@ -149,6 +151,7 @@ class SeriesDetector(Estimator):
             lines.append((first, end, peak, float(p[peak]), -float(scores[peak]), self._blamed(steps, peak)))
         columns = zip(*lines, strict=True) if lines else ([] for _ in COLUMNS)
         found: dict[Any, Any] = dict(zip(COLUMNS, map(list, columns), strict=True))
+        found["channels"] = np.array(found["channels"], dtype=object)
         for name in ("start", "end", "peak"):
             found[name] = steps.times[np.asarray(found[name], int)]
         return as_frame_like(None, found)
@@ -182,7 +185,13 @@ class SeriesDetector(Estimator):
         self.detector_.calibration_.check(level)
         if self.recent is not None:
             rule = f"be at least {1 / (self.recent + 1):.3g} beside {self.recent:,} recent scores"
-            need(level * (self.recent + 1) >= 1, "alpha", rule, level, "Raise recent, or use recent=None")
+            need(
+                level * (self.recent + 1) >= 1 - 1e-9,
+                "alpha",
+                rule,
+                level,
+                "Raise recent, or use recent=None",
+            )
         return level
 
     def _blamed(self, steps: Steps, peak: int) -> str:
@@ -199,6 +208,8 @@ class SeriesDetector(Estimator):
         steps = read_steps(X)
         if steps.names == self.channels_:
             return steps
+        if not is_frame(X) and len(steps.names) == len(self.channels_):
+            return Steps(steps.values, steps.times, self.channels_)
         if set(steps.names) == set(self.channels_):
             order = [steps.names.index(name) for name in self.channels_]
             return Steps(steps.values[:, order], steps.times, self.channels_)
@@ -208,7 +219,8 @@ class SeriesDetector(Estimator):
         whole = isinstance(self.window, (int, np.integer)) and not isinstance(self.window, bool)
         need(whole and self.window >= 1, "window", "be a whole number of steps", self.window, "Use window=16")
         recent = self.recent
-        good = recent is None or (isinstance(recent, (int, np.integer)) and int(recent) >= 1)
+        counted = isinstance(recent, (int, np.integer)) and not isinstance(recent, bool)
+        good = recent is None or (counted and int(recent) >= 1)
         need(good, "recent", "be a whole number of scores, or None", recent, "Use recent=2000")
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from isthmus.checks import DataError, need
 from isthmus.inputs.frames import is_frame, read_columns
 
-__all__ = ["Steps", "few", "read_steps"]
+__all__ = ["Steps", "few", "read_steps", "refuse_clocks"]
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ class Steps(NamedTuple):
     """A series: values (n, channels) with NaN for gaps, the moments of its steps or their numbers, names."""
 
     values: Array
-    times: NDArray[Any]
+    times: Any
     names: list[Any]
 
 
@@ -63,24 +63,35 @@ def _floats(column: Any) -> Array:
     return np.array([np.nan if value is None else float(value) for value in column.values])
 
 
-def _times(X: Any, moments: list[Any]) -> NDArray[Any]:
-    """The moments of the steps, ascending; their numbers where there are none."""
+def _times(X: Any, moments: list[Any]) -> Any:
+    """The moments of the steps, ascending, as the frame has them; their numbers where there are none."""
     if moments:
-        series = X[moments[0].name]
-        times = np.asarray(series.to_numpy())
-    elif hasattr(X, "index") and type(X.index).__name__ == "DatetimeIndex":
-        times = X.index.to_numpy()
+        column, order = X[moments[0].name], moments[0].numbers
+        # pandas keeps a zone in its own arrays, polars in its values alone
+        times = column.array if hasattr(column, "array") else np.array(column.to_list(), dtype=object)
+    elif hasattr(X, "index") and type(X.index).__name__ in ("DatetimeIndex", "TimedeltaIndex"):
+        times = X.index
+        order = np.where(times.isna(), np.nan, times.asi8.astype(float))
     else:
         return np.arange(len(X))
-    order = np.asarray(times).astype("datetime64[us]").astype(np.int64)
-    missing = np.isnat(np.asarray(times).astype("datetime64[us]")).any()
+    need(not np.isnan(order).any(), "moments", "all be known", "missing ones", "Drop those rows")
     back = np.flatnonzero(np.diff(order) < 0)
-    need(not missing, "moments", "all be known", "missing ones", "Drop those rows")
     if len(back):
         raise DataError(
-            f"moments must ascend; got {times[back[0] + 1]} after {times[back[0]]}. Sort X by time."
+            f"moments must ascend; got {times[int(back[0]) + 1]} after {times[int(back[0])]}. Sort X by time."
         )
     return times
+
+
+def refuse_clocks(steps: Steps) -> None:
+    """Raise DataError for a channel of whole numbers that rises at every step: a clock or a row number, which
+    no later data would resemble.
+    """
+    for name, channel in zip(steps.names, steps.values.T, strict=True):
+        whole = len(channel) > 2 and np.isfinite(channel).all() and bool((channel == np.rint(channel)).all())
+        rises = whole and bool((np.diff(channel) > 0).all())
+        do = "Make it a column of moments, or leave it out"
+        need(not rises, "channels", "not rise at every step as a clock does", f"column {name!r}", do)
 
 
 def _refuse_infinite(values: Array) -> None:

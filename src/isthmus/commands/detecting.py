@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "detector_report", "fit_detector", "flagged", "keep", "load_detector", "of_rows"]
 
 WORST = 10  # rows shown
+HEARD = 100_000  # rows that are looked at for drift, at least, where there are so many
 EXPLAINED = 200  # rows explained at most, the strangest first
 
 
@@ -90,17 +91,23 @@ def detector_report(detector: AnomalyDetector | SeriesDetector, path: Path) -> R
         "models": f"{facts['models']}, the first of them:",
         **{name: line for name, line in about.lines.items() if name in said},
     }
+    channels = getattr(detector, "channels_", None)
+    if channels is not None:
+        facts["names"] = [str(name) for name in channels]
+        lines["names"] = ", ".join(facts["names"])
     return Report(facts, lines, None, detector.notes_)
 
 
 class Found:
     """The flagged rows: their numbers, p-values and scores, how they were picked, their repairs."""
 
-    level: float | None  # where rows were picked by their own p-values
-
-    def __init__(self, rows: int, numbers: Any, p: Any, scores: Any, how: str) -> None:
-        self.rows, self.numbers, self.p, self.scores, self.how = rows, numbers, p, scores, how
-        self.all_scores, self.all_p, self.level = scores, p, None
+    def __init__(
+        self, detector: AnomalyDetector, rows: int, numbers: Any, p: Any, scores: Any, how: str
+    ) -> None:
+        self.detector, self.rows, self.how = detector, rows, how
+        self.numbers, self.p, self.scores = numbers, p, scores
+        self.all_scores, self.all_p = scores, p
+        self.threshold = float("inf")
         self.drifted = False
         self.labels: dict[str, list[Any]] = {}  # of a folder: the file of every row, and more
         self.repairs: dict[int, str] = {}
@@ -152,6 +159,12 @@ class Found:
             "worst": worst,
         }
 
+    def draw(self, X: Any, path: Path) -> None:
+        """The flagged pictures with their heat, or scores and p-values."""
+        from isthmus.commands.drawing import drawn
+
+        drawn(self.detector, X, self, path)
+
     def show(self) -> None:
         """How many, which columns, the worst with their repairs."""
         from rich.console import Console
@@ -191,13 +204,17 @@ def flagged(
     calibration, level = detector.calibration_, detector.alpha if alpha is None else alpha
     if fdr is None:
         calibration.check(level)
-    alarm, parts, heard = detector.drift_alarm(stranger_only=True), [], []
+    alarm = None if calibration.weights else detector.drift_alarm(stranger_only=True)
+    parts: list[Any] = []
+    heard: list[Any] = []
     for block in shown_blocks(X):
         parts.append(-detector.score_samples(block))
-        heard.append(alarm.scores_of(block))
+        if alarm is not None and sum(len(some) for some in heard) < HEARD:
+            heard.append(alarm.scores_of(block))
     scores = np.concatenate(parts)
-    # a file's order may be any, by a column for instance: it is the rows as a whole that are looked at
-    alarm.hear(np.random.default_rng(0).permutation(np.concatenate(heard)))
+    if alarm is not None:
+        # a file's order may be any, by a column for instance: it is the rows as a whole that are looked at
+        alarm.hear(np.random.default_rng(0).permutation(np.concatenate(heard)))
     p = calibration.p_values(scores)
     picked = p <= level if fdr is None else discoveries(p, fdr)
     numbers = np.flatnonzero(picked)
@@ -207,9 +224,12 @@ def flagged(
         if fdr is None
         else f"{fdr:.3g} of these may be false"
     )
-    found = Found(len(scores), numbers, p[numbers], scores[numbers], how)
-    found.all_scores, found.all_p, found.level = scores, p, level if fdr is None else None
-    found.drifted, found.labels = alarm.raised_at is not None, getattr(X, "labels", {})
+    found = Found(detector, len(scores), numbers, p[numbers], scores[numbers], how)
+    found.all_scores, found.all_p = scores, p
+    ordinary = scores[~picked]
+    found.threshold = float(ordinary.max()) if len(ordinary) and len(numbers) else float("inf")
+    found.drifted = alarm is not None and alarm.raised_at is not None
+    found.labels = getattr(X, "labels", {})
     if explain and len(numbers):
         _explain(detector, X, found, level if fdr is None else float(p[numbers].max()))
     return found

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["drawn", "drawn_series"]
 
 SHOWN = 10  # pictures
+ENDS = ("start", "end", "peak")
 
 
 def drawn(detector: AnomalyDetector, X: Any, found: Found, path: Path) -> None:
@@ -22,7 +23,8 @@ def drawn(detector: AnomalyDetector, X: Any, found: Found, path: Path) -> None:
     from isthmus.inputs import rows_of
 
     shape, numbers = detector._shape, found.numbers[:SHOWN]
-    if len(shape) > 1 and len(numbers) and min(shape[:2]) > 2:
+    signals = type(getattr(detector.models_[0], "schema_", None)).__name__ == "SignalsSchema"
+    if len(shape) in (2, 3) and len(numbers) and not signals:
         rows = rows_of(X, numbers)
         rows = np.asarray(rows.load() if hasattr(rows, "load") else rows)
         names = [found.name(number) for number in numbers]
@@ -33,8 +35,9 @@ def drawn(detector: AnomalyDetector, X: Any, found: Found, path: Path) -> None:
 
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    threshold = -detector._threshold(found.level) if found.level is not None else -detector.offset_
-    figures.anomaly_scores(np.asarray(detector.calibration_.scores), found.all_scores, threshold, ax=left)
+    figures.anomaly_scores(
+        np.asarray(detector.calibration_.scores), found.all_scores, found.threshold, ax=left
+    )
     figures.p_value_histogram(found.all_p, ax=right)
     _write(figure, path)
 
@@ -46,12 +49,21 @@ def drawn_series(detector: SeriesDetector, X: Any, ranges: Any, path: Path) -> N
     from isthmus import figures
 
     steps = detector._read(X)
+    times = steps.times
+    if str(getattr(times, "dtype", "")).startswith("timedelta"):  # which matplotlib cannot draw
+        times, ranges = _seconds(times), ranges.assign(**{name: _seconds(ranges[name]) for name in ENDS})
     count = min(8, len(steps.names))
     figure = Figure(figsize=(10, 1.2 + 1.5 * count), layout="constrained")
     for j, ax in enumerate(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]):
-        figures.flagged_ranges(steps.times, steps.values[:, j], ranges, ax=ax, title="" if j else None)
+        figures.flagged_ranges(times, steps.values[:, j], ranges, ax=ax, title="" if j else None)
         ax.set_ylabel(str(steps.names[j]))
     _write(figure, path)
+
+
+def _seconds(spans: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(spans, "timedelta64[ns]").astype(np.int64) / 1e9
 
 
 def _write(figure: Any, path: Path) -> None:

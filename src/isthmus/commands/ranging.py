@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Ranges:
     """The ranges of a series that do not belong, as a table, as JSON, on the screen."""
 
     def __init__(self, detector: SeriesDetector, X: Any, alpha: float | None) -> None:
+        self.detector = detector
         self.steps, self.alpha = len(X), detector.alpha if alpha is None else alpha
         self.found = detector.ranges(X, alpha)
 
@@ -49,6 +51,12 @@ class Ranges:
         ]
         return {"steps": self.steps, "alpha": self.alpha, "ranges": lines}
 
+    def draw(self, X: Any, path: Path) -> None:
+        """The series with its ranges marked."""
+        from isthmus.commands.drawing import drawn_series
+
+        drawn_series(self.detector, X, self.found, path)
+
     def show(self) -> None:
         """How many, and the strangest."""
         from rich.console import Console
@@ -56,9 +64,8 @@ class Ranges:
 
         console = Console(highlight=False)
         how = f"of steps like those it learned from, {self.alpha:.3g} would be, in runs"
-        console.print(
-            f"{self.steps:,} steps, {len(self.found):,} ranges flagged: {how}.", style="bold", markup=False
-        )
+        count = f"{len(self.found):,} range" + ("" if len(self.found) == 1 else "s")
+        console.print(f"{self.steps:,} steps, {count} flagged: {how}.", style="bold", markup=False)
         if not len(self.found):
             return
         table = Table(box=None)

@@ -51,15 +51,28 @@ class DetectorModule(nn.Module):
         calibration = detector.calibration_
         self.calibration = nn.Parameter(_double(calibration.scores), requires_grad=False)
         weights = np.asarray(calibration.weights or np.ones(calibration.rows))
-        self.weights = nn.Parameter(_double(weights), requires_grad=False)
+        tail = np.append(np.cumsum(weights[::-1])[::-1], 0.0)  # the weight from each place on
+        self.tail = nn.Parameter(_double(tail), requires_grad=False)
         self.threshold = -float(detector.offset_)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Higher scores are stranger."""
         score = torch.stack([judge(*inputs) for judge in self.judges]).mean(0)
-        above = (self.calibration >= score[:, None]).double() @ self.weights
-        p_value = (1 + above) / (1 + self.weights.sum())
+        p_value = (1 + self.tail[self._place(score)]) / (1 + self.tail[0])
         return score, p_value, score > self.threshold
+
+    def _place(self, score: Tensor) -> Tensor:
+        """How many calibration scores are lower: a binary search, spelled as steps that every runtime has."""
+        rows = len(self.calibration)
+        low, high = (
+            torch.zeros_like(score, dtype=torch.int64),
+            torch.full_like(score, rows, dtype=torch.int64),
+        )
+        for _ in range(rows.bit_length()):
+            middle = (low + high) // 2
+            lower = (self.calibration[middle.clamp(max=rows - 1)] < score) & (middle < high)
+            low, high = torch.where(lower, middle + 1, low), torch.where(lower, high, middle)
+        return low
 
 
 class _Judge(nn.Module):
@@ -86,7 +99,7 @@ class _Judge(nn.Module):
         z, x_hat, cells = self._look(x)
         cells = cells.masked_fill(missing, 0.0)
         x_hat = torch.where(unseen, x, x_hat)
-        residual = torch.where(self.single, (x - x_hat)[:, self.starts], torch.sqrt(cells))
+        residual = torch.where(self.single, (x - x_hat)[:, self.starts], torch.sqrt(cells.clamp(min=0.0)))
         scores: Tensor = self.learned(residual.double(), z.double(), cells.double())
         return scores
 

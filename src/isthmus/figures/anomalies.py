@@ -31,15 +31,17 @@ def anomaly_scores(
     """
     ax = axes_or_new(ax)
     known, new = np.asarray(calibration, float), np.asarray(scores, float)
-    ends = np.percentile(known, 0.5), max(np.percentile(new, 99.5), threshold)
-    pad = 0.15 * (ends[1] - ends[0])
+    told = np.isfinite(threshold)
+    ends = np.percentile(known, 0.5), max(np.percentile(new, 99.5), threshold if told else known.max())
+    pad = 0.15 * (ends[1] - ends[0]) or 0.5
     bins = np.linspace(ends[0] - pad, ends[1] + pad, 50)
     for values, colour, name in ((known, BLUE, "calibration rows"), (new, ORANGE, "new rows")):
         cut = np.clip(values, bins[0], bins[-1])
         ax.hist(cut, bins, density=True, histtype="stepfilled", alpha=0.35, color=colour, label=name)
         ax.hist(cut, bins, density=True, histtype="step", color=colour)
-    ax.axvline(threshold, color="black", linewidth=1, linestyle="--")
-    ax.annotate("flagged", (threshold, 1), (4, -2), ("data", "axes fraction"), "offset points", va="top")
+    if told:
+        ax.axvline(threshold, color="black", linewidth=1, linestyle="--")
+        ax.annotate("flagged", (threshold, 1), (4, -2), ("data", "axes fraction"), "offset points", va="top")
     share = float((new > threshold).mean())
     ax.set_xlabel("score: higher is stranger")
     ax.set_ylabel("density")
