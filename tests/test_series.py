@@ -151,6 +151,18 @@ def test_a_crafted_file_is_one_sentence(fitted, tmp_path):
             load(path)
 
 
+def test_a_file_of_one_dimension_is_a_series_of_one_channel(tmp_path):
+    x = wave(1200)[:, 0]
+    np.save(tmp_path / "x.npy", x)
+    (tmp_path / "bad.npy").write_bytes(b"no array")
+    model = tmp_path / "m.isthmus"
+    assert run("fit", tmp_path / "x.npy", "--task", "detect", "--window", 8, "-o", model).returncode == 0
+    assert "1,200 steps" in run("detect", model, tmp_path / "x.npy").stdout
+    done = run("fit", tmp_path / "bad.npy", "--task", "detect", "--window", 8, "-o", model)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("numbers", "runs"), [([], []), ([3], [(3, 3)]), ([1, 2, 9, 30], [(1, 9), (30, 30)])]
 )

@@ -108,7 +108,7 @@ def fit(
     from isthmus.commands.detecting import fit_detector, keep
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
     from isthmus.commands.models import asked_model
-    from isthmus.commands.ranging import fit_series
+    from isthmus.commands.ranging import fit_series, opened_series
     from isthmus.commands.results import kept
     from isthmus.diagnostics import FEW
 
@@ -125,7 +125,8 @@ def fit(
     asked, say = asked_reading(header, na, separator, decimal, encoding), not (quiet or as_json)
     with noticing_interrupts() as interrupts:
         try:
-            X, reading, notes = opened(file, asked)
+            opens = opened if window is None else opened_series
+            X, reading, notes = opens(file, asked)
             X = dropped(held_rows(X), exclude or [])
             model, chosen = asked_model(kind, code, hidden, inputs, X)
             model.set_params(random_state=seed, trainer__max_epochs=epochs)
@@ -277,8 +278,8 @@ def detect(
     from isthmus.anomaly import SeriesDetector
     from isthmus.checks import need
     from isthmus.commands.detecting import flagged, load_detector, of_rows
-    from isthmus.commands.files import asked_reading, fitting, held_rows, opened, refuse_output
-    from isthmus.commands.ranging import Ranges
+    from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
+    from isthmus.commands.ranging import Ranges, opened_series
     from isthmus.inputs.writing import write
 
     if output is not None:
@@ -288,7 +289,6 @@ def detect(
     asked = asked_reading(header, na, separator, decimal, encoding)
     detector = load_detector(model)
     first = of_rows(detector).models_[0]
-    X = opened(file, asked, first).X
     found: Any
     if isinstance(detector, SeriesDetector):
         need(
@@ -298,10 +298,10 @@ def detect(
             "one",
             "Use --alpha",
         )
-        X = held_rows(X)
+        X = opened_series(file, asked, first)[0]
         found = Ranges(detector, X, alpha)
     else:
-        X = fitting(X, first)
+        X = fitting(opened(file, asked, first).X, first)
         found = flagged(detector, X, alpha, fdr, explain)
     if output is not None:
         write(found.table(X), output)

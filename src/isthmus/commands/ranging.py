@@ -9,9 +9,26 @@ if TYPE_CHECKING:
     from isthmus.anomaly import SeriesDetector
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["Ranges", "fit_series"]
+__all__ = ["Ranges", "fit_series", "opened_series"]
 
 SHOWN = 20  # ranges on the screen, the strangest
+
+
+def opened_series(file: str, asked: Any, model: Autoencoder | None = None) -> Any:
+    """A file as `opened` opens it, and an .npy of one dimension as a series of one channel."""
+    import numpy as np
+
+    from isthmus.commands.files import held_rows, opened
+
+    if str(file).lower().endswith(".npy") and Path(file).is_file():
+        try:
+            values = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError):  # `opened` says what is wrong
+            values = None
+        if values is not None and values.ndim == 1 and values.dtype.kind in "biuf":
+            return np.array(values)[:, None], None, []
+    X, reading, notes = opened(file, asked, model)
+    return held_rows(X), reading, notes
 
 
 def fit_series(
