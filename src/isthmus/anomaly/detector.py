@@ -261,8 +261,12 @@ class AnomalyDetector(Estimator):
         shape, rule = self._shape, "have pictures or signals"
         need(len(shape) in (2, 3), "X", rule, f"rows of shape {shape}", "Use explain or repairs")
         maps = self.heat_maps(X)
-        time = isinstance(getattr(self.models_[0], "schema_", None), SignalsSchema)
-        return [hottest(heat, time) for heat in maps]
+        return [hottest(heat, self._is_signal) for heat in maps]
+
+    @property
+    def _is_signal(self) -> bool:
+        """Whether samples are channels over time."""
+        return isinstance(getattr(self.models_[0], "schema_", None), SignalsSchema)
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -313,6 +317,11 @@ class AnomalyDetector(Estimator):
     def _first_judges(self, X: Any) -> Array:
         """Scores (n,) by the models of the first part alone."""
         return _by_blocks(self._judges_of(0).scores, X)
+
+    def _both(self, X: Any) -> tuple[Array, Array]:
+        """What `_raw` and `_first_judges` give for rows in memory, every model asked once."""
+        each = self._panel.each(_rows(X))
+        return np.mean(each, axis=0), np.mean(each[: self.ensemble], axis=0)
 
     def _judges_of(self, part: int) -> Panel:
         return Panel(self._panel.judges[part * self.ensemble : (part + 1) * self.ensemble])

@@ -48,8 +48,12 @@ class Panel:
 
     def scores(self, X: Any) -> Array:
         """Scores (n,) of rows of X; higher is stranger."""
-        found: Array = np.mean([judge.scores(X) for judge in self.judges], axis=0)
+        found: Array = np.mean(self.each(X), axis=0)
         return found
+
+    def each(self, X: Any) -> list[Array]:
+        """Scores (n,) of rows of X by every judge."""
+        return [judge.scores(X) for judge in self.judges]
 
     def heat(self, X: Any) -> Array:
         """What each cell costs, over what it usually costs and a tenth of what all usually do: (n, m)."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "detector_report", "fit_detector", "flagged", "keep", "load_detector", "of_rows"]
 
 WORST = 10  # rows shown
-HEARD = 100_000  # rows that are looked at for drift, at least, where there are so many
+HEARD = 100_000  # rows that are looked at for drift, at most
 EXPLAINED = 200  # rows explained at most, the strangest first
 
 
@@ -101,13 +101,14 @@ def detector_report(detector: AnomalyDetector | SeriesDetector, path: Path) -> R
 class Found:
     """The flagged rows: their numbers, p-values and scores, how they were picked, their repairs."""
 
-    def __init__(
-        self, detector: AnomalyDetector, rows: int, numbers: Any, p: Any, scores: Any, how: str
-    ) -> None:
-        self.detector, self.rows, self.how = detector, rows, how
-        self.numbers, self.p, self.scores = numbers, p, scores
+    def __init__(self, detector: AnomalyDetector, scores: Any, p: Any, picked: Any, how: str) -> None:
+        self.detector, self.rows, self.how = detector, len(scores), how
         self.all_scores, self.all_p = scores, p
-        self.threshold = float("inf")
+        numbers = picked.nonzero()[0]
+        self.numbers = numbers[(-scores[numbers]).argsort(kind="stable")]
+        self.p, self.scores = p[self.numbers], scores[self.numbers]
+        ordinary = scores[~picked]
+        self.threshold = float(ordinary.max()) if len(ordinary) and len(numbers) else float("inf")
         self.drifted = False
         self.labels: dict[str, list[Any]] = {}  # of a folder: the file of every row, and more
         self.repairs: dict[int, str] = {}
@@ -205,33 +206,22 @@ def flagged(
     if fdr is None:
         calibration.check(level)
     alarm = None if calibration.weights else detector.drift_alarm(stranger_only=True)
-    parts: list[Any] = []
-    heard: list[Any] = []
-    for block in shown_blocks(X):
-        parts.append(-detector.score_samples(block))
-        if alarm is not None and sum(len(some) for some in heard) < HEARD:
-            heard.append(alarm.scores_of(block))
-    scores = np.concatenate(parts)
+    scores, heard = map(np.concatenate, zip(*map(detector._both, shown_blocks(X)), strict=True))
     if alarm is not None:
         # a file's order may be any, by a column for instance: it is the rows as a whole that are looked at
-        alarm.hear(np.random.default_rng(0).permutation(np.concatenate(heard)))
+        alarm.hear(np.random.default_rng(0).permutation(heard[:HEARD]))
     p = calibration.p_values(scores)
     picked = p <= level if fdr is None else discoveries(p, fdr)
-    numbers = np.flatnonzero(picked)
-    numbers = numbers[np.argsort(-scores[numbers], kind="stable")]
     how = (
         f"of rows like those it learned from, {level:.3g} would be"
         if fdr is None
         else f"{fdr:.3g} of these may be false"
     )
-    found = Found(detector, len(scores), numbers, p[numbers], scores[numbers], how)
-    found.all_scores, found.all_p = scores, p
-    ordinary = scores[~picked]
-    found.threshold = float(ordinary.max()) if len(ordinary) and len(numbers) else float("inf")
+    found = Found(detector, scores, p, picked, how)
     found.drifted = alarm is not None and alarm.raised_at is not None
     found.labels = getattr(X, "labels", {})
-    if explain and len(numbers):
-        _explain(detector, X, found, level if fdr is None else float(p[numbers].max()))
+    if explain and len(found.numbers):
+        _explain(detector, X, found, level if fdr is None else float(found.p.max()))
     return found
 
 

@@ -23,8 +23,7 @@ def drawn(detector: AnomalyDetector, X: Any, found: Found, path: Path) -> None:
     from isthmus.inputs import rows_of
 
     shape, numbers = detector._shape, found.numbers[:SHOWN]
-    signals = type(getattr(detector.models_[0], "schema_", None)).__name__ == "SignalsSchema"
-    if len(shape) in (2, 3) and len(numbers) and not signals:
+    if len(shape) in (2, 3) and len(numbers) and not detector._is_signal:
         rows = rows_of(X, numbers)
         rows = np.asarray(rows.load() if hasattr(rows, "load") else rows)
         names = [found.name(number) for number in numbers]

@@ -31,7 +31,7 @@ from isthmus.checks import FileError, brief, must
 from isthmus.inputs.frames import stacked
 from isthmus.inputs.source import Source
 
-__all__ = ["DiskSource", "NpySource", "Place", "as_source", "held", "is_url", "open_source"]
+__all__ = ["DiskSource", "NpySource", "Place", "as_source", "filled", "held", "is_url", "open_source"]
 
 ROWS = 1024  # blocks are whole multiples of this where rows are not large
 BLOCK = 2 << 20  # bytes of a block of ordinary rows
@@ -214,12 +214,8 @@ class NpySource(DiskSource):
     def _fill(self, file: BinaryIO, item: int, out: NDArray[Any]) -> None:
         """The items from number `item` on into the contiguous array `out`."""
         file.seek(self.start + item * self.dtype.itemsize)
-        rest = memoryview(out.data).cast("B")
-        while len(rest):
-            count = file.readinto(rest)  # type: ignore[attr-defined] # every binary file that is read has it
-            if not count:
-                raise _too_short(self.place)
-            rest = rest[count:]
+        if not filled(file, out):
+            raise _too_short(self.place)
 
     def _read_header(self) -> None:
         try:
@@ -248,6 +244,17 @@ class NpySource(DiskSource):
             )
         if size < self.start + self.nbytes:
             raise _too_short(self.place)
+
+
+def filled(file: BinaryIO, out: NDArray[Any]) -> bool:
+    """Read from where a file stands until the contiguous array `out` is full; whether there was enough."""
+    rest = memoryview(out.data).cast("B")
+    while len(rest):
+        count = file.readinto(rest)  # type: ignore[attr-defined] # every binary file that is read has it
+        if not count:
+            return False
+        rest = rest[count:]
+    return True
 
 
 def _start_of(X: np.memmap[Any, Any]) -> int:

@@ -79,13 +79,11 @@ class TableSchema(Schema):
 
     def encode(self, X: Any) -> Encoded:
         """Columns matched by name, in any order; an array or nameless data by position."""
-        if not is_frame(X):
-            X = _frame_by_position(X, self.names)
-        self._check_names(X)
+        X = self._framed(X)
         raw = plain_numbers(X, self.names) if self._all_numbers else None
         if raw is not None:
             return encode_numbers(raw, self.scales, self.names)
-        columns = self._matched(X)
+        columns = self._columns_of(X)
         x = np.zeros((len(X), self.layout.width), np.float32)
         numeric = [(cell, spec, c) for cell, spec, c in columns if isinstance(spec, NumberSpec)]
         if numeric:
@@ -125,16 +123,20 @@ class TableSchema(Schema):
 
     def _matched(self, X: Any) -> list[tuple[Cell, Spec, Column]]:
         """The fitted columns beside those of X."""
+        return self._columns_of(self._framed(X))
+
+    def _framed(self, X: Any) -> Any:
+        """X as a frame that has the fitted columns."""
         if not is_frame(X):
             X = _frame_by_position(X, self.names)
-        self._check_names(X)
-        by_name = {column.name: column for column in read_columns(X)}
-        return [(c, s, by_name[s.name]) for c, s in zip(self.layout.cells, self.columns, strict=True)]
-
-    def _check_names(self, X: Any) -> None:
         given, wanted = column_names(X), self.names
         if set(given) != set(wanted):
             raise DataError(_difference(given, list(wanted)))
+        return X
+
+    def _columns_of(self, X: Any) -> list[tuple[Cell, Spec, Column]]:
+        by_name = {column.name: column for column in read_columns(X)}
+        return [(c, s, by_name[s.name]) for c, s in zip(self.layout.cells, self.columns, strict=True)]
 
     @cached_property
     def _all_numbers(self) -> bool:

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.inputs import Encoded
+from isthmus.inputs.disk import filled
 
 __all__ = ["Spool", "has_room", "scratch"]
 
@@ -82,12 +83,8 @@ class Spool:
             rest = rest[self.file.write(rest) :]
 
     def _read(self, out: NDArray[Any]) -> NDArray[Any]:
-        rest = memoryview(out.data).cast("B")
-        while len(rest):
-            count = self.file.readinto(rest)
-            if not count:
-                raise OSError("the scratch file has become shorter")
-            rest = rest[count:]
+        if not filled(self.file, out):
+            raise OSError("the scratch file has become shorter")
         return out
 
 
