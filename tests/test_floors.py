@@ -12,7 +12,7 @@ import isthmus
 SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
     0: "parts checks atomic sealed fingerprint inputs networks codes losses corruptions penalties",
-    1: "objective forward training",
+    1: "objective forward tiling training",
     2: "citizen unfitted autoencoder exporting many recipes saving scoring",
     3: "anomaly denoising imputation retrieval audit diagnostics",
     4: "figures",

@@ -31,6 +31,7 @@ __all__ = [
     "Corruptions",
     "GaussianNoise",
     "MaskingNoise",
+    "NoiseLevels",
     "SaltAndPepper",
     "SwapNoise",
 ]
@@ -69,6 +70,30 @@ class GaussianNoise(Corruption):
         """x_tilde (n, d)."""
         need(self.sigma >= 0, "sigma", "be at least 0", self.sigma, "Use GaussianNoise(0.3)")
         return x + self.sigma * torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+
+class NoiseLevels(Corruption):
+    """x + sigma e, e ~ N(0, I), with another sigma for every row, uniform in [low, high].
+
+    One network then serves all levels. tell: append sigma to each row, (n, d + 1), for networks that take it
+    (`ResidualConvNet`). In a grey picture kept in three equal channels, all three get the same noise, as the
+    one channel it has would.
+    """
+
+    low: float = 0.0
+    high: float = 0.2
+    tell: bool = False
+
+    def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
+        """x_tilde (n, d), or (n, d + 1)."""
+        do = "Use NoiseLevels(0.0, 0.2)"
+        need(0 <= self.low <= self.high, "low and high", "be 0 <= low <= high", (self.low, self.high), do)
+        sigma = self.low + (self.high - self.low) * torch.rand(
+            len(x), 1, generator=generator, dtype=x.dtype, device=x.device
+        )
+        e = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        noisy = x + sigma * _alike(e, x, layout)
+        return torch.cat([noisy, sigma], 1) if self.tell else noisy
 
 
 class MaskingNoise(Corruption):
@@ -152,6 +177,15 @@ class SwapNoise(Corruption):
 
 def _steps(corruption: Corruption) -> tuple[Corruption, ...]:
     return corruption.steps if isinstance(corruption, Corruptions) else (corruption,)
+
+
+def _alike(e: Tensor, x: Tensor, layout: Layout) -> Tensor:
+    """Noise (n, d), equal in the three channels of those pictures whose channels are."""
+    if layout.signal or len(layout.shape) != 3 or layout.shape[2] != 3:
+        return e
+    pixels, noise = x.view(len(x), -1, 3), e.view(len(x), -1, 3)
+    grey = (pixels == pixels[:, :, :1]).flatten(1).all(1)
+    return torch.where(grey[:, None, None], noise[:, :, :1], noise).flatten(1)
 
 
 def _check_fraction(fraction: float) -> None:

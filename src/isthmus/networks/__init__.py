@@ -6,6 +6,7 @@ from isthmus.networks.chain import Chain, TiedLinear
 from isthmus.networks.conv import ConvNet
 from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
 from isthmus.networks.network import Network
+from isthmus.networks.residual import ResidualConvNet
 from isthmus.networks.suited import Suited
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Linear",
     "Network",
     "ReLU",
+    "ResidualConvNet",
     "SiLU",
     "Sigmoid",
     "Suited",

@@ -15,9 +15,15 @@ from isthmus.training.flat import Flat
 from isthmus.training.member import Member
 from isthmus.training.rows import Batch, Rows
 
-__all__ = ["CHUNK", "DifferentiatedStep"]
+__all__ = ["CHUNK", "DifferentiatedStep", "rows_at_once"]
 
-CHUNK = 4096  # rows evaluated at a time
+CHUNK = 4096  # rows evaluated at a time, at most
+NUMBERS = 2**20  # in them, at most: filters make many times as many of them
+
+
+def rows_at_once(member: Member) -> int:
+    """Rows evaluated at a time."""
+    return min(CHUNK, max(1, NUMBERS // member.objective.layout.width))
 
 
 class DifferentiatedStep:
@@ -47,7 +53,7 @@ class DifferentiatedStep:
         sums: dict[str, float] = {}
         generator = torch.Generator(self.flat.weights.device).manual_seed(0)
         member.network.eval()
-        for batch in rows.chunks(CHUNK):
+        for batch in rows.chunks(rows_at_once(member)):
             terms = member.objective(member.network, batch.x, batch.observed, generator)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(batch.x)

@@ -23,7 +23,7 @@ from isthmus.checks import TrainingError
 from isthmus.training.adam import Adam
 from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.dense import DenseStep, suits
-from isthmus.training.differentiated import CHUNK, DifferentiatedStep
+from isthmus.training.differentiated import DifferentiatedStep, rows_at_once
 from isthmus.training.flat import Flat
 from isthmus.training.goals import Goals
 from isthmus.training.member import Member
@@ -107,7 +107,7 @@ class Run:
         self.started = time.perf_counter() - before
         self._steered()
         if not resumed:
-            self.look(self.differentiate.evaluate([m.train.first(CHUNK) for m in self.members]))
+            self.look(self.differentiate.evaluate([m.train.first(rows_at_once(m)) for m in self.members]))
 
     def _write(self, at_end: bool = False) -> None:
         if self.checkpoint is not None and self.ranks.rank == 0:

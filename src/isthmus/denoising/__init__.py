@@ -1,0 +1,1 @@
+"""Denoising: giving back the clean thing."""
