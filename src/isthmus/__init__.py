@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
     from isthmus.corruptions import (
+        BlindSpots,
         BlockMask,
         Corruption,
         GaussianNoise,
@@ -94,7 +95,9 @@ _HOME = {
     "checks": "DataError FileError IsthmusError TrainingError",
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
-    "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise NoiseLevels SaltAndPepper SwapNoise",
+    "corruptions": (
+        "BlindSpots BlockMask Corruption GaussianNoise MaskingNoise NoiseLevels SaltAndPepper SwapNoise"
+    ),
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "inputs": (
@@ -126,6 +129,7 @@ __all__ = [
     "Autoencoder",
     "BatchTopK",
     "BinaryCrossEntropy",
+    "BlindSpots",
     "BlockMask",
     "Boolean",
     "BoundedSquaredError",

@@ -152,11 +152,30 @@ class Autoencoder(Transformer):
         Raises DataError for data or parameters that cannot be used, TrainingError when the loss overflows
         twice.
         """
-        member = self._prepared(self._open(X))
+        self._fit(self._open(X))
+        return self
+
+    def _fit(self, X: Any, seen: Any = None) -> None:
+        member = self._prepared(X, seen=seen)
         if member is not None:
             with isolated(self._seed):
                 plan = self.trainer([member], self._identity())
             self._trained(member, plan)
+
+    def fit_pairs(self, X_tilde: Any, X: Any) -> Self:
+        """Learn to give back X from X_tilde, row for row: nature corrupted where `corruption` would.
+
+        X may be as noisy as X_tilde, if the noise of the two has mean zero and is independent: the best
+        network is then the same as for clean X (Lehtinen et al. 2018, Noise2Noise, ICML).
+
+        Raises DataError for whatever `fit` would, where a corruption is set, or rows do not match.
+        """
+        alone = self.corruption is None
+        need(alone, "corruption", "be None where noisy rows are given", self.corruption, "Use fit")
+        X, X_tilde = self._open(X), self.inputs.open(X_tilde)
+        rule = f"have as many rows as X, {len(X):,}"
+        need(len(X_tilde) == len(X), "X_tilde", rule, f"{len(X_tilde):,}", "Give both in the same order")
+        self._fit(X, X_tilde)
         return self
 
     def partial_fit(self, X: Any, y: None = None) -> Self:
@@ -182,22 +201,26 @@ class Autoencoder(Transformer):
         self._check_parameters()
         return as_source(self.inputs.open(X))
 
-    def _prepared(self, X: Any, known: dict[Any, Any] | None = None) -> Member | None:
+    def _prepared(self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None) -> Member | None:
         """Everything up to the first step of training; None where the minimum has a closed form.
 
-        `known` remembers what has been learned about X, for the next model of the same data.
+        `known` remembers what has been learned about X, for the next model of the same data; `seen` is what
+        the encoder is shown in its place.
         """
-        rows, generator = self._begin(X, known)
-        train, held_out = (rows, None) if self._is_pca() else rows.split(self.trainer.held_out, generator)
+        rows, generator = self._begin(X, known, seen)
+        closed = seen is None and self._is_pca()
+        train, held_out = (rows, None) if closed else rows.split(self.trainer.held_out, generator)
         self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
         self._start(train)
         self._try_penalty(train)
-        if self._is_pca() and isinstance(rows, Rows) and rows.observed is None:
+        if closed and isinstance(rows, Rows) and rows.observed is None:
             self._finish_in_closed_form(rows, generator)
             return None
         return self._member(X, train, held_out, generator)
 
-    def _begin(self, X: Any, known: dict[Any, Any] | None = None) -> tuple[Rows | Stream, torch.Generator]:
+    def _begin(
+        self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None
+    ) -> tuple[Rows | Stream, torch.Generator]:
         """Learn the columns, build the network."""
         agreed = self.trainer.checkpoint is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1
         self._seed = seed_from(0 if self.random_state is None and agreed else self.random_state)
@@ -211,7 +234,9 @@ class Autoencoder(Transformer):
         first = rows if isinstance(rows, Rows) else rows.first(START // self.schema_.layout.width)
         something = first.observed is None or bool(first.observed.any())
         need(something, "X", "have at least one value", "none", "Check how the data were read")
-        self.n_components_ = self._resolve_components(self.schema_.layout)
+        if seen is not None:
+            rows = self._beside(rows, seen)
+        self.n_components_ = self._resolve_components(self.schema_.layout, guarded=seen is not None)
         self.loss.check(self.schema_.layout)
         self.network_ = self._build_network()
         if self.penalty is not None:
@@ -363,7 +388,14 @@ class Autoencoder(Transformer):
             self.penalty.check_weights()
         _check_seed(self.random_state)
 
-    def _resolve_components(self, layout: Layout) -> int:
+    def _beside(self, rows: Rows | Stream, seen: Any) -> Rows:
+        """The rows with what the encoder is shown in their place."""
+        if not isinstance(rows, Rows):
+            raise must("X", "fit in memory where noisy rows are given", "a larger source", "Use fewer rows")
+        shown = torch.from_numpy(self.schema_.encode(self.schema_.source(seen)).x)
+        return Rows(rows.x, rows.observed, None, rows._numbers, shown)
+
+    def _resolve_components(self, layout: Layout, guarded: bool = False) -> int:
         """How many numbers the code has, or why it may not have so many."""
         k, width = self.n_components, layout.width
         if k == "auto":
@@ -373,7 +405,7 @@ class Autoencoder(Transformer):
                 "n_components", "be a whole number of at least 1, None or 'auto'", k, "Use n_components=8"
             )
         wide = self.architecture.code_width(layout) if k is None else int(k)
-        guarded = self.corruption is not None or self.penalty is not None or self.code.sparse
+        guarded = guarded or self.corruption is not None or self.penalty is not None or self.code.sparse
         if not guarded and (k is None or wide > width):
             raise DataError(
                 f"n_components must be less than the {width} numbers of a row, or nothing keeps the "

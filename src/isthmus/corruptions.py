@@ -18,6 +18,7 @@ tensor([[0.5000, 0.5000]])
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -26,6 +27,7 @@ from isthmus.checks import need
 from isthmus.parts import Layout, Part
 
 __all__ = [
+    "BlindSpots",
     "BlockMask",
     "Corruption",
     "Corruptions",
@@ -38,11 +40,24 @@ __all__ = [
 
 
 class Corruption(Part):
-    """A random damage to rows: x (n, d) -> x_tilde (n, d), drawn from `generator`; never changes x itself."""
+    """A random damage to rows: x (n, d) -> x_tilde (n, d), drawn from `generator`; never changes x itself.
+
+    blind: the loss counts only the cells that were changed, so that rows which are noisy themselves can be
+    learned from (Noise2Self): what stands in a cell must be told from its neighbours.
+    """
+
+    blind: ClassVar[bool] = False
 
     def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
         """x_tilde (n, d)."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+    def changed(self, x: Tensor, x_tilde: Tensor, layout: Layout) -> Tensor:
+        """Cells (n, cells) of x_tilde that are not those of x."""
+        features = x != x_tilde[:, : x.shape[1]]
+        if layout.all_numeric:
+            return features
+        return torch.stack([features[:, cell.start : cell.stop].any(1) for cell in layout.cells], 1)
 
     def __add__(self, other: Corruption) -> Corruption:
         """Apply this one, then `other`."""
@@ -53,6 +68,11 @@ class Corruptions(Corruption):
     """Several corruptions, one after another."""
 
     steps: tuple[Corruption, ...] = ()
+
+    @property
+    def blind(self) -> bool:  # type: ignore[override]
+        """Whether any of them is."""
+        return any(step.blind for step in self.steps)
 
     def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
         """Each applied to what the one before left."""
@@ -155,6 +175,41 @@ class BlockMask(Corruption):
         return x.masked_fill(inside.repeat_interleave(math.prod(colours), dim=1), 0.0)
 
 
+class BlindSpots(Corruption):
+    """Single pixels of a picture, or moments of a signal, are replaced by one of their neighbours, and the
+    loss counts only those.
+
+    A network so learns to clean from noisy samples alone, if their noise has mean zero and is independent
+    from place to place.
+
+    fraction: places that are hidden. radius: how far a neighbour may be.
+
+    Reference: Krull, Buchholz & Jug (2019), Noise2Void, CVPR; Batson & Royer (2019), Noise2Self, ICML.
+    """
+
+    fraction: float = 0.05
+    radius: int = 2
+
+    blind: ClassVar[bool] = True
+
+    def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
+        """x_tilde (n, d)."""
+        _check_fraction(self.fraction)
+        need(self.radius >= 1, "radius", "be at least 1", self.radius, "Use BlindSpots(radius=2)")
+        need(len(layout.shape) >= 2, "X", "be pictures or signals for BlindSpots", "a table", "Use SwapNoise")
+        channels, time = layout.shape[:2]
+        height, width = (1, time) if layout.signal else layout.shape[:2]
+        grid = x.view(len(x), channels, time).mT if layout.signal else x
+        planes = grid.reshape(len(x), height * width, -1)
+        hit = torch.rand(planes.shape[:2], generator=generator, device=x.device) < self.fraction
+        row, column, place = hit.nonzero()[:, 0], hit.nonzero()[:, 1] // width, hit.nonzero()[:, 1] % width
+        down = _step(column, min(self.radius, height - 1), height, generator) if height > 1 else column
+        across = _step(place, min(self.radius, width - 1), width, generator)
+        made = planes.clone()
+        made[hit] = planes[row, down * width + across]
+        return (made.mT if layout.signal else made).reshape(x.shape)
+
+
 class SwapNoise(Corruption):
     """Each cell is replaced, with probability `fraction`, by the same column's value from another row of
     the batch.
@@ -177,6 +232,14 @@ class SwapNoise(Corruption):
 
 def _steps(corruption: Corruption) -> tuple[Corruption, ...]:
     return corruption.steps if isinstance(corruption, Corruptions) else (corruption,)
+
+
+def _step(at: Tensor, radius: int, size: int, generator: Generator) -> Tensor:
+    """Places up to `radius` away from `at`, never `at` itself, within `size`."""
+    far = torch.randint(1, radius + 1, at.shape, generator=generator, device=at.device)
+    back = torch.rand(at.shape, generator=generator, device=at.device) < 0.5
+    step = torch.where(back, -far, far)
+    return torch.where((at + step < 0) | (at + step >= size), at - step, at + step).clamp(0, size - 1)
 
 
 def _alike(e: Tensor, x: Tensor, layout: Layout) -> Tensor:

@@ -2,9 +2,9 @@
 
     x -> corrupt -> x_tilde -> encode -> z -> decode -> x_hat
 
-L is the sum of a row's cell errors over the cells that were observed, averaged over rows; each Omega is a
-mean over rows too. Undercomplete, sparse, denoising and contractive autoencoders are this function with
-different arguments.
+L is the sum of a row's cell errors over the cells that were observed (of a blind corruption, over those it
+changed), averaged over rows; each Omega is a mean over rows too. Undercomplete, sparse, denoising and
+contractive autoencoders are this function with different arguments.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ class Objective(Record):
         layers = () if self.penalty is None else self.penalty.layers
         trace = network.trace(x, x_tilde, self.layout, generator, layers)
         errors = self.loss(x, trace.output, self.layout)
+        if self.corruption is not None and self.corruption.blind:
+            errors = errors * self.corruption.changed(x, x_tilde, self.layout)
         loss = (errors if observed is None else errors * observed).sum() / len(x)
         omegas = {name: term.weight * term(trace) for name, term in self.terms_by_name.items()}
         return {"objective": sum(omegas.values(), loss), "loss": loss, **omegas}

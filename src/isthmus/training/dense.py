@@ -35,9 +35,12 @@ def suits(member: Member) -> bool:
     chains = type(network.encoder) is Chain and type(network.decoder) is Chain
     trainable = all(p.requires_grad for p in network.parameters())
     z = torch.full((1, 1), 0.5)
-    terms = objective.terms_by_name.values()
+    terms, blind = (
+        objective.terms_by_name.values(),
+        objective.corruption is not None and objective.corruption.blind,
+    )
     known = network.code.closed_slope and all(term.code_gradient(z) is not None for term in terms)
-    return chains and trainable and known
+    return chains and trainable and known and not blind
 
 
 class _Layer:

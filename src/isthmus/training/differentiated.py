@@ -54,7 +54,7 @@ class DifferentiatedStep:
         generator = torch.Generator(self.flat.weights.device).manual_seed(0)
         member.network.eval()
         for batch in rows.chunks(rows_at_once(member)):
-            terms = member.objective(member.network, batch.x, batch.observed, generator)
+            terms = member.objective(member.network, batch.x, batch.observed, generator, batch.x_tilde)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(batch.x)
         member.network.train()

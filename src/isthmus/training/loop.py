@@ -142,6 +142,7 @@ class Run:
         size, rows = self.plan.batch_size, [member.train for member in self.members]
         held = [r for r in rows if isinstance(r, Rows)]
         together = len(rows) > 1 and len(held) == len(rows) and all(r.x is held[0].x for r in held)
+        together = together and all(r.seen is None for r in held)
         for epoch in range(first, self.plan.epochs):
             orders = [member.order(epoch) for member in self.members]
             if together:
@@ -183,7 +184,9 @@ class Run:
     def _shared(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """Terms and gradients of whole batches, each process having taken its share of the rows."""
         whole = [
-            batch._replace(x_tilde=member.objective.corrupted(batch.x, member.generator))
+            batch
+            if batch.x_tilde is not None
+            else batch._replace(x_tilde=member.objective.corrupted(batch.x, member.generator))
             for member, batch in zip(self.members, batches, strict=True)
         ]
         mine, parts = zip(*map(self.ranks.share, whole), strict=True)

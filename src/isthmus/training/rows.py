@@ -18,7 +18,7 @@ __all__ = ["Batch", "Rows", "Together"]
 class Batch(NamedTuple):
     """x (n, d) float32, observed (n, cells) of booleans or None, numbers (n,) of the rows in X.
 
-    x_tilde (n, d) where the noise has been drawn already.
+    x_tilde (n, d) where it is not to be made of x: the noise has been drawn already, or came with the data.
     """
 
     x: Tensor
@@ -51,7 +51,8 @@ class Together(Sequence[Batch]):
 class Rows:
     """The rows at `places` of x (all, d) and observed (all, cells), in memory.
 
-    `numbers` (all,) are those the rows have in X, where that is more than x.
+    `numbers` (all,) are those the rows have in X, where that is more than x. `seen` (all, d) is what the
+    encoder is shown in the place of x, where data come in pairs.
     """
 
     def __init__(
@@ -60,8 +61,9 @@ class Rows:
         observed: Tensor | None = None,
         places: Tensor | None = None,
         numbers: Tensor | None = None,
+        seen: Tensor | None = None,
     ) -> None:
-        self.x, self.observed = x, observed
+        self.x, self.observed, self.seen = x, observed, seen
         self.places = torch.arange(len(x)) if places is None else places
         self._numbers, self._all = numbers, places is None
 
@@ -80,8 +82,8 @@ class Rows:
 
     def to(self, device: torch.device) -> Rows:
         """The same rows on a device."""
-        observed = None if self.observed is None else self.observed.to(device)
-        return Rows(self.x.to(device), observed, self.places, self._numbers)
+        observed, seen = (None if t is None else t.to(device) for t in (self.observed, self.seen))
+        return Rows(self.x.to(device), observed, self.places, self._numbers, seen)
 
     def split(self, fraction: float, generator: torch.Generator) -> tuple[Rows, Rows | None]:
         """Training rows and held-out rows, at random; no held-out rows where that would be fewer than one
@@ -98,13 +100,15 @@ class Rows:
         """The first rows, `most` at most."""
         if not self._all:
             return self._at(slice(most))
-        observed, numbers = (None if t is None else t[:most] for t in (self.observed, self._numbers))
-        return Rows(self.x[:most], observed, None, numbers)
+        observed, numbers, seen = (
+            None if t is None else t[:most] for t in (self.observed, self._numbers, self.seen)
+        )
+        return Rows(self.x[:most], observed, None, numbers, seen)
 
     def gathered(self) -> Batch:
         """All rows as one batch."""
         if self._all:
-            return Batch(self.x, self.observed, self.numbers)
+            return Batch(self.x, self.observed, self.numbers, self.seen)
         return self._gather(self.places)
 
     def chunks(self, size: int) -> Iterator[Batch]:
@@ -130,10 +134,10 @@ class Rows:
         return self.places[torch.randperm(len(self), generator=generator)]
 
     def _at(self, which: Tensor | slice) -> Rows:
-        return Rows(self.x, self.observed, self.places[which], self._numbers)
+        return Rows(self.x, self.observed, self.places[which], self._numbers, self.seen)
 
     def _gather(self, which: Tensor) -> Batch:
         at = which.to(self.x.device)
-        observed = None if self.observed is None else self.observed.index_select(0, at)
+        observed, seen = (None if t is None else t.index_select(0, at) for t in (self.observed, self.seen))
         numbers = which if self._numbers is None else self._numbers[which]
-        return Batch(self.x.index_select(0, at), observed, numbers)
+        return Batch(self.x.index_select(0, at), observed, numbers, seen)
