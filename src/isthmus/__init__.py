@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Corruption,
         GaussianNoise,
         MaskingNoise,
+        NoiseAtSNR,
         SaltAndPepper,
         SwapNoise,
     )
@@ -54,7 +55,15 @@ if TYPE_CHECKING:
         Unscaled,
         open_source,
     )
-    from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
+    from isthmus.losses import (
+        BinaryCrossEntropy,
+        BoundedSquaredError,
+        Deviance,
+        Huber,
+        LogDistortion,
+        Loss,
+        SquaredError,
+    )
     from isthmus.many import fit_many
     from isthmus.networks import (
         MLP,
@@ -65,6 +74,7 @@ if TYPE_CHECKING:
         ReLU,
         Sigmoid,
         SiLU,
+        SpectralMask,
         Suited,
         Tanh,
     )
@@ -92,16 +102,16 @@ _HOME = {
     "checks": "DataError FileError IsthmusError TrainingError",
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
-    "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
+    "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise NoiseAtSNR SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "inputs": (
         "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Standard Table UnitRange "
         "Unscaled open_source"
     ),
-    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
+    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber LogDistortion Loss SquaredError",
     "many": "fit_many",
-    "networks": "MLP Architecture ConvNet Dictionary Linear ReLU SiLU Sigmoid Suited Tanh",
+    "networks": "MLP Architecture ConvNet Dictionary Linear ReLU SiLU Sigmoid SpectralMask Suited Tanh",
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
     "recipes": (
@@ -149,10 +159,12 @@ __all__ = [
     "L2Weights",
     "Linear",
     "LinearCode",
+    "LogDistortion",
     "Loss",
     "MaskingNoise",
     "NearFar",
     "Nested",
+    "NoiseAtSNR",
     "Numeric",
     "Part",
     "Penalty",
@@ -167,6 +179,7 @@ __all__ = [
     "SigmoidCode",
     "Signals",
     "Source",
+    "SpectralMask",
     "SquaredError",
     "Standard",
     "Suited",

@@ -6,6 +6,7 @@ from isthmus.networks.chain import Chain, TiedLinear
 from isthmus.networks.conv import ConvNet
 from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
 from isthmus.networks.network import Network
+from isthmus.networks.spectral import SpectralMask
 from isthmus.networks.suited import Suited
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ReLU",
     "SiLU",
     "Sigmoid",
+    "SpectralMask",
     "Suited",
     "Tanh",
     "TiedLinear",
