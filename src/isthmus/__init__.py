@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SaltAndPepper,
         SwapNoise,
     )
+    from isthmus.denoising import AudioDenoiser
     from isthmus.diagnostics import pca_comparison
     from isthmus.exporting import export
     from isthmus.inputs import (
@@ -103,6 +104,7 @@ _HOME = {
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise NoiseAtSNR SaltAndPepper SwapNoise",
+    "denoising": "AudioDenoiser",
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "inputs": (
@@ -130,6 +132,7 @@ __all__ = [
     "MLP",
     "AnomalyDetector",
     "Architecture",
+    "AudioDenoiser",
     "Auto",
     "Autoencoder",
     "BatchTopK",

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -125,13 +126,23 @@ class Recordings(Folder):
 
     def _decode(self, name: str) -> NDArray[Any]:
         """The rows of one file: (windows, channels, window)."""
+        return _cut(self.signal(name), self.window, self.hop)
+
+    def signal(self, name: str) -> NDArray[Any]:
+        """The whole of one file: (channels, time) at the folder's rate; raises where it cannot be read."""
         head = self.headers[name]
         far = max(head.rate, self.rate) / min(head.rate, self.rate)
         if far > FARTHEST:
             raise FileError(f"{head.rate:,} Hz is too far from {self.rate:,} Hz")
-        samples = read_wav(self.path / name, head)
-        mixed = _mixed(samples, self.channels)
-        return _cut(resampled(mixed, self.rate, head.rate), self.window, self.hop)
+        mixed = _mixed(read_wav(self.path / name, head), self.channels)
+        return resampled(mixed, self.rate, head.rate)
+
+    def signals(self) -> Iterator[NDArray[Any]]:
+        """Every file in full, at the folder's rate; one that cannot be read is left out, and in `skipped`."""
+        for name in self.headers:
+            made = self._attempt(name, self.signal)
+            if made is not None:
+                yield made
 
 
 class SignalsSchema(ShapedSchema):

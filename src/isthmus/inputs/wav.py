@@ -58,13 +58,15 @@ def read_wav(path: Path, head: WavHeader) -> NDArray[np.float32]:
 
 
 def write_wav(path: str | os.PathLike[str], signal: NDArray[Any], head: WavHeader) -> None:
-    """Write (channels, time) at the rate and depth of a header, whole or not at all; cut at full scale."""
+    """Write (channels, time) at the rate and depth of a header, whole or not at all; whole numbers
+    are cut at full scale.
+    """
     library = soundfile()
-    limit = 1.0 if head.subtype in ("FLOAT", "DOUBLE") else 1.0 - 2.0**-15
-    clipped = np.clip(signal.T, -limit, limit)
+    whole = head.subtype not in ("FLOAT", "DOUBLE")
+    cut = np.clip(signal.T, 2.0**-15 - 1.0, 1.0 - 2.0**-15) if whole else signal.T
 
     def write(file: BinaryIO) -> None:
-        library.write(file, clipped, head.rate, format="WAV", subtype=head.subtype)
+        library.write(file, cut, head.rate, format="WAV", subtype=head.subtype)
 
     write_atomically(path, write)
 

@@ -63,9 +63,9 @@ class SpectralMask(Architecture):
 
     window: int = 512
     channels: int = 192
-    dilations: tuple[int, ...] = (1, 1, 2, 4)
+    dilations: tuple[int, ...] = (1, 1, 2, 2)
     kernel: int = 5
-    around: int = 32
+    around: int = 14
     activation: Activation = SiLU()
 
     @property
@@ -103,7 +103,7 @@ class SpectralMask(Architecture):
             value = getattr(self, name)
             need(isinstance(value, int) and value >= 1, name, "be at least 1", value, f"Use {name}=32")
         good = all(isinstance(one, int) and one >= 1 for one in self.dilations)
-        need(good, "dilations", "be whole numbers of at least 1", self.dilations, "Use (1, 1, 2, 4)")
+        need(good, "dilations", "be whole numbers of at least 1", self.dilations, "Use (1, 1, 2, 2)")
         do = "Use inputs=Signals(), or another architecture"
         need(layout.signal, "X", "be signals for SpectralMask", layout.shape or "rows of a table", do)
         longest = 2 * layout.shape[1] - 2
