@@ -30,6 +30,8 @@ from isthmus.parts import Layout
 RATE = 8000
 SMALL = SpectralMask(window=64, channels=16, dilations=(1, 1), around=4)
 WINDOW = 2048
+EDGES = ((0, 0), (0, 0), (15, 15))
+SILENT = [np.zeros(5000), np.full(3, 0.25), np.array([7], np.int16), np.zeros((2, 9))]
 
 
 def chirps(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -94,7 +96,7 @@ def test_noise_has_the_ratio_that_was_asked_for(colour):
     noise = NoiseAtSNR(6.0, 6.0, colour)(x, layout, torch.Generator().manual_seed(0)) - x
     power = torch.stack([row[row != 0].square().mean() for row in x])
     ratio = 10 * torch.log10(power / noise.square().mean(1))
-    assert (ratio - 6.0).abs().max() < 0.1
+    assert (ratio - 6.0).abs().max() < 1e-3
 
 
 def test_noise_levels_are_spread_evenly_between_low_and_high():
@@ -169,7 +171,7 @@ def test_the_spectrum_is_scipys():
     x = torch.randn(1, 1024, dtype=torch.float64)
     ours = decoder.spectrum.complex(x)[0].numpy()
     theirs = stft(x[0].numpy(), nperseg=64, noverlap=48, window="hann")[2] * 32
-    assert np.abs(ours[:, 2:-2] - theirs[:, 2 : ours.shape[1] - 2]).max() < 1e-10
+    assert np.abs(ours[:, 2:-2] - theirs[:, 2 : ours.shape[1] - 2]).max() < 1e-5
 
 
 def test_a_mask_takes_away_and_never_adds():
@@ -185,7 +187,7 @@ def test_loud_and_quiet_are_treated_alike():
     encoder, decoder = built(1024)
     x = torch.randn(2, 1024, dtype=torch.float64)
     once, louder = decoder(encoder(x)), decoder(encoder(100 * x)) / 100
-    assert (once - louder).norm() / once.norm() < 1e-3
+    assert (once - louder).norm() / once.norm() < 1e-2
     assert float(decoder(encoder(0 * x)).abs().max()) == 0.0
 
 
@@ -228,7 +230,7 @@ def test_settings_that_make_no_sense_are_refused(part, layout, words):
 def test_a_code_of_another_width_is_refused():
     """The code is a spectrum."""
     with pytest.raises(DataError, match="n_components must be None for SpectralMask"):
-        model(n_components=8).fit(np.random.default_rng(0).normal(size=(20, 1, 512)))
+        SMALL.build(Layout.numeric(512, (1, 512), signal=True), 8)
 
 
 # ---------------------------------------------------------------- windows
@@ -240,9 +242,7 @@ def test_windows_of_a_filter_agree_with_one_pass(length):
     taps = firwin(31, 0.3)
     x = np.random.default_rng(0).standard_normal(length)
     whole = lfilter(taps, 1, np.pad(x, (15, 15), mode="reflect"))[30:]
-    made = in_windows(
-        lambda rows: lfilter(taps, 1, np.pad(rows, ((0, 0), (0, 0), (15, 15))))[:, :, 30:], x, 256
-    )
+    made = in_windows(lambda rows: lfilter(taps, 1, np.pad(rows, EDGES))[:, :, 30:], x, 256)
     assert made.shape == x.shape
     assert np.abs(made - whole).max() < 1e-5
 
@@ -300,9 +300,7 @@ def test_kind_shape_units_and_offset_come_back(denoiser, noisy):
     assert np.abs(both[0] + both[1]).max() < 1e-4
 
 
-@pytest.mark.parametrize(
-    "sound", [np.zeros(5000), np.full(3, 0.25), np.array([7], np.int16), np.zeros((2, 9))]
-)
+@pytest.mark.parametrize("sound", SILENT)
 def test_silence_stays_silence(denoiser, sound):
     """To the bit, an offset too."""
     made = denoiser.denoise(sound)

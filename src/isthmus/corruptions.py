@@ -181,7 +181,7 @@ class NoiseAtSNR(Corruption):
             noise = _tinted(noise.view(len(x), *layout.shape), self.colour * draws[1]).flatten(1)
         snr = self.low + (self.high - self.low) * draws[0]
         power = x.square().sum(1, keepdim=True) / (x != 0).sum(1, keepdim=True).clamp(min=1)
-        return x + noise * (power * 10 ** (-snr / 10)).sqrt()
+        return x + noise * (power * 10 ** (-snr / 10) / noise.square().mean(1, keepdim=True)).sqrt()
 
 
 def _steps(corruption: Corruption) -> tuple[Corruption, ...]:
@@ -222,10 +222,9 @@ def _block(
 
 
 def _tinted(noise: Tensor, slope: Tensor) -> Tensor:
-    """White noise (n, channels, time) made to fall as 1 / f^slope, (n, 1), in power, its mean power kept."""
+    """White noise (n, channels, time) with its power made to fall as 1 / f^slope, (n, 1)."""
     time = noise.shape[2]
     frequency = torch.arange(time // 2 + 1, device=noise.device, dtype=noise.dtype).clamp(min=1)
-    shape = frequency ** (-slope / 2)  # of the amplitude
-    shape = shape / shape.square().mean(1, keepdim=True).sqrt()
-    tinted: Tensor = torch.fft.irfft(torch.fft.rfft(noise) * shape[:, None], time)
+    amplitude = frequency ** (-slope / 2)
+    tinted: Tensor = torch.fft.irfft(torch.fft.rfft(noise) * amplitude[:, None], time)
     return tinted
