@@ -188,7 +188,7 @@ def test_loud_and_quiet_are_treated_alike():
     x = torch.randn(2, 1024, dtype=torch.float64)
     once, louder = decoder(encoder(x)), decoder(encoder(100 * x)) / 100
     assert (once - louder).norm() / once.norm() < 1e-2
-    assert float(decoder(encoder(0 * x)).abs().max()) == 0.0
+    assert not bool(decoder(encoder(0 * x)).any())
 
 
 def test_nothing_looks_farther_than_its_reach():
