@@ -164,8 +164,12 @@ def gains(tool: Tool, cleans: Any, noise_of: Callable[[Any, Any], Any]) -> dict[
     return found
 
 
-def compared(tools: Mapping[str, Tool], cleans: Any, noise_of: Callable[[Any, Any], Any]) -> None:
-    """A table of mean gains, the first tool's lead over each other, and how often it is ahead."""
+def compared(
+    tools: Mapping[str, Tool], cleans: Any, noise_of: Callable[[Any, Any], Any], bar: float | None = None
+) -> None:
+    """A table of mean gains, the first tool's lead over each other with its standard error, and how often it
+    is ahead; the lead over the second beside the bar.
+    """
     found: dict[str, dict[int, Any]] = {}
     for name, tool in tools.items():
         try:
@@ -179,9 +183,9 @@ def compared(tools: Mapping[str, Tool], cleans: Any, noise_of: Callable[[Any, An
         ahead = ["-"] if name == first else [_lead(found[first][level], each[level]) for level in LEVELS]
         lines.append([name, *(f"{each[level].mean():.2f}" for level in LEVELS), "; ".join(ahead)])
     table(["", *(f"{level} dB" for level in LEVELS), "lead of isthmus at each (share of clips)"], lines)
-    if others:
+    if bar is not None:
         leads = [float((found[first][level] - found[others[0]][level]).mean()) for level in LEVELS]
-        said = [f"{level} dB {verdict(lead, BAR)}" for level, lead in zip(LEVELS, leads, strict=True)]
+        said = [f"{level} dB {verdict(lead, bar)}" for level, lead in zip(LEVELS, leads, strict=True)]
         print(f"Lead over {others[0]}, dB: {'; '.join(said)}.\n", flush=True)
 
 
@@ -222,7 +226,7 @@ def main() -> None:
     print(f"### White noise, {len(test):,} test clips of speakers heard in training\n")
     denoiser = trained(list(train.values()), small)
     ours: dict[str, Tool] = {"isthmus": lambda one: denoiser.denoise(one.sound)}
-    compared({**ours, **PEERS}, list(test.values()), white)
+    compared({**ours, **PEERS}, list(test.values()), white, BAR)
 
     print("### Other noise than the model was trained with\n")
     told = {"decision-directed Wiener, told the noise's spectrum": decision_directed, **PEERS}
