@@ -40,11 +40,12 @@ SCRIPTS = (
     "anomaly_file_order",
     "anomaly_speed",
     "series",
+    "denoising_audio",
     "mnist30",
 )
 PACKAGES = (
     *("torch", "numpy", "scikit-learn", "narwhals", "pandas", "pyarrow", "onnx", "onnxruntime"),
-    *("pyod", "keras", "jax", "pythae"),
+    *("pyod", "keras", "jax", "pythae", "noisereduce", "scikit-image"),
 )
 
 

@@ -20,6 +20,7 @@ from isthmus import (
     KLSparsity,
     L2Weights,
     LinearCode,
+    LogDistortion,
     Nested,
     ReLUCode,
     SigmoidCode,
@@ -31,7 +32,14 @@ from isthmus.networks import Network, ReLU, Sigmoid, SiLU
 from isthmus.parts import Cell, Layout
 
 MIXED = Layout((Cell("a", "numeric", 0, 1), Cell("b", "binary", 1, 2), Cell("c", "categorical", 2, 5)))
-LOSSES = [Deviance(), SquaredError(), BoundedSquaredError(), Huber(0.7), BinaryCrossEntropy()]
+LOSSES = [
+    Deviance(),
+    SquaredError(),
+    BoundedSquaredError(),
+    Huber(0.7),
+    BinaryCrossEntropy(),
+    LogDistortion(0.1),
+]
 PENALTIES = [
     L1(),
     L1("encoder.hidden.0"),

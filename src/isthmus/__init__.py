@@ -34,10 +34,12 @@ if TYPE_CHECKING:
         Corruption,
         GaussianNoise,
         MaskingNoise,
+        NoiseAtSNR,
         NoiseLevels,
         SaltAndPepper,
         SwapNoise,
     )
+    from isthmus.denoising import AudioDenoiser, Denoiser, PhotoDenoiser
     from isthmus.diagnostics import pca_comparison
     from isthmus.exporting import export
     from isthmus.inputs import (
@@ -56,7 +58,15 @@ if TYPE_CHECKING:
         Unscaled,
         open_source,
     )
-    from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
+    from isthmus.losses import (
+        BinaryCrossEntropy,
+        BoundedSquaredError,
+        Deviance,
+        Huber,
+        LogDistortion,
+        Loss,
+        SquaredError,
+    )
     from isthmus.many import fit_many
     from isthmus.networks import (
         MLP,
@@ -68,6 +78,7 @@ if TYPE_CHECKING:
         ResidualConvNet,
         Sigmoid,
         SiLU,
+        SpectralMask,
         Suited,
         Tanh,
     )
@@ -96,17 +107,22 @@ _HOME = {
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": (
-        "BlindSpots BlockMask Corruption GaussianNoise MaskingNoise NoiseLevels SaltAndPepper SwapNoise"
+        "BlindSpots BlockMask Corruption GaussianNoise MaskingNoise NoiseAtSNR NoiseLevels SaltAndPepper "
+        "SwapNoise"
     ),
+    "denoising": "AudioDenoiser Denoiser PhotoDenoiser",
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "inputs": (
         "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Standard Table UnitRange "
         "Unscaled open_source"
     ),
-    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
+    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber LogDistortion Loss SquaredError",
     "many": "fit_many",
-    "networks": "MLP Architecture ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid Suited Tanh",
+    "networks": (
+        "MLP Architecture ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid SpectralMask Suited "
+        "Tanh"
+    ),
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
     "recipes": (
@@ -125,6 +141,7 @@ __all__ = [
     "MLP",
     "AnomalyDetector",
     "Architecture",
+    "AudioDenoiser",
     "Auto",
     "Autoencoder",
     "BatchTopK",
@@ -142,6 +159,7 @@ __all__ = [
     "Corruption",
     "DataError",
     "Datetime",
+    "Denoiser",
     "DenoisingErrors",
     "Deviance",
     "Dictionary",
@@ -155,14 +173,17 @@ __all__ = [
     "L2Weights",
     "Linear",
     "LinearCode",
+    "LogDistortion",
     "Loss",
     "MaskingNoise",
     "NearFar",
     "Nested",
+    "NoiseAtSNR",
     "NoiseLevels",
     "Numeric",
     "Part",
     "Penalty",
+    "PhotoDenoiser",
     "ReLU",
     "ReLUCode",
     "ResidualConvNet",
@@ -175,6 +196,7 @@ __all__ = [
     "SigmoidCode",
     "Signals",
     "Source",
+    "SpectralMask",
     "SquaredError",
     "Standard",
     "Suited",

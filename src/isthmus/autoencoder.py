@@ -35,7 +35,7 @@ from isthmus.citizen import Transformer
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
-from isthmus.forward import cell_errors, codes, examined, reconstructions
+from isthmus.forward import cell_errors, codes, examined, rebuilt, reconstructions
 from isthmus.inputs import (
     Auto,
     Folder,
@@ -312,8 +312,11 @@ class Autoencoder(Transformer):
     def reconstruct_encoded(self, X: Any) -> NDArray[np.float32]:
         """x_hat (n, d) in the network's own units, beside `schema_.encode(X).x`."""
         self.must_be_fitted()
-        z = self.transform_plain(X)
-        return reconstructions(self.network_, self.loss, self.schema_.layout, z)
+        parts = [
+            rebuilt(self.network_, self.loss, self.schema_.layout, block.x)
+            for block in encoded(self.schema_, X)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def examine(
         self, x: NDArray[np.float32]

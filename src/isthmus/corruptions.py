@@ -33,6 +33,7 @@ __all__ = [
     "Corruptions",
     "GaussianNoise",
     "MaskingNoise",
+    "NoiseAtSNR",
     "NoiseLevels",
     "SaltAndPepper",
     "SwapNoise",
@@ -230,6 +231,39 @@ class SwapNoise(Corruption):
         return torch.where(hit, x.gather(0, _spread(others, layout)), x)
 
 
+class NoiseAtSNR(Corruption):
+    """Gaussian noise at a signal-to-noise ratio drawn anew for every row, evenly between `low` and `high` dB.
+
+    x + e, with mean(e^2) = mean(x^2) / 10^(snr / 10): what is quiet gets quiet noise. The mean of x^2 leaves
+    out zeros, which mean "not observed". One network thus learns many levels.
+
+    low, high: in dB.
+    colour: the power of the noise falls as 1 / f^a along time, with a drawn evenly from 0 to this for every
+        row: 0 is white, 1 up to pink, 2 up to brown. Signals only.
+    """
+
+    low: float = -5.0
+    high: float = 20.0
+    colour: float = 0.0
+
+    def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
+        """x_tilde (n, d)."""
+        ordered = math.isfinite(self.low) and self.low <= self.high < math.inf
+        need(ordered, "low and high", "be dB, low first", (self.low, self.high), "Use NoiseAtSNR(-5, 20)")
+        coloured = self.colour > 0
+        need(self.colour >= 0, "colour", "be at least 0", self.colour, "Use colour=1.0 for pink")
+        need(
+            layout.signal or not coloured, "X", "be signals for noise with a colour", "others", "Use colour=0"
+        )
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        draws = torch.rand(2, len(x), 1, generator=generator, dtype=x.dtype, device=x.device)
+        if coloured:
+            noise = _tinted(noise.view(len(x), *layout.shape), self.colour * draws[1]).flatten(1)
+        snr = self.low + (self.high - self.low) * draws[0]
+        power = x.square().sum(1, keepdim=True) / (x != 0).sum(1, keepdim=True).clamp(min=1)
+        return x + noise * (power * 10 ** (-snr / 10) / noise.square().mean(1, keepdim=True)).sqrt()
+
+
 def _steps(corruption: Corruption) -> tuple[Corruption, ...]:
     return corruption.steps if isinstance(corruption, Corruptions) else (corruption,)
 
@@ -282,3 +316,12 @@ def _block(
         span = (place >= first) & (place < first + length)
         inside = inside & span.view(n, *(size if i == axis else 1 for i in range(len(shape))))
     return inside.flatten(1)
+
+
+def _tinted(noise: Tensor, slope: Tensor) -> Tensor:
+    """White noise (n, channels, time) with its power made to fall as 1 / f^slope, (n, 1)."""
+    time = noise.shape[2]
+    frequency = torch.arange(time // 2 + 1, device=noise.device, dtype=noise.dtype).clamp(min=1)
+    amplitude = frequency ** (-slope / 2)
+    tinted: Tensor = torch.fft.irfft(torch.fft.rfft(noise) * amplitude[:, None], time)
+    return tinted

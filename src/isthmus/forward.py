@@ -18,7 +18,7 @@ from isthmus.losses import Loss
 from isthmus.networks import Network
 from isthmus.parts import Layout
 
-__all__ = ["cell_errors", "codes", "examined", "reconstructions"]
+__all__ = ["cell_errors", "codes", "examined", "rebuilt", "reconstructions"]
 
 CHUNK = 2**19  # numbers in the widest layer at a time: 2 MB
 FEW = 16  # rows up to which numpy is faster
@@ -39,6 +39,15 @@ def reconstructions(network: Network, loss: Loss, layout: Layout, z: Array) -> A
         output = torch.from_numpy(network.decoder.of_array(z))  # type: ignore[operator]
         return loss.link(output, layout).numpy()
     return _applied(network, lambda part: loss.link(network.decode(part), layout), z, layout.width)
+
+
+def rebuilt(network: Network, loss: Loss, layout: Layout, x: Array) -> Array:
+    """x_hat (n, d) of encoded rows x (n, d), or (n, d + 1) where a network takes what follows them; no code
+    is kept, which may be far wider than a row.
+    """
+    if len(x) <= FEW and network.is_plain:
+        return reconstructions(network, loss, layout, network.encoder.of_array(x))  # type: ignore[operator]
+    return _applied(network, lambda part: loss.link(network.reconstruct(part), layout), x, layout.width)
 
 
 def cell_errors(network: Network, loss: Loss, layout: Layout, x: Array) -> Array:

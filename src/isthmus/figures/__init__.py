@@ -5,6 +5,7 @@ else.
 from isthmus.figures.anomalies import anomaly_scores, flagged_ranges, heat_maps, p_value_histogram
 from isthmus.figures.curves import training_curve
 from isthmus.figures.mosaics import filters, reconstructions
+from isthmus.figures.spectrograms import spectrograms
 
 __all__ = [
     "anomaly_scores",
@@ -13,5 +14,6 @@ __all__ = [
     "heat_maps",
     "p_value_histogram",
     "reconstructions",
+    "spectrograms",
     "training_curve",
 ]

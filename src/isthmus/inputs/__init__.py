@@ -17,7 +17,7 @@ from isthmus.inputs.columns import (
 from isthmus.inputs.disk import NpySource, as_source, open_source
 from isthmus.inputs.folders import Folder
 from isthmus.inputs.frames import DType, as_frame_like
-from isthmus.inputs.images import Images, ImagesSchema, Pictures
+from isthmus.inputs.images import Images, ImagesSchema, Pictures, value_range
 from isthmus.inputs.sampling import RunningMean, encoded, learned, sample
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
 from isthmus.inputs.signals import Recordings, Signals, SignalsSchema
@@ -65,4 +65,5 @@ __all__ = [
     "open_source",
     "rows_of",
     "sample",
+    "value_range",
 ]

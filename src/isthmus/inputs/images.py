@@ -42,7 +42,7 @@ from isthmus.inputs.shaped import ShapedSchema, spoken
 from isthmus.inputs.source import Source
 from isthmus.parts import Layout
 
-__all__ = ["Images", "ImagesSchema", "Pictures"]
+__all__ = ["Images", "ImagesSchema", "Pictures", "value_range"]
 
 LONGEST = 128  # pixels a side at most where the size is left to us
 ROTATED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
@@ -224,7 +224,7 @@ class Images(Inputs):
         original = array.dtype
         if self.size is not None or self.colour is not None:
             array = _arranged(array, self._size or (array.shape[1], array.shape[2]), self.colour)
-        low, high = _ends(array)
+        low, high = value_range(array)
         shape = tuple(int(size) for size in array.shape[1:])
         gaps = original.kind == "f" and bool(np.isnan(array).any())
         note = f"Read as pictures of {spoken(shape)}: all values share one range, {low:g} to {high:g}."
@@ -239,7 +239,11 @@ class Images(Inputs):
         wanted = (self._size or folder.size, folder.colour if self.colour is None else self.colour)
         folder = folder.matching(*wanted, folder.dtype)
         shape = (*folder.size, 3) if folder.colour else folder.size
-        high = 255.0 if folder.dtype == "uint8" else float(max(_ends(block)[1] for block in folder.blocks()))
+        high = (
+            255.0
+            if folder.dtype == "uint8"
+            else float(max(value_range(block)[1] for block in folder.blocks()))
+        )
         how = "" if self.size else "; inputs=Images(size=(h, w)) takes another size"
         done = f"scaled to cover {spoken(folder.size)} pixels and cropped at the centre"
         note = f"Read {len(folder):,} pictures {'in colour' if folder.colour else 'in grey'}, {done}{how}."
@@ -271,7 +275,7 @@ def _check_pictures(array: NDArray[Any]) -> None:
         refuse_infinite(block.astype(np.float64), tuple(range(flat.shape[1])))
 
 
-def _ends(array: NDArray[Any]) -> tuple[float, float]:
+def value_range(array: NDArray[Any]) -> tuple[float, float]:
     """The range pictures are in: that of their dtype, or the usual one that holds them, or their own.
 
     Whole numbers reach from 0 to the least 2^k - 1 that holds them, 8 bits to 255 unless all are below 32.
@@ -326,7 +330,7 @@ def _as_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Any picture as 8 bits: whole numbers as they are, floats in [0, 1] by 255, the rest by their range."""
     if pixels.dtype == np.uint8:
         return pixels
-    low, high = _ends(pixels)
+    low, high = value_range(pixels)
     shares = (np.nan_to_num(pixels, nan=low).astype(np.float64) - low) / (high - low)
     bytes_: NDArray[np.uint8] = np.rint(255 * shares).astype(np.uint8)
     return bytes_

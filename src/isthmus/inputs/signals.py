@@ -17,42 +17,33 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from fractions import Fraction
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.atomic import write_atomically
 from isthmus.checks import FileError, must, need
 from isthmus.inputs.arrays import ArraySchema, as_array, refuse_infinite
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.folders import (
     Folder,
     is_path,
-    unusable,
     warn_of_skipped,
 )
 from isthmus.inputs.scaling import Scales, Standard, whole
 from isthmus.inputs.shaped import ShapedSchema
 from isthmus.inputs.source import Source
+from isthmus.inputs.wav import WavHeader, common_ratio, read_wav, resampled, soundfile, wav_header, write_wav
 from isthmus.parts import Layout
 
 __all__ = ["Recordings", "Signals", "SignalsSchema"]
 
 WINDOW = 4096  # samples in a window where the length is left to us
 CLIP = 16_384  # samples up to which a whole file may be one row
-FASTEST = 768_000  # samples a second any file may claim to have
 FARTHEST = 64  # times the common rate, or a part of it, a file's own may be
-
-
-class _Header(NamedTuple):
-    rate: int
-    channels: int
-    frames: int
-    subtype: str
 
 
 class Recordings(Folder):
@@ -74,7 +65,7 @@ class Recordings(Folder):
         hop: int | None = None,
         channels: int | None = None,
     ) -> None:
-        _soundfile()  # a missing package is no fault of the files
+        soundfile()  # a missing package is no fault of the files
         super().__init__(path)
         heads = list(self.headers.values())
         rates = Counter(head.rate for head in heads)
@@ -99,16 +90,15 @@ class Recordings(Folder):
 
     def restore(self, rows: NDArray[Any], folder: Path) -> int:
         """Each file under its own name, rate, length and depth; where windows overlap, their mean."""
-        library, start = _soundfile(), 0
+        start = 0
         for name, count in self.counts.items():
             head = self.headers[name]
             whole_ = _joined(rows[start : start + count], self.hop)[:, : self._length(head)]
             start += count
-            signal = _resampled(whole_, head.rate, self.rate)[:, : head.frames]
+            signal = resampled(whole_, head.rate, self.rate)[:, : head.frames]
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            write = _writer(library, signal.T, head)
-            write_atomically(target, write)
+            write_wav(target, signal, head)
         return len(self.counts)
 
     def about(self) -> str:
@@ -126,36 +116,33 @@ class Recordings(Folder):
         )
         return f"Read {len(self.counts):,} recordings at {self.rate:,} Hz{moved}: {rows}."
 
-    def _length(self, head: _Header) -> int:
+    def _length(self, head: WavHeader) -> int:
         """Samples after resampling."""
-        ratio = _ratio(self.rate, head.rate)
+        ratio = common_ratio(self.rate, head.rate)
         return math.ceil(head.frames * ratio.numerator / ratio.denominator)
 
-    def _header(self, name: str) -> _Header:
-        with (self.path / name).open("rb") as file:
-            _check_chunks(file, (self.path / name).stat().st_size)
-            info = _soundfile().info(file)
-        if info.format not in ("WAV", "WAVEX", "RF64"):
-            raise FileError("not a WAV file")
-        if info.frames < 1:
-            raise FileError("it holds no samples")
-        if not 1 <= info.samplerate <= FASTEST:
-            raise FileError(f"it claims {info.samplerate:,} samples a second")
-        return _Header(info.samplerate, info.channels, info.frames, info.subtype)
+    def _header(self, name: str) -> WavHeader:
+        return wav_header(self.path / name)
 
     def _decode(self, name: str) -> NDArray[Any]:
         """The rows of one file: (windows, channels, window)."""
+        return _cut(self.signal(name), self.window, self.hop)
+
+    def signal(self, name: str) -> NDArray[Any]:
+        """The whole of one file: (channels, time) at the folder's rate; raises where it cannot be read."""
         head = self.headers[name]
         far = max(head.rate, self.rate) / min(head.rate, self.rate)
         if far > FARTHEST:
             raise FileError(f"{head.rate:,} Hz is too far from {self.rate:,} Hz")
-        samples, _ = _soundfile().read(self.path / name, dtype="float32", always_2d=True)
-        if len(samples) != head.frames:
-            raise FileError("it is truncated")
-        if not np.isfinite(samples).all():
-            raise FileError("it holds values that are not finite")
-        mixed = _mixed(samples.T, self.channels)
-        return _cut(_resampled(mixed, self.rate, head.rate), self.window, self.hop)
+        mixed = _mixed(read_wav(self.path / name, head), self.channels)
+        return resampled(mixed, self.rate, head.rate)
+
+    def signals(self) -> Iterator[NDArray[Any]]:
+        """Every file in full, at the folder's rate; one that cannot be read is left out, and in `skipped`."""
+        for name in self.headers:
+            made = self._attempt(name, self.signal)
+            if made is not None:
+                yield made
 
 
 class SignalsSchema(ShapedSchema):
@@ -324,7 +311,7 @@ def _joined(rows: NDArray[Any], hop: int) -> NDArray[Any]:
     return total / np.maximum(times, 1)
 
 
-# ---------------------------------------------------------------- channels and rates
+# ---------------------------------------------------------------- channels
 
 
 def _by_channel(scale: Any, values: NDArray[Any]) -> NDArray[np.float64]:
@@ -346,58 +333,3 @@ def _mixed(signal: NDArray[Any], channels: int) -> NDArray[Any]:
     if len(signal) == channels:
         return signal
     return np.repeat(signal.mean(0, keepdims=True), channels, axis=0)
-
-
-def _ratio(to: int, rate: int) -> Fraction:
-    """`to / rate`; odd rates by the nearest fraction of small terms, a few parts in a million off at most."""
-    return Fraction(to, rate).limit_denominator(1000) or Fraction(to, rate)
-
-
-def _resampled(signal: NDArray[Any], to: int, rate: int) -> NDArray[Any]:
-    """(channels, time) at another rate, without what the lower of the two cannot carry."""
-    if to == rate:
-        return signal
-    from scipy.signal import resample_poly
-
-    ratio = _ratio(to, rate)
-    made: NDArray[Any] = resample_poly(signal, ratio.numerator, ratio.denominator, axis=1)
-    return made.astype(signal.dtype)
-
-
-# ---------------------------------------------------------------- files
-
-
-def _soundfile() -> Any:
-    try:
-        import soundfile
-    except ImportError:
-        raise unusable("recordings", "audio") from None
-    return soundfile
-
-
-def _check_chunks(file: BinaryIO, size: int) -> None:
-    """Raise unless the file is as long as its chunks say; the decoder reads a truncated one in silence."""
-    start = file.read(12)
-    if len(start) < 12 or start[:4] not in (b"RIFF", b"RF64", b"RIFX") or start[8:] != b"WAVE":
-        raise FileError("not a WAV file" if start else "it is empty")
-    while len(head := file.read(8)) == 8:
-        length = int.from_bytes(head[4:], "big" if start[:4] == b"RIFX" else "little")
-        left = size - file.tell()
-        if head[:4] == b"data":
-            unknown = length in (0, 0xFFFFFFFF)  # written to a pipe, or longer than 32 bits can say
-            if length > left and not unknown:
-                raise FileError(f"it is truncated: {left:,} of {length:,} bytes")
-            break
-        file.seek(min(left, length + length % 2), 1)
-    file.seek(0)
-
-
-def _writer(library: Any, samples: NDArray[Any], head: _Header) -> Any:
-    """What writes (time, channels) into an open file, at the rate and depth the original had."""
-    limit = 1.0 if head.subtype in ("FLOAT", "DOUBLE") else 1.0 - 2.0**-15
-    clipped = np.clip(samples, -limit, limit)
-
-    def write(file: BinaryIO) -> None:
-        library.write(file, clipped, head.rate, format="WAV", subtype=head.subtype)
-
-    return write

@@ -7,6 +7,7 @@ from isthmus.networks.conv import ConvNet
 from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
 from isthmus.networks.network import Network
 from isthmus.networks.residual import ResidualConvNet
+from isthmus.networks.spectral import SpectralMask
 from isthmus.networks.suited import Suited
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "ResidualConvNet",
     "SiLU",
     "Sigmoid",
+    "SpectralMask",
     "Suited",
     "Tanh",
     "TiedLinear",

@@ -1,0 +1,196 @@
+"""Rows without their noise: tables, arrays, and pictures or signals that are all of one shape.
+
+A denoiser r trained with Gaussian noise of standard deviation sigma is more than a filter: its residual points
+to where the data are,
+
+    r(x) - x  =  sigma^2 grad log p_sigma(x),
+
+p_sigma being the data's density blurred by the noise (Miyasawa 1961; Vincent 2011; Alain & Bengio 2014). Near
+the data the arrows are trustworthy; far from them, where no noise ever took a training row, they are not.
+
+>>> t = np.random.default_rng(0).uniform(0, 2 * np.pi, 2_000)
+>>> circle = np.column_stack([np.cos(t), np.sin(t)])
+>>> denoiser = SampleDenoiser(noise=GaussianNoise(0.2), random_state=0).fit(circle)
+>>> arrow = denoiser.vector_field(np.array([[1.3, 0.0]]))[0]
+>>> bool(arrow[0] < -0.15), bool(abs(arrow[1]) < 0.1)
+(True, True)
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.checks import DataError, must, need
+from isthmus.citizen import Transformer
+from isthmus.corruptions import BlindSpots, Corruption, GaussianNoise, NoiseLevels
+from isthmus.forward import rebuilt
+from isthmus.inputs import Images, ImagesSchema, Source, Table, TableSchema, rows_of
+from isthmus.losses import SquaredError
+from isthmus.networks import MLP, ResidualConvNet
+from isthmus.training import Trainer
+
+__all__ = ["SampleDenoiser", "default_sample_model"]
+
+Array = NDArray[np.float64]
+
+
+def default_sample_model(
+    X: Any, noise: Corruption | None = None, trainer: Trainer | None = None
+) -> Autoencoder:
+    """The network for X: filters for pictures (n, h, w[, c]), dense layers for rows.
+
+    noise: by default Gaussian: of up to half the range, told to the filters; of 0.3 standard deviations.
+    """
+    if getattr(X, "ndim", 2) > 2:
+        told = NoiseLevels(0.0, 0.5, tell=True) if noise is None else noise
+        plan = trainer or Trainer(max_epochs=20, batch_size=64, lr=2e-3)
+        filters = ResidualConvNet(shuffle=1)
+        return Autoencoder(
+            None, architecture=filters, loss=SquaredError(), corruption=told, inputs=Images(), trainer=plan
+        )
+    usual = GaussianNoise(0.3) if noise is None else noise
+    return Autoencoder(None, architecture=MLP((256, 256)), corruption=usual, trainer=trainer or Trainer())
+
+
+class SampleDenoiser(Transformer):
+    """Learns from rows of one shape to take noise out of others like them.
+
+    Parameters
+    ----------
+    model : Autoencoder, or any transformer with inverse_transform, or None
+        What is trained, with a corruption that is the noise to be expected. PCA and a Pipeline of such are
+        projections, here for comparison. None takes `default_sample_model`.
+    noise : Corruption or None
+        For the default model: `GaussianNoise(0.3)`, `SaltAndPepper(0.2)`, `MaskingNoise(0.3)`, ...
+    noisy : bool
+        Whether the rows to learn from are noisy themselves, which pictures and signals may be: the network is
+        then trained on blind spots.
+    trainer : Trainer or None
+        For the default model: how long to train.
+    random_state : int, RandomState, Generator or None
+        Seed of the model, where that has none.
+
+    Attributes
+    ----------
+    model_ : the trained model.
+    notes_ : list of str
+        What was chosen and noticed, in sentences.
+    n_features_in_, feature_names_in_ : as in scikit-learn
+    """
+
+    facts_: dict[str, Any]  # what a face wants kept in the file, as plain values
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        noise: Corruption | None = None,
+        noisy: bool = False,
+        trainer: Trainer | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.model = model
+        self.noise = noise
+        self.noisy = noisy
+        self.trainer = trainer
+        self.random_state = random_state
+
+    # ---------------------------------------------------------------- learning
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from clean rows of X: a table, an array (n, d), pictures (n, h, w[, c]).
+
+        y: clean rows, or second noisy takes, where X are noisy takes of the same things. Raises DataError for
+        what cannot be used.
+        """
+        model = self._model(X, pairs=y is not None)
+        self.model_ = model.fit(X) if y is None else model.fit_pairs(X, y)
+        self.facts_, self.notes_ = {}, list(getattr(model, "notes_", []))
+        self.n_features_in_ = getattr(model, "n_features_in_", None)
+        if hasattr(model, "feature_names_in_"):
+            self.feature_names_in_ = model.feature_names_in_
+        return self
+
+    def _model(self, X: Any, pairs: bool) -> Any:
+        from sklearn.base import clone
+
+        noise = BlindSpots() if self.noisy else self.noise
+        model = default_sample_model(X, noise, self.trainer) if self.model is None else clone(self.model)
+        if not isinstance(model, Autoencoder):
+            need(
+                not pairs and not self.noisy,
+                "model",
+                "be an Autoencoder to learn from noise",
+                model,
+                "Use one",
+            )
+            return model
+        if pairs:
+            model.set_params(corruption=None)
+        if model.random_state is None:
+            model.set_params(random_state=self.random_state)
+        return model
+
+    # ---------------------------------------------------------------- using
+
+    def transform(self, X: Any, level: float | None = None) -> Any:
+        """r(x) for the rows of X, in their own kind.
+
+        level: the noise's standard deviation in the data's units, for a model that is told levels; estimated
+        where None.
+        """
+        self.must_be_fitted()
+        if not isinstance(self.model_, Autoencoder):
+            return self.model_.inverse_transform(self.model_.transform(X))
+        if level is None:
+            return self.model_.reconstruct(X)
+        corruption, schema = self.model_.corruption, self.model_.schema_
+        told = isinstance(corruption, NoiseLevels) and corruption.tell and isinstance(schema, ImagesSchema)
+        need(
+            told,
+            "level",
+            "be left out for a model that is not told levels",
+            level,
+            "Use NoiseLevels(tell=True)",
+        )
+        x = schema.encode(schema.source(X)).x
+        sigma = np.full((len(x), 1), level / schema.scales.scale[0], np.float32)  # type: ignore[union-attr]
+        made = rebuilt(self.model_.network_, self.model_.loss, schema.layout, np.hstack([x, sigma]))
+        return schema.decode(made, like=X)
+
+    def denoise(self, X: Any, level: float | None = None) -> Any:
+        """The same as `transform`."""
+        return self.transform(X, level)
+
+    def vector_field(self, points: Any) -> Array:
+        """r(x) - x at points (n, d) in the data's own units: the way to the data manifold."""
+        self.must_be_fitted()
+        x = np.asarray(points, dtype=np.float64)
+        need(x.ndim == 2, "points", "be an array (n, d)", f"shape {x.shape}", "Use one row for each point")
+        return np.asarray(self.transform(points), dtype=np.float64) - x
+
+    def score_estimate(self, points: Any) -> Array:
+        """(r(x) - x) / sigma^2 at points (n, d): an estimate of grad log p_sigma, the gradient of the
+        logarithm of the data's density blurred by the noise, per unit of the data.
+
+        Raises DataError where the noise of the training was not Gaussian of one known sigma.
+        """
+        score: Array = self.vector_field(points) / np.square(self._sigma())
+        return score
+
+    def _sigma(self) -> Any:
+        """The noise's standard deviation in the data's units, of each column."""
+        corruption = getattr(self.model_, "corruption", None)
+        if not isinstance(corruption, GaussianNoise):
+            do = "Use SampleDenoiser(noise=GaussianNoise(0.3))"
+            raise must("noise", "be Gaussian of one sigma for a score", corruption, do)
+        scales = self.model_.schema_.scales
+        if scales.squeezed:
+            raise DataError(
+                "X must have no columns squeezed by asinh for a score. Use Table(scaling=Unscaled())."
+            )
+        return corruption.sigma * np.array(scales.scale)
