@@ -40,7 +40,10 @@ __all__ = ["describe", "known_parts", "load", "load_autoencoder", "rebuilt", "sa
 FORMAT = 1
 USES = {  # what stands on models, and the module that keeps it
     "AnomalyDetector": "isthmus.anomaly.saved",
-    "AudioDenoiser": "isthmus.denoising.audio_saved",
+    "AudioDenoiser": "isthmus.denoising.saved",
+    "Denoiser": "isthmus.denoising.saved",
+    "PhotoDenoiser": "isthmus.denoising.saved",
+    "SampleDenoiser": "isthmus.denoising.saved",
     "SeriesDetector": "isthmus.anomaly.saved",
 }
 PARAMETERS = ("n_components", "architecture", "code", "loss", "corruption", "penalty", "inputs", "trainer")

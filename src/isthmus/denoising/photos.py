@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.checks import must, need
+from isthmus.checks import need
 from isthmus.citizen import Estimator
 from isthmus.corruptions import BlindSpots, NoiseLevels
 from isthmus.denoising.levels import noise_level
@@ -190,7 +190,7 @@ class PhotoDenoiser(Estimator):
         return made if isinstance(X, (list, tuple)) else np.stack(made)
 
     def report(self, reference: Any, noisy: Any, restored: Any = None) -> dict[str, float]:
-        """How near a noisy picture and what is made of it are to the clean reference: PSNR in dB, and SSIM."""
+        """How near a noisy picture and what is made of it are to the clean reference: PSNR in dB, SSIM."""
         restored = self.denoise(noisy) if restored is None else restored
         return {
             "psnr_before": psnr(reference, noisy),
@@ -218,6 +218,14 @@ class PhotoDenoiser(Estimator):
             if progress is not None:
                 progress(min(1.0, done / pixels))
 
-        made = filtered(self.model_.network_, scaled, told, each=tell)
-        restored: NDArray[Any] = np.clip(made * span + low, 0, 1)
+        removed = scaled - filtered(self.model_.network_, scaled, told, each=tell)
+        much = math.sqrt(float(np.square(removed).mean()))
+        if self._is_told and much > told:  # no more is taken away than there is noise
+            removed *= told / much
+        restored: NDArray[Any] = np.clip((scaled - removed) * span + low, 0, 1)
         return restored
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether the network learned from pictures whose level it was told."""
+        return isinstance(self.model_.corruption, NoiseLevels) and self.model_.corruption.tell

@@ -1,7 +1,7 @@
 """Rows without their noise: tables, arrays, and pictures or signals that are all of one shape.
 
-A denoiser r trained with Gaussian noise of standard deviation sigma is more than a filter: its residual points
-to where the data are,
+A denoiser r trained with Gaussian noise of standard deviation sigma is more than a filter: its residual
+points to where the data are,
 
     r(x) - x  =  sigma^2 grad log p_sigma(x),
 
@@ -28,7 +28,7 @@ from isthmus.checks import DataError, must, need
 from isthmus.citizen import Transformer
 from isthmus.corruptions import BlindSpots, Corruption, GaussianNoise, NoiseLevels
 from isthmus.forward import rebuilt
-from isthmus.inputs import Images, ImagesSchema, Source, Table, TableSchema, rows_of
+from isthmus.inputs import Images, ImagesSchema
 from isthmus.losses import SquaredError
 from isthmus.networks import MLP, ResidualConvNet
 from isthmus.training import Trainer
@@ -83,6 +83,7 @@ class SampleDenoiser(Transformer):
     """
 
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values
+    n_features_in_: int
 
     def __init__(
         self,
@@ -110,10 +111,24 @@ class SampleDenoiser(Transformer):
         model = self._model(X, pairs=y is not None)
         self.model_ = model.fit(X) if y is None else model.fit_pairs(X, y)
         self.facts_, self.notes_ = {}, list(getattr(model, "notes_", []))
-        self.n_features_in_ = getattr(model, "n_features_in_", None)
-        if hasattr(model, "feature_names_in_"):
-            self.feature_names_in_ = model.feature_names_in_
+        self._note_features(model)
         return self
+
+    def _note_features(self, model: Any) -> None:
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(model, name):
+                setattr(self, name, getattr(model, name))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.n_features_in_)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """The columns that went in."""
+        self.must_be_fitted()
+        self._check_input_features(input_features)
+        numbered = [f"x{j}" for j in range(self._n_features_out)]
+        return np.asarray(getattr(self, "feature_names_in_", numbered), dtype=object)
 
     def _model(self, X: Any, pairs: bool) -> Any:
         from sklearn.base import clone
