@@ -9,6 +9,8 @@ every frequency, taken from the noise itself.
 
 The next tables ask the same model, which has only heard white noise, for pink noise and for babble: four
 clips of another speaker at once. The last one trains on three speakers and tests on the fourth.
+
+ISTHMUS_KEEP, where it is set, names a folder to keep the models in.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from scipy.signal import istft, stft
 from scipy.signal import wiener as local_wiener
 
 from datasets import FOLDER
-from isthmus import AudioDenoiser, Trainer
+from isthmus import AudioDenoiser, Trainer, save
 from isthmus.denoising import si_sdr
 from measuring import arguments, say, table, verdict
 
@@ -195,12 +197,14 @@ def _lead(ours: Any, theirs: Any) -> str:
     return f"{difference.mean():+.2f} ± {error:.2f} ({(difference > 0).mean():.0%})"
 
 
-def trained(recordings: Any, small: bool) -> AudioDenoiser:
+def trained(name: str, recordings: Any, small: bool) -> AudioDenoiser:
     """The default denoiser, and what it cost."""
     start = time.process_time()
     denoiser = AudioDenoiser(rate=RATE, trainer=Trainer(max_epochs=1) if small else None, random_state=0)
     denoiser.fit(recordings)
     spent = time.process_time() - start
+    if "ISTHMUS_KEEP" in os.environ:
+        save(denoiser, Path(os.environ["ISTHMUS_KEEP"]) / f"{name}.isthmus")
     long = np.concatenate(recordings)[: 60 * RATE]
     start = time.process_time()
     denoiser.denoise(long)
@@ -224,7 +228,7 @@ def main() -> None:
     train = {key: clip for key, clip in every.items() if key[2] >= 10}
     test = {key: clip for key, clip in every.items() if key[2] < (1 if small else 5)}
     print(f"### White noise, {len(test):,} test clips of speakers heard in training\n")
-    denoiser = trained(list(train.values()), small)
+    denoiser = trained("all", list(train.values()), small)
     ours: dict[str, Tool] = {"isthmus": lambda one: denoiser.denoise(one.sound)}
     compared({**ours, **PEERS}, list(test.values()), white, BAR)
 
@@ -245,7 +249,7 @@ def main() -> None:
     print("The model of the first table, which has heard other takes of this speaker:\n")
     compared({**ours, **PEERS}, alone, white)
     print("A model of the three others:\n")
-    denoiser = trained([clip for key, clip in train.items() if key[1] != ALONE], small)
+    denoiser = trained(f"not_{ALONE}", [clip for key, clip in train.items() if key[1] != ALONE], small)
     compared({**ours, **PEERS}, alone, white)
 
 

@@ -62,10 +62,10 @@ class SpectralMask(Architecture):
     """
 
     window: int = 512
-    channels: int = 192
-    dilations: tuple[int, ...] = (1, 1, 2, 2)
-    kernel: int = 5
-    around: int = 14
+    channels: int = 256
+    dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4)
+    kernel: int = 3
+    around: int = 13
     activation: Activation = SiLU()
 
     @property
@@ -98,12 +98,12 @@ class SpectralMask(Architecture):
         whole = isinstance(self.window, int) and self.window >= 8 and self.window % 4 == 0
         need(whole, "window", "be a multiple of 4 of at least 8", self.window, "Use SpectralMask(window=512)")
         odd = isinstance(self.kernel, int) and self.kernel >= 1 and self.kernel % 2 == 1
-        need(odd, "kernel", "be an odd number", self.kernel, "Use SpectralMask(kernel=5)")
+        need(odd, "kernel", "be an odd number", self.kernel, "Use SpectralMask(kernel=3)")
         for name in ("channels", "around"):
             value = getattr(self, name)
             need(isinstance(value, int) and value >= 1, name, "be at least 1", value, f"Use {name}=32")
         good = all(isinstance(one, int) and one >= 1 for one in self.dilations)
-        need(good, "dilations", "be whole numbers of at least 1", self.dilations, "Use (1, 1, 2, 2)")
+        need(good, "dilations", "be whole numbers of at least 1", self.dilations, "Use (1, 2, 4)")
         do = "Use inputs=Signals(), or another architecture"
         need(layout.signal, "X", "be signals for SpectralMask", layout.shape or "rows of a table", do)
         longest = 2 * layout.shape[1] - 2
