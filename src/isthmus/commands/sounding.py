@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from isthmus.denoising import AudioDenoiser
+    from isthmus.report.console import Report
 
-__all__ = ["Sound", "denoise_sounds", "draw_sounds"]
+__all__ = ["Sound", "denoise_sounds", "draw_sounds", "sound_denoiser_report", "sounds_report"]
 
 PATIENCE = 1.0  # seconds after which a bar is drawn
 
@@ -67,6 +68,49 @@ def draw_sounds(place: Path, output: Path, reference: Path | None, picture: Path
     sounds = {name: read_wav(files[name], head)[0] for name, head in heads.items()}
     axes = figures.spectrograms(sounds, heads["noisy"].rate)
     _write(axes[0].figure, picture)
+
+
+def sounds_report(sounds: list[Sound], output: Path) -> Report:
+    """What became of the files, and how much nearer they came to the clean ones where those are known."""
+    import numpy as np
+
+    from isthmus.report.console import Report
+
+    judged = [(s.before, s.after) for s in sounds if s.before is not None and s.after is not None]
+    before, after = np.mean(judged, axis=0).tolist() if judged else (None, None)
+    facts = {
+        "files": len(sounds),
+        "seconds": sum(sound.seconds for sound in sounds),
+        "si_sdr_before": before,
+        "si_sdr_after": after,
+        "output": str(output),
+    }
+    gained = None
+    if before is not None and after is not None:
+        gained = f"{before:.1f} dB before, {after:.1f} dB after, the mean of {len(judged):,}"
+    lines = {
+        "files": f"{len(sounds):,}, {facts['seconds']:,.1f} seconds",
+        "SI-SDR": gained,
+        "in": str(output),
+    }
+    return Report(facts, lines)
+
+
+def sound_denoiser_report(denoiser: AudioDenoiser, path: Path) -> Report:
+    """What a denoiser's file holds."""
+    from isthmus.report.console import Report, model_report
+
+    about = model_report(denoiser.model_, path)
+    facts = {**about.facts, "names": [], "denoiser": " ".join(repr(denoiser).split())}
+    facts |= {"rate": denoiser.rate_, "window": denoiser.window_}
+    rate = "any" if denoiser.rate_ is None else f"{denoiser.rate_:,} Hz"
+    said = ("file", "weights", "epochs", "held out loss", "versions")
+    lines = {
+        "denoiser": f"of sounds at {rate}, in windows of {denoiser.window_:,} samples",
+        "noise": repr(denoiser.model_.corruption),
+        **{name: line for name, line in about.lines.items() if name in said},
+    }
+    return Report(facts, lines, None, denoiser.notes_)
 
 
 def _folder(

@@ -45,7 +45,7 @@ __all__ = ["AudioDenoiser", "default_sound_model"]
 
 SPECTRUM = 0.055  # seconds of which a spectrum is taken, to the nearest power of two in samples
 WINDOW = 32  # spectra side by side in a window
-UPDATES, BATCH = 2_500, 8  # a training run: minutes on one core
+UPDATES, BATCH = 3_000, 8  # a training run: some minutes on one core
 EPOCHS = (4, 400)  # at least, at most
 MOST = 2**27  # samples learned from, at most: 4.6 hours at 8,000 Hz
 CHANNELS = 16  # a sound has at most so many
