@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus.commands.denoising import denoise
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
 from isthmus.commands.models import INPUTS, KINDS, TASKS
 from isthmus.commands.options import (
@@ -76,7 +77,12 @@ def fit(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
     ] = None,
-    task: Annotated[str, typer.Option(help="compress, or detect: find what does not belong.")] = "compress",
+    task: Annotated[
+        str, typer.Option(help="compress; detect: find what does not belong; denoise: take noise out.")
+    ] = "compress",
+    noisy: Annotated[
+        bool, typer.Option("--noisy", help="For denoise: FILE is noisy itself; nothing clean is known.")
+    ] = False,
     clean: Annotated[
         bool | None,
         typer.Option(
@@ -105,21 +111,31 @@ def fit(
 ) -> None:
     """Learn a model from FILE and save it."""
     from isthmus.checks import must
+    from isthmus.commands.denoising import fit_denoiser
     from isthmus.commands.detecting import fit_detector, keep
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
     from isthmus.commands.models import asked_model
     from isthmus.commands.ranging import fit_series, opened_series
     from isthmus.commands.results import kept
     from isthmus.diagnostics import FEW
+    from isthmus.saving import save
 
     refuse_output(output, (".isthmus",), file)
     if task not in TASKS:
         raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
     if task == "detect" and checkpoint is not None:
         raise must("--checkpoint", "be left out with --task detect", checkpoint, "It trains several models")
-    for name, value in (("--clean", clean), ("--window", window)):
-        if task != "detect" and value is not None:
-            raise must(name, "come with --task detect", "another task", "Leave it out")
+    if task == "denoise" and checkpoint is not None:
+        raise must(
+            "--checkpoint", "be left out with --task denoise", checkpoint, "Ctrl-C keeps the best so far"
+        )
+    for name, value, of in (
+        ("--clean", clean, "detect"),
+        ("--window", window, "detect"),
+        ("--noisy", noisy or None, "denoise"),
+    ):
+        if task != of and value is not None:
+            raise must(name, f"come with --task {of}", "another task", "Leave it out")
     if checkpoint is not None:
         refuse_output(checkpoint, ("",), file, output)
     asked, say = asked_reading(header, na, separator, decimal, encoding), not (quiet or as_json)
@@ -134,6 +150,19 @@ def fit(
             model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
+            if task == "denoise":
+                denoiser = fit_denoiser(X, seed, epochs, noisy, None if say else False, device)
+                if interrupts and denoiser.model_.history_rows_[-1]["epoch"] < 1:
+                    raise nothing_learned(output)
+                save(denoiser, output)
+                _done(
+                    "\n".join([*denoiser.notes_, f"-> {output}"]),
+                    {"output": str(output), "notes": denoiser.notes_},
+                    as_json,
+                    quiet,
+                )
+                _say_interrupted(interrupts, denoiser.model_.history_rows_[-1]["epoch"], output)
+                return
             if task == "detect":
                 own = (code, hidden, epochs) != (None, None, None) or kind != "undercomplete"
                 detector: Any = (
@@ -162,9 +191,7 @@ def fit(
         report.show()
     elif report.facts["rows"] < FEW:
         tell(str(report.verdict))
-    if interrupts:
-        tell(f"interrupted: the best model so far, after {report.facts['epochs']} epochs, is in {output}")
-        raise SystemExit(130)
+    _say_interrupted(interrupts, report.facts["epochs"], output)
 
 
 @app.command()
@@ -334,13 +361,14 @@ def export(
 def info(model: ModelFile, as_json: Json = False) -> None:
     """Say what is in a model file."""
     from isthmus.autoencoder import Autoencoder
+    from isthmus.commands.denoising import denoiser_report
     from isthmus.commands.detecting import detector_report
     from isthmus.report.console import model_report
     from isthmus.saving import load
 
     found = load(model)
-    say = model_report if isinstance(found, Autoencoder) else detector_report
-    report = say(found, model)
+    say = detector_report if hasattr(found, "alpha") else denoiser_report
+    report = (model_report if isinstance(found, Autoencoder) else say)(found, model)
     _print_json(report.plain()) if as_json else report.show()
 
 
@@ -355,6 +383,9 @@ def demo(
     from isthmus.demo import run
 
     run(output, quick)
+
+
+app.command()(denoise)
 
 
 # ---------------------------------------------------------------- small pieces
@@ -375,6 +406,12 @@ def _size(X: Any) -> str:
         return f"{len(X):,} rows, read in {len(X.sizes):,} blocks"
     rows, columns = len(X), columns_of(X) or 0
     return f"{rows:,} row{'s' * (rows != 1)}, {columns:,} column{'s' * (columns != 1)}"
+
+
+def _say_interrupted(interrupts: list[bool], epochs: Any, output: Path) -> None:
+    if interrupts:
+        tell(f"interrupted: the best model so far, after {epochs} epochs, is in {output}")
+        raise SystemExit(130)
 
 
 def _done(text: str, facts: dict[str, Any], as_json: bool, quiet: bool) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,8 +11,6 @@ if TYPE_CHECKING:
     from isthmus.report.console import Report
 
 __all__ = ["Sound", "denoise_sounds", "draw_sounds", "sound_denoiser_report", "sounds_report"]
-
-PATIENCE = 1.0  # seconds after which a bar is drawn
 
 
 class Sound(NamedTuple):
@@ -37,24 +32,16 @@ def denoise_sounds(
 ) -> list[Sound]:
     """Restore a WAV file to a file, or a folder to a new folder under the same names.
 
-    reference: the clean file, or a folder with clean files of the same names, to compare with. shown: whether
-    to draw a progress bar; None where standard error is a terminal and it takes more than a second.
-
-    A file that cannot be read stops a single file, and is skipped and told in a folder. All of a folder is
-    written, or nothing.
+    reference: the clean file, or a folder with clean files of the same names, to compare with.
     """
-    from isthmus.inputs.folders import refuse_full
+    from isthmus.commands.restoring import restored
 
-    if not place.is_dir():
-        _check_reference(reference, folder=False)
-        with _bar(1, shown) as told:
-            denoiser.denoise_file(
-                place, output, noise_level=noise_level, progress=lambda share: told(0, share)
-            )
-        return [_compared(place, output, reference)]
-    _check_reference(reference, folder=True)
-    refuse_full(output)
-    return _folder(denoiser, place, output, reference, noise_level, shown)
+    def one(source: Path, target: Path, clean: Path | None, told: Callable[[float], Any]) -> Sound:
+        denoiser.denoise_file(source, target, noise_level=noise_level, progress=told)
+        return _compared(source, target, clean)
+
+    found = restored(place, output, reference, one, "recordings", (".wav",), shown)
+    return [sound._replace(file=name) for name, sound in found]
 
 
 def draw_sounds(place: Path, output: Path, reference: Path | None, picture: Path) -> None:
@@ -113,52 +100,6 @@ def sound_denoiser_report(denoiser: AudioDenoiser, path: Path) -> Report:
     return Report(facts, lines, None, denoiser.notes_)
 
 
-def _folder(
-    denoiser: AudioDenoiser,
-    place: Path,
-    output: Path,
-    reference: Path | None,
-    noise_level: float | None,
-    shown: bool | None,
-) -> list[Sound]:
-    import tempfile
-
-    from isthmus.checks import FileError
-    from isthmus.commands.words import tell
-    from isthmus.inputs.folders import files_below, nothing_readable
-
-    names, done, skipped = files_below(place, (".wav",)), [], []
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        with _bar(len(names), shown) as told:
-            for number, name in enumerate(names):
-                target = made / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                clean = None if reference is None else reference / name
-                try:
-                    denoiser.denoise_file(place / name, target, noise_level=noise_level)
-                except FileError as error:
-                    skipped.append(name)
-                    tell(f"skipped: {error}")
-                    continue
-                done.append(_compared(place / name, target, clean)._replace(file=name))
-                told(number, 1.0)
-        if not done:
-            raise nothing_readable(place, "recordings", (".wav",), skipped)
-        made.replace(output)
-    return done
-
-
-def _check_reference(reference: Path | None, folder: bool) -> None:
-    from isthmus.checks import need
-
-    if reference is not None:
-        there = reference.is_dir() if folder else reference.is_file()
-        rule = "be a folder of clean files" if folder else "be a clean WAV file"
-        need(there, "--reference", rule, str(reference), "Check the path")
-
-
 def _compared(noisy: Path, made: Path, clean: Path | None) -> Sound:
     """The figures of one file; without those that need a reference where there is none of its length."""
     from isthmus.denoising import si_sdr
@@ -172,40 +113,3 @@ def _compared(noisy: Path, made: Path, clean: Path | None) -> Sound:
         if target.shape == x.shape and target.any():
             before, after = si_sdr(target, x), si_sdr(target, x_hat)
     return Sound(noisy.name, head.frames / head.rate, before, after)
-
-
-@contextmanager
-def _bar(files: int, shown: bool | None) -> Iterator[Callable[[int, float], Any]]:
-    """Something to tell the number of a file and the share of it that is done."""
-    started, bar = time.perf_counter(), None
-    wanted = sys.stderr.isatty() if shown is None else shown
-
-    def told(number: int, share: float) -> None:
-        nonlocal bar
-        if bar is None and wanted and time.perf_counter() - started > PATIENCE:
-            bar = _opened(files)
-        if bar is not None:
-            bar.update(bar.task_ids[0], completed=number + share)
-
-    try:
-        yield told
-    finally:
-        if bar is not None:
-            bar.stop()
-
-
-def _opened(files: int) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    count = "{task.completed:.0f} of {task.total:.0f} files" if files > 1 else "{task.percentage:.0f}%"
-    bar = Progress(
-        TextColumn(count),
-        BarColumn(bar_width=24),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    bar.add_task("", total=files)
-    bar.start()
-    return bar

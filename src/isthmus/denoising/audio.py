@@ -63,8 +63,12 @@ def default_sound_model(rate: int | None, rows: int, trainer: Trainer | None = N
         loss=LogDistortion(),
         corruption=NoiseAtSNR(),
         inputs=Signals(),
-        trainer=Trainer(batch_size=BATCH, max_epochs=epochs) if trainer is None else trainer,
+        trainer=_timed(trainer or Trainer(batch_size=BATCH), epochs),
     )
+
+
+def _timed(trainer: Trainer, epochs: int) -> Trainer:
+    return trainer if trainer.max_epochs is not None else trainer.with_params(max_epochs=epochs)
 
 
 class AudioDenoiser(Estimator):
@@ -138,6 +142,11 @@ class AudioDenoiser(Estimator):
         cut = f"Learned from {length} of sound in {len(rows):,} windows of {window:,} samples."
         self.notes_ = [*notes(), cut, *self.model_.notes_[1:]]
         return self
+
+    @staticmethod
+    def usual_trainer(_: Any = None) -> Trainer:
+        """The default model's, its epochs by the number of windows once that is known."""
+        return Trainer(batch_size=BATCH)
 
     def _model(self, rate: int | None, rows: int) -> Any:
         from sklearn.base import clone

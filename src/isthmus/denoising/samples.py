@@ -130,6 +130,11 @@ class SampleDenoiser(Transformer):
         numbered = [f"x{j}" for j in range(self._n_features_out)]
         return np.asarray(getattr(self, "feature_names_in_", numbered), dtype=object)
 
+    @staticmethod
+    def usual_trainer(X: Any) -> Trainer:
+        """The default model's."""
+        return default_sample_model(X).trainer
+
     def _model(self, X: Any, pairs: bool) -> Any:
         from sklearn.base import clone
 

@@ -5,6 +5,7 @@ else.
 from isthmus.figures.anomalies import anomaly_scores, flagged_ranges, heat_maps, p_value_histogram
 from isthmus.figures.curves import training_curve
 from isthmus.figures.mosaics import filters, reconstructions
+from isthmus.figures.restorations import restored, vector_field
 from isthmus.figures.spectrograms import spectrograms
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "heat_maps",
     "p_value_histogram",
     "reconstructions",
+    "restored",
     "spectrograms",
     "training_curve",
+    "vector_field",
 ]
