@@ -1,0 +1,112 @@
+"""Drawing: completed tables that differ as the truth might.
+
+The joint distribution of the missing cells of a row is the product of that of the first given what is seen,
+that of the second given the first as well, and so on; a model trained to fill any gaps knows each of them.
+So a draw goes through the columns in random order, draws each missing cell around its fill, and takes it for
+observed from there on: what is drawn into a row belongs together. A number is its fill plus the error of some
+hidden cell, scaled to the spread of this one; a category is drawn by its probabilities.
+
+Draws must also differ as the model might: every draw is one fold's, and takes its errors from a bootstrap
+sample of them (Rubin & Schenker 1986).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.imputation.blend import Blend
+from isthmus.imputation.cells import Cells
+from isthmus.imputation.folds import Fold, Guesses
+from isthmus.imputation.spread import Spread, encoded_column, own_column
+
+__all__ = ["Knowledge", "drawn"]
+
+BLOCK = 20_000  # rows times draws at a time
+
+Array = NDArray[Any]
+
+
+class Knowledge(NamedTuple):
+    """What an imputer has learned: folds, cells, the mean in own units (d,), blends and spreads by column."""
+
+    folds: list[Fold]
+    cells: Cells
+    mean: Array
+    blends: list[Blend]
+    spreads: list[Spread | None]
+
+    def blended(self, guesses: Guesses) -> Array:
+        """Fills in own units (n, d)."""
+        found = np.empty_like(guesses.gaussian)
+        for span, blend in zip(self.cells.spans, self.blends, strict=True):
+            found[:, span] = blend(self.mean[span], guesses.gaussian[:, span], guesses.model[:, span])
+        return found
+
+    def filled(self, x: Array, observed: Array) -> tuple[Array, Array]:
+        """The mean over all folds of fills in own units, and of the Gaussian's variance: (n, d) each."""
+        each = [fold.guesses(self.cells, x, observed) for fold in self.folds]
+        return self.blended(Guesses(*(np.mean(some, axis=0) for some in zip(*each, strict=True)))), np.mean(
+            [guesses.variance for guesses in each], axis=0
+        )
+
+
+def drawn(known: Knowledge, x: Array, observed: Array, gaps: Array, count: int, rng: Any, rounded: bool) -> Array:
+    """`count` draws of encoded rows x (n, d), with values in own units wherever `gaps` (n, cells) are: (count,
+    n, d).
+    """
+    found = np.repeat(known.cells.own(x)[None], count, axis=0)
+    for number, fold in enumerate(rng.permutation(len(known.folds))):
+        mine = np.arange(number, count, len(known.folds))
+        size = max(1, BLOCK // max(1, len(mine)))
+        for start in range(0, len(x) if len(mine) else 0, size):
+            rows = slice(start, start + size)
+            some = _Draw(known, known.folds[fold], len(mine), rng, rounded)
+            found[mine, rows] = some(x[rows], observed[rows], gaps[rows])
+    return found
+
+
+class _Draw:
+    """Several draws at once by one fold."""
+
+    def __init__(self, known: Knowledge, fold: Fold, copies: int, rng: Any, rounded: bool) -> None:
+        self.known, self.fold, self.copies, self.rng, self.rounded = known, fold, copies, rng, rounded
+
+    def __call__(self, x: Array, observed: Array, gaps: Array) -> Array:
+        """(copies, n, d) in own units."""
+        cells, copies = self.known.cells, self.copies
+        x, observed, gaps = (np.tile(some, (copies, 1)) for some in (x, observed, gaps))
+        copy = np.repeat(np.arange(copies), len(x) // copies)
+        own = cells.own(x)
+        for j in self.rng.permutation(np.flatnonzero(gaps.any(0))):
+            rows, span = np.flatnonzero(gaps[:, j]), cells.spans[j]
+            guesses = self.fold.guesses(cells, x[rows], observed[rows])
+            guess = self.known.blended(guesses)[:, span]
+            if cells.kinds[j] == "numeric":
+                made = self._number(j, guess[:, 0], guesses.variance[:, span.start], copy[rows])[:, None]
+                x[rows, span] = encoded_column(cells, j, made[:, 0])[:, None]
+            else:
+                x[rows, span] = made = self._levels(j, guess)
+            own[rows, span], observed[rows, j] = made, True
+        return own.reshape(copies, -1, x.shape[1])
+
+    def _number(self, j: int, guess: Array, variance: Array, copy: Array) -> Array:
+        """Each guess (n,) and the scaled error of a hidden cell."""
+        spread, cells = self.known.spreads[j], self.known.cells
+        assert spread is not None
+        scores = spread.scores if len(spread.scores) else np.zeros(1)
+        pools = self.rng.choice(scores, (self.copies, len(scores)))
+        errors = pools[copy, self.rng.integers(len(scores), size=len(copy))]
+        values = encoded_column(cells, j, guess) + spread.deviation(variance) * errors
+        return cells.habitual(own_column(cells, j, values), cells.place_of[j], self.rounded, drawn=True)
+
+    def _levels(self, j: int, guess: Array) -> Array:
+        """Yes/no or a level by its probability, as features (n, width)."""
+        u = self.rng.random((len(guess), 1))
+        if self.known.cells.kinds[j] == "binary":
+            return np.where(u < (guess + 1) / 2, 1.0, -1.0)
+        p = np.cumsum(np.clip(guess, 0, None) * self.known.cells.nameable(j), axis=1)
+        level = (u * p[:, -1:] >= p[:, :-1]).sum(1)
+        return np.eye(guess.shape[1])[level]
