@@ -41,10 +41,11 @@ SCRIPTS = (
     "anomaly_speed",
     "series",
     "mnist30",
+    "imputation",
 )
 PACKAGES = (
     *("torch", "numpy", "scikit-learn", "narwhals", "pandas", "pyarrow", "onnx", "onnxruntime"),
-    *("pyod", "keras", "jax", "pythae"),
+    *("pyod", "keras", "jax", "pythae", "gcimpute"),
 )
 
 

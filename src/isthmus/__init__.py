@@ -35,9 +35,11 @@ if TYPE_CHECKING:
         MaskingNoise,
         SaltAndPepper,
         SwapNoise,
+        VaryingMask,
     )
     from isthmus.diagnostics import pca_comparison
     from isthmus.exporting import export
+    from isthmus.imputation import Imputer, pool
     from isthmus.inputs import (
         Auto,
         Boolean,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from isthmus.networks import (
         MLP,
         Architecture,
+        Completing,
         ConvNet,
         Dictionary,
         Linear,
@@ -92,16 +95,17 @@ _HOME = {
     "checks": "DataError FileError IsthmusError TrainingError",
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
-    "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
+    "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise VaryingMask",
     "diagnostics": "pca_comparison",
     "exporting": "export",
+    "imputation": "Imputer pool",
     "inputs": (
         "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Standard Table UnitRange "
         "Unscaled open_source"
     ),
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
     "many": "fit_many",
-    "networks": "MLP Architecture ConvNet Dictionary Linear ReLU SiLU Sigmoid Suited Tanh",
+    "networks": "MLP Architecture Completing ConvNet Dictionary Linear ReLU SiLU Sigmoid Suited Tanh",
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
     "recipes": (
@@ -131,6 +135,7 @@ __all__ = [
     "CellErrors",
     "Code",
     "CodeDistance",
+    "Completing",
     "Contraction",
     "ConvNet",
     "Corruption",
@@ -144,6 +149,7 @@ __all__ = [
     "GaussianNoise",
     "Huber",
     "Images",
+    "Imputer",
     "IsthmusError",
     "KLSparsity",
     "L2Weights",
@@ -178,6 +184,7 @@ __all__ = [
     "TrainingError",
     "UnitRange",
     "Unscaled",
+    "VaryingMask",
     "__version__",
     "contractive_autoencoder",
     "deep_autoencoder",
@@ -191,6 +198,7 @@ __all__ = [
     "nested_autoencoder",
     "open_source",
     "pca_comparison",
+    "pool",
     "save",
     "sparse_autoencoder",
     "undercomplete_autoencoder",

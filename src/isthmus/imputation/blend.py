@@ -46,8 +46,12 @@ class Blend(Record):
         return mean + self.gaussian * (gaussian - mean) + self.network * (network - mean)
 
 
-def blend_of(hidden: Hidden, mean: Array, numeric: bool) -> Blend:
-    """The blend for a column with these hidden cells, `mean` (width,) being its mean or frequencies."""
+def blend_of(hidden: Hidden, mean: Array, numeric: bool, spared: float = 0.0) -> Blend:
+    """The blend for a column with these hidden cells, `mean` (width,) being its mean or frequencies.
+
+    The hidden cells were filled by one network each; `spared` is the squared error that goes when the mean of
+    all fills instead.
+    """
     count = len(np.unique(hidden.rows))
     if count < FEWEST:
         return Blend(cells=len(hidden.rows))
@@ -57,7 +61,7 @@ def blend_of(hidden: Hidden, mean: Array, numeric: bool) -> Blend:
     tg, th, gg, gh, hh = (product.sum(1) / scale for product in products)
     a, b = GRID[:, :1], GRID[:, 1:]
     gains = a**2 * gg + 2 * a * b * gh + b**2 * hh - 2 * a * tg - 2 * b * th
-    bound = gains.mean(1) + gains.std(1) / np.sqrt(count)
+    bound = gains.mean(1) - (b**2)[:, 0] * spared / scale + gains.std(1) / np.sqrt(count)
     a, b = GRID[int(bound.argmin())].tolist()
     found = Blend(a, b, len(hidden.rows))
     errors = [_error(hidden.truth, one(mean, hidden.gaussian, hidden.model), numeric) for one in (found, Blend())]

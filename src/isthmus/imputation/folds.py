@@ -24,13 +24,15 @@ from isthmus.many import fit_many
 from isthmus.networks import Completing
 from isthmus.training import Trainer
 
-__all__ = ["Filler", "Fold", "Guesses", "Hidden", "default_model", "filler_of", "folds_of", "hidden_guesses"]
+__all__ = ["Filler", "Fold", "Guesses", "Hidden", "default_model", "disagreement", "filler_of", "folds_of", "hidden_guesses"]
 
 BATCH = 128
-STEPS = 3_000  # updates at most
+STEPS = 5_000  # updates at most
 ROUNDS = 4  # times a gap is filled again by a model that knows of none
 GROUPS = 8  # parts the known cells of a row are hidden in
 ROWS = 3_000  # rows of a fold on which cells are hidden, at most
+COMPARED = 400  # rows on which models are compared
+FEWER = 4  # parts their known cells are hidden in
 GAPS = 0.2  # share of cells missing where cells are hidden, at least
 
 Array = NDArray[Any]
@@ -44,7 +46,7 @@ def default_model(rows: int, missing: float, folds: int) -> Autoencoder:
     """
     share = min(0.6, max(0.3, missing))
     per_epoch = max(1, -(-int(rows * (1 - 1 / folds)) // BATCH))
-    trainer = Trainer(max(1, round(STEPS / per_epoch)), BATCH, 3e-3, held_out=1 / folds, patience=15)
+    trainer = Trainer(max(1, round(STEPS / per_epoch)), BATCH, 2e-3, held_out=1 / folds, patience=25)
     return Autoencoder(
         None,
         architecture=Completing(),
@@ -209,6 +211,26 @@ def hidden_guesses(
                 part = (rows[there][here], truth[there][here, span], *(g[here, span] for g in guesses))
                 found[j].append(Hidden(*part))
     return [_joined(parts, span.stop - span.start) for parts, span in zip(found, cells.spans, strict=True)]
+
+
+def disagreement(
+    folds: list[Fold], cells: Cells, x: Array, observed: Array, rng: np.random.Generator
+) -> Array:
+    """By how much the folds' models differ in filling one and the same cell: variances in own units (d,).
+
+    A fill is the mean of all, and this much nearer to the truth than one model's.
+    """
+    rows = rng.permutation(len(x))[:COMPARED]
+    group = rng.permuted(np.tile(np.arange(observed.shape[1]) % FEWER, (len(rows), 1)), axis=1)
+    total, count = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    for number in range(FEWER):
+        shown = observed[rows] & (group != number)
+        blank = np.where(cells.spread(shown), x[rows], 0.0)
+        each = [fold.guesses(cells, blank, shown).model for fold in folds]
+        asked = cells.spread(observed[rows] & ~shown)
+        total += np.where(asked, np.var(each, axis=0, ddof=1), 0.0).sum(0)
+        count += asked.sum(0)
+    return total / np.maximum(1, count)
 
 
 def _joined(parts: list[Hidden], width: int) -> Hidden:

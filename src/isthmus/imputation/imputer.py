@@ -24,7 +24,7 @@ from isthmus.citizen import Transformer
 from isthmus.imputation.blend import Blend, blend_of
 from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
-from isthmus.imputation.folds import folds_of, hidden_guesses
+from isthmus.imputation.folds import disagreement, folds_of, hidden_guesses
 from isthmus.imputation.spread import Spread, own_column, encoded_column, spread_of
 from isthmus.inputs import Folder, Source, as_frame_like, as_source, completed, gaps_of, rows_of, sample
 from isthmus.inputs.arrays import as_array
@@ -95,11 +95,13 @@ class Imputer(Transformer):
         cells = Cells.of(schema, X)
         x, observed = schema.encode(X)
         observed = np.ones((len(x), len(cells.all)), dtype=bool) if observed is None else observed
-        hidden = hidden_guesses(folds, cells, x, observed, np.random.default_rng(self._seed))
+        rng = np.random.default_rng(self._seed)
+        hidden = hidden_guesses(folds, cells, x, observed, rng)
+        spared = (1 - 1 / len(folds)) * disagreement(folds, cells, x, observed, rng)
         mean = _means(cells, x, observed)
         numeric = [kind == "numeric" for kind in cells.kinds]
         blends = [
-            blend_of(some, mean[span], is_number)
+            blend_of(some, mean[span], is_number, float(spared[span].sum()))
             for some, span, is_number in zip(hidden, cells.spans, numeric, strict=True)
         ]
         variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)
