@@ -41,12 +41,13 @@ FORMAT = 1
 USES = {  # what stands on models, and the module that keeps it
     "AnomalyDetector": "isthmus.anomaly.saved",
     "SeriesDetector": "isthmus.anomaly.saved",
+    "Imputer": "isthmus.imputation.saved",
 }
 PARAMETERS = ("n_components", "architecture", "code", "loss", "corruption", "penalty", "inputs", "trainer")
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted Autoencoder or detector to one `.isthmus` file, whole or not at all.
+    """Write a fitted Autoencoder, detector or imputer to one `.isthmus` file, whole or not at all.
 
     Raises FileError when the place cannot be written, DataError when the model is not fitted or a part
     holds something that is not a plain value.

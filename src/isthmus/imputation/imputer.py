@@ -216,16 +216,19 @@ class Imputer(Transformer):
     def _encoded(self, X: Any) -> tuple[Array, Array, Array, Array]:
         """x (n, d), observed and gaps (n, cells), and the rows that have gaps."""
         cells = self._known.cells
-        gaps = gaps_of(cells.schema, X)
+        gaps = gaps_of(cells.schema, X) & ~self._empty
         x, observed = cells.schema.encode(X)
-        observed = ~gaps if observed is None else observed
+        observed = np.ones(gaps.shape, dtype=bool) if observed is None else observed
         return x, observed, gaps, np.flatnonzero(gaps.any(1))
+
+    @property
+    def _empty(self) -> Array:
+        """Which columns never had a value: (columns,). They stay as they are."""
+        return np.asarray(self._missing == self._rows)
 
     def _completed(self, X: Any, gaps: Array, own: Array) -> Any:
         cells = self._known.cells
-        numbers = own[:, cells.places]
-        numbers[:, list(cells.scales.empty)] = np.nan
-        return completed(cells.schema, X, gaps, numbers, own.astype(np.float32))
+        return completed(cells.schema, X, gaps, own[:, cells.places], own.astype(np.float32))
 
     def _ends(self, own: Array, variance: Array, alpha: float) -> list[Array]:
         """Fills and lower and upper ends, in own units (n, d)."""
@@ -257,7 +260,7 @@ class Imputer(Transformer):
         known, cells = self._known, self._known.cells
         pairs = [(str(name), blend) for name, blend in zip(cells.names, known.blends, strict=True)]
         plain = [name for name, blend in pairs if blend.weight == 0 and blend.cells]
-        unjudged = [name for name, blend in pairs if not blend.cells]
+        unjudged = [n for (n, blend), empty in zip(pairs, self._empty, strict=True) if not blend.cells and not empty]
         said = [
             f"{len(known.folds)} models, each judged on known cells hidden in rows it was not trained on "
             f"({self._rows:,} rows, {self._share:.1%} missing)."
