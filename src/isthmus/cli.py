@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus.commands.impute import impute
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
 from isthmus.commands.models import INPUTS, KINDS, TASKS
 from isthmus.commands.options import (
@@ -313,6 +314,9 @@ def detect(
         found.draw(X, draw)
 
 
+app.command()(impute)
+
+
 @app.command()
 def export(
     model: ModelFile,
@@ -333,14 +337,14 @@ def export(
 @app.command()
 def info(model: ModelFile, as_json: Json = False) -> None:
     """Say what is in a model file."""
-    from isthmus.autoencoder import Autoencoder
     from isthmus.commands.detecting import detector_report
+    from isthmus.commands.impute import imputer_report
     from isthmus.report.console import model_report
     from isthmus.saving import load
 
     found = load(model)
-    say = model_report if isinstance(found, Autoencoder) else detector_report
-    report = say(found, model)
+    of_kind: dict[str, Any] = {"Autoencoder": model_report, "Imputer": imputer_report}
+    report = of_kind.get(type(found).__name__, detector_report)(found, model)
     _print_json(report.plain()) if as_json else report.show()
 
 

@@ -30,7 +30,7 @@ from isthmus.inputs import Folder, Source, as_frame_like, as_source, completed, 
 from isthmus.inputs.arrays import as_array
 from isthmus.training import seed_from
 
-__all__ = ["Imputer"]
+__all__ = ["Imputer", "gap_counts"]
 
 ROWS = 50_000  # rows learned from at most
 HARMLESS = 0.995  # of the mean's error, above which a column's fill is as good as the mean
@@ -304,6 +304,13 @@ class Imputer(Transformer):
 
 
 # ---------------------------------------------------------------- tables in, sentences out
+
+
+def gap_counts(imputer: Imputer, X: Any) -> list[int]:
+    """How many gaps every column of X has."""
+    schema, X = imputer._known.cells.schema, _table(X)
+    blocks = X.blocks() if isinstance(X, Source) else (X,)
+    return np.sum([gaps_of(schema, block).sum(0) for block in blocks], axis=0).tolist()  # type: ignore[no-any-return]
 
 
 def _table(X: Any) -> Any:

@@ -20,6 +20,7 @@ from isthmus.imputation.folds import Hidden
 
 __all__ = ["Spread", "spread_of"]
 
+FEWEST = 19  # scores for an interval at 90%
 KEPT = 4_000  # scores of a column at most
 
 Array = NDArray[np.float64]
@@ -57,11 +58,12 @@ def spread_of(cells: Cells, j: int, hidden: Hidden, blend: Blend, mean: Array, v
     wrong = encoded_column(cells, j, hidden.truth[:, 0]) - encoded_column(cells, j, guess)
     scores = wrong / rough.deviation(hidden.variance[:, 0])
     half = np.unique(hidden.rows, return_inverse=True)[1] % 2 == 0
+    enough = min(half.sum(), (~half).sum()) >= FEWEST
     inside = [_inside(scores[one], scores[other]) for one, other in ((half, ~half), (~half, half))]
     kept = np.sort(scores)
     if len(kept) > KEPT:
         kept = np.quantile(kept, np.linspace(0, 1, KEPT))
-    return rough._replace(scores=kept, coverage=float(np.concatenate(inside).mean()))
+    return rough._replace(scores=kept, coverage=float(np.concatenate(inside).mean()) if enough else float("nan"))
 
 
 def _inside(scores: Array, others: Array) -> NDArray[Any]:
