@@ -1,7 +1,9 @@
 """Imputation beside the tools people reach for: cells are hidden, filled by each, and compared.
 
-Tables: shared/data/tables and scikit-learn's own, at most 1,000 rows drawn at random (adult 600), so that missForest
-is done in an hour. Defaults were chosen on breast, wine_white, airfoil and obesity; all other tables only confirm.
+Tables: shared/data/tables and scikit-learn's own, at most 1,000 rows drawn at random (adult 600), because
+missForest takes most of the time. Defaults were chosen on breast, wine_white, airfoil and obesity; all other
+tables only confirm.
+
 Hidden: MCAR, 30% of all cells at random. MAR, in seven columns of ten about 30%, with a probability that
 depends on the other three. MNAR, about 30% of every column, the likelier the larger the value itself (of a
 category, by a random weight of its level). titanic and horse_colic have gaps of their own besides.
@@ -38,6 +40,17 @@ from measuring import arguments, say, table
 OURS = "isthmus"
 CHOSEN_ON = ("breast", "wine_white", "airfoil", "obesity")
 UCI = ("airfoil", "compression", "letter", "libras", "obesity", "parkinsons", "wine_white")
+ORDER = (
+    "iris",
+    "wine",
+    "airfoil",
+    "diabetes",
+    "compression",
+    "penguins",
+    "parkinsons",
+    "wine_white",
+    "obesity",
+)
 MECHANISMS = ("MCAR", "MAR", "MNAR")
 SHARE = 0.3
 ROWS = 1_000
@@ -61,7 +74,8 @@ def tables(small: bool) -> dict[str, pd.DataFrame]:
         print("The shared tables were not found: set ISTHMUS_DATA.\n")
     if small:
         found = {name: found[name][:150] for name in ("iris", "penguins") if name in found}
-    return {name: some(frame) for name, frame in found.items()}
+    order = sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    return {name: some(found[name]) for name in order}
 
 
 def mixed(folder: Any) -> dict[str, pd.DataFrame]:
@@ -76,7 +90,9 @@ def mixed(folder: Any) -> dict[str, pd.DataFrame]:
     return {
         "adult": adult.dropna().sample(600, random_state=0).drop(columns=[2, 13]),
         "penguins": pd.read_csv(folder / "penguins.csv").dropna(),
-        "titanic": titanic[["pclass", "sex", "age", "sibsp", "parch", "fare", "embarked", "survived", "alone"]],
+        "titanic": titanic[
+            ["pclass", "sex", "age", "sibsp", "parch", "fare", "embarked", "survived", "alone"]
+        ],
         "horse_colic": horse,
         "nyc_taxis": taxis.drop(columns=["pickup_zone", "dropoff_zone"]),
     }
@@ -127,7 +143,7 @@ Fill = Callable[[Array, int], Array]  # standardised numbers with NaN, seed -> t
 
 
 def soft_impute(Z: Array, seed: int) -> Array:
-    """Singular values shrunk by a threshold, over and over; the threshold by a tenth of the cells, held out."""
+    """Singular values shrunk by a threshold, over and over; the threshold by a tenth of the cells."""
     known = ~np.isnan(Z)
     probe = known & (np.random.default_rng(seed).random(Z.shape) < 0.1)
     top = np.linalg.svd(np.nan_to_num(Z), compute_uv=False)[0]
@@ -163,7 +179,7 @@ def ridge(Z: Array, seed: int) -> Array:
 
 
 def forest(Z: Array, seed: int) -> Array:
-    """missForest."""
+    """As missForest does."""
     trees = ExtraTreesRegressor(100, random_state=seed, n_jobs=1)
     return IterativeImputer(trees, max_iter=10, random_state=seed).fit_transform(Z)
 
@@ -198,7 +214,9 @@ class Numbers:
                 self.levels = None
             else:
                 levels = sorted(column.dropna().unique())
-                part = np.array([[np.nan] * len(levels) if pd.isna(v) else [v == one for one in levels] for v in column])
+                part = np.array(
+                    [[np.nan] * len(levels) if pd.isna(v) else [v == one for one in levels] for v in column]
+                )
                 part = part.astype(float).reshape(len(frame), -1)
                 self.levels = levels
             self.groups.append((name, self.levels, part.shape[1]))
@@ -258,18 +276,21 @@ def contest(name: str, full: pd.DataFrame, mechanism: str, peers: dict[str, Fill
     imputer = Imputer(rounded=False, random_state=0).fit(shown)
     filled = imputer.transform(shown)
     found[OURS] = (*judged(full, filled, mask), time.process_time() - start)
-    found["coverage"] = covered(imputer, full, shown, mask), imputer.coverage_
+    found["coverage"] = (covered(imputer, full, shown), imputer.coverage_)
     worst = [
         (ours / max(1e-9, found["mean"][2][column]), column)
         for column, ours in found[OURS][2].items()
         if (mask[:, full.columns.get_loc(column)] & full[column].notna()).sum() >= FEWEST and ours > 0
     ]
     found["worst"] = max(worst, default=(float("nan"), ""))
-    say(f"{name}, {mechanism}: " + ", ".join(f"{k} {v[0]:.3f}/{v[1]:.3f}/{v[3]:.1f}s" for k, v in found.items() if len(v) == 4))
+    say(
+        f"{name}, {mechanism}: "
+        + ", ".join(f"{k} {v[0]:.3f}/{v[1]:.3f}/{v[3]:.1f}s" for k, v in found.items() if len(v) == 4)
+    )
     return found
 
 
-def covered(imputer: Imputer, full: pd.DataFrame, shown: pd.DataFrame, mask: Array) -> float:
+def covered(imputer: Imputer, full: pd.DataFrame, shown: pd.DataFrame) -> float:
     """Share of hidden numbers inside their intervals at 90%."""
     lines = imputer.intervals(shown, alpha=0.1).dropna(subset=["lower"])
     places = [full.columns.get_loc(name) for name in lines["column"]]
@@ -300,8 +321,15 @@ def harmless(seeds: range) -> None:
                 train, fresh = make(rng, n), make(rng, 4_000)
                 train[rng.random(train.shape) < SHARE] = np.nan
                 mask = rng.random(fresh.shape) < SHARE
-                filled = Imputer(rounded=False, random_state=seed).fit(train).transform(np.where(mask, np.nan, fresh))
-                wrong, base = (np.where(mask, np.square(some - fresh), 0).sum(0) for some in (filled, np.nanmean(train, 0)))
+                filled = (
+                    Imputer(rounded=False, random_state=seed)
+                    .fit(train)
+                    .transform(np.where(mask, np.nan, fresh))
+                )
+                wrong, base = (
+                    np.where(mask, np.square(some - fresh), 0).sum(0)
+                    for some in (filled, np.nanmean(train, 0))
+                )
                 worst.append(float(np.sqrt(wrong / base).max()))
                 overall.append(float(np.sqrt((wrong / base).mean())))
             lines.append((name, f"{n:,}", f"{np.mean(overall):.3f}", f"{max(worst):.3f}"))
@@ -350,21 +378,39 @@ def have_gcimpute() -> bool:
     return True
 
 
-def shown(results: dict[tuple[str, str], dict[str, Any]], which: int, names: list[str], title: str) -> None:
-    """One table of errors or accuracies, a line for every table and mechanism."""
-    print(f"### {title}\n")
-    lines = []
-    for (name, mechanism), found in results.items():
-        if not np.isnan(found[OURS][which]):
-            star = "*" if name in CHOSEN_ON else ""
-            cells = [f"{found[m][which]:.3f}" if m in found else "-" for m in names]
-            lines.append((f"{name}{star}, {mechanism}", *cells))
-    table(["", *names], lines)
+def line(key: tuple[str, str], found: dict[str, Any], names: list[str]) -> str:
+    """One row of the large table."""
+    star = "*" if key[0] in CHOSEN_ON else ""
+    cells = [_figures(found[m][0], found[m][1]) if m in found else "-" for m in names]
+    seconds = [f"{found[m][3]:.1f}" if m in found else "-" for m in (OURS, "missForest")]
+    worst, column = found["worst"]
+    sure = [f"{found['coverage'][0]:.3f}", f"{worst:.3f} ({column})"]
+    return "| " + " | ".join([f"{key[0]}{star}, {key[1]}", *cells, *seconds, *sure]) + " |"
+
+
+def _figures(error: float, accuracy: float) -> str:
+    parts = ["" if np.isnan(error) else f"{error:.3f}", "" if np.isnan(accuracy) else f"({accuracy:.3f})"]
+    return " ".join(part for part in parts if part)
+
+
+def contests(small: bool, peers: dict[str, Fill], names: list[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Every table under every mechanism, printed as they are done."""
+    print("### Error of hidden numbers in standard deviations (accuracy of hidden yes/no and levels)\n")
+    print("Tables marked * are those the defaults were chosen on.\n")
+    last = ("CPU s: isthmus", "missForest", "in 90% intervals", "worst column: error over the mean's")
+    print("| " + " | ".join(["", *names, *last]) + " |\n" + "|---" * (len(names) + 5) + "|")
+    results = {}
+    for name, frame in tables(small).items():
+        for mechanism in MECHANISMS:
+            results[name, mechanism] = contest(name, frame, mechanism, peers)
+            print(line((name, mechanism), results[name, mechanism], names), flush=True)
+    print()
+    return results
 
 
 def summary(results: dict[tuple[str, str], dict[str, Any]], names: list[str]) -> None:
-    """Mean rank, cells won, seconds."""
-    print("### Summary\n")
+    """Mean rank, cells won, seconds, coverage."""
+    print("### Summary: every table and mechanism, errors and accuracies, is one contest\n")
     lines = []
     for title, chosen in (("chosen on (*)", True), ("confirmed on", False), ("all", None)):
         cells = [
@@ -374,34 +420,32 @@ def summary(results: dict[tuple[str, str], dict[str, Any]], names: list[str]) ->
             for which, sign in ((0, 1), (1, -1))
             if not np.isnan(found[OURS][which])
         ]
+        if not cells:
+            continue
         ranks: dict[str, list[float]] = {m: [] for m in names}
         for cell in cells:
             for m, rank in zip(cell, rankdata(list(cell.values())), strict=True):
                 ranks[m].append(float(rank))
-        won = {
-            m: np.mean([cell[OURS] < cell[m] for cell in cells if m in cell]) if ranks[m] else np.nan
-            for m in names
-            if m != OURS
-        }
-        lines.append((f"mean rank, {title} ({len(cells)})", *(f"{np.mean(ranks[m]):.2f}" for m in names)))
-        beaten = ("" if m == OURS else f"{won[m]:.0%}" for m in names)
-        lines.append((f"cells where isthmus is better, {title}", *beaten))
+        won = {m: [cell[OURS] < cell[m] for cell in cells if m in cell] for m in names}
+        shown = (f"{np.mean(ranks[m]):.2f}" if ranks[m] else "-" for m in names)
+        lines.append((f"mean rank, {title} ({len(cells)})", *shown))
+        beaten = ("" if m == OURS else f"{np.mean(won[m]):.0%}" if won[m] else "-" for m in names)
+        lines.append((f"contests isthmus wins, {title}", *beaten))
     seconds = {m: sum(found[m][3] for found in results.values() if m in found) for m in names}
     lines.append(("CPU seconds, all", *(f"{seconds[m]:,.0f}" for m in names)))
     table(["", *names], lines)
-    faster = [found["missForest"][3] / found[OURS][3] for found in results.values() if "missForest" in found]
-    print(f"missForest's seconds over isthmus's, cell by cell: median {np.median(faster):.1f}, from {min(faster):.1f} to {max(faster):.1f}.\n")
-
-
-def confidence(results: dict[tuple[str, str], dict[str, Any]]) -> None:
-    """Coverage, and the worst column beside the mean."""
-    print("### Intervals at 90%, and the worst column beside the mean\n")
-    lines = [
-        (f"{name}, {mechanism}", f"{found['coverage'][0]:.3f}", f"{found['coverage'][1]:.3f}",
-         f"{found['worst'][0]:.3f}", found["worst"][1])
-        for (name, mechanism), found in results.items()
-    ]  # fmt: skip
-    table(["", "hidden cells covered", "said in fit", "worst column: error over the mean's", "which"], lines)
+    faster = [f["missForest"][3] / f[OURS][3] for f in results.values() if "missForest" in f]
+    if faster:
+        ends = f"median {np.median(faster):.1f}, from {min(faster):.1f} to {max(faster):.1f}"
+        print(f"missForest's seconds over isthmus's: {ends}.\n")
+    shares = {key: f["coverage"][0] for key, f in results.items() if not np.isnan(f["coverage"][0])}
+    outside = [
+        f"{name}, {how} ({share:.3f})" for (name, how), share in shares.items() if not 0.86 <= share <= 0.94
+    ]
+    print(
+        f"Intervals at 90% held between {min(shares.values()):.3f} and {max(shares.values()):.3f} of hidden"
+    )
+    print(f"numbers; outside 86-94%: {'; '.join(outside) or 'none'}.\n")
 
 
 def main() -> None:
@@ -412,17 +456,8 @@ def main() -> None:
     peers = {name: fill for name, fill in PEERS.items() if name != "gcimpute" or have_gcimpute()}
     names = [OURS, *peers]
     oracle(range(1 if small else 2))
+    summary(contests(small, peers, names), names)
     harmless(range(1 if small else 3))
-    results = {
-        (name, mechanism): contest(name, frame, mechanism, peers)
-        for name, frame in tables(small).items()
-        for mechanism in MECHANISMS
-    }
-    print("Tables marked * are those the defaults were chosen on.\n")
-    summary(results, names)
-    confidence(results)
-    shown(results, 0, names, "Error of numbers, in standard deviations")
-    shown(results, 1, names, "Accuracy of yes/no and levels")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ these means in the gaps, adds the covariances, takes mu and Sigma anew, and so o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,14 +49,14 @@ class Gaussian(NamedTuple):
     def of(cls, x: NDArray[np.floating], seen: Mask, rows: int = 8_000) -> Gaussian:
         """Fitted to the rows of x (n, d) where `seen` (n, d); features never seen get mean 0, variance 1."""
         step = max(1, -(-len(x) // rows), _too_much(seen))
-        x, seen = x[::step].astype(np.float64), seen[::step]
-        centre, scale = _marginals(x, seen)
-        z = np.where(seen, (x - centre) / scale, 0.0)
-        d = x.shape[1]
-        if d > WIDE or len(x) < 3:
+        table, seen = x[::step].astype(np.float64), seen[::step]
+        centre, scale = _marginals(table, seen)
+        z = np.where(seen, (table - centre) / scale, 0.0)
+        d = table.shape[1]
+        if d > WIDE or len(z) < 3:
             return cls(centre, np.diag(scale**2))
         found = cls(np.zeros(d), np.eye(d))
-        shrink = min(1.0, RIDGE + SHRINK * d / len(x))
+        shrink = min(1.0, RIDGE + SHRINK * d / len(z))
         for _ in range(ROUNDS):
             before = found.covariance
             found = found._updated(z, seen, shrink)
@@ -93,7 +93,7 @@ class Gaussian(NamedTuple):
         covariance[np.diag_indices(d)] = ordinary + 1e-6
         return Gaussian(mean, covariance)
 
-    def _solved(self, filled: Array, seen: Mask) -> Iterator[tuple[Array, Array, Mask, Array, Array]]:
+    def _solved(self, filled: Array, seen: Mask) -> Iterator[tuple[Any, Any, Mask, Array, Array]]:
         """For blocks of rows with about as many gaps: their numbers (n,), the missing places (n, k) padded
         where not `there` (n, k), Q_mm^-1 (n, k, k), and what to add to the mean at those places (n, k).
         """
@@ -114,7 +114,7 @@ class Gaussian(NamedTuple):
             yield rows, places, there, inverse, -(inverse @ pull[:, :, None])[:, :, 0] * there
 
 
-def _marginals(x: Array, seen: Mask) -> tuple[Array, Array]:
+def _marginals(x: NDArray[Any], seen: Mask) -> tuple[Array, Array]:
     """Mean and standard deviation of what is seen of every feature; 0 and 1 where there is none."""
     count = np.maximum(1, seen.sum(0))
     mean = np.where(seen, x, 0.0).sum(0) / count

@@ -1,4 +1,4 @@
-"""`isthmus impute`: a table in, the same table without gaps out; what was learned may be kept and used again."""
+"""`isthmus impute`: a table in, the same without gaps out; what was learned may be kept and used again."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def impute(
 ) -> None:
     """Fill the gaps of a table, column by column never worse than its mean.
 
-    Columns named by --exclude, such as an identifier, are neither read nor filled. With --draws, analyse every
-    completed table and pool the results by Rubin's rules (`isthmus.pool`).
+    Columns named by --exclude, such as an identifier, are neither read nor filled. With --draws, analyse
+    every completed table and pool the results by Rubin's rules (`isthmus.pool`).
     """
     from isthmus.checks import need
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
@@ -102,7 +102,7 @@ def impute(
     if as_json:
         typer.echo(json.dumps(facts, default=str))
     elif not quiet:
-        _show(imputer, facts)
+        _show(facts)
     if interrupts:
         tell(f"interrupted: {output} was filled by what had been learned so far")
         raise SystemExit(130)
@@ -144,7 +144,7 @@ def imputer_report(imputer: Imputer, path: Path) -> Report:
     lines = {
         "imputer": f"{facts['models']} models, the first of them:",
         **{name: line for name, line in about.lines.items() if name in said},
-        "filled with": "; ".join(f"{c['column']}: {c['filled_with']}" for c in columns[:SHOWN]),
+        "model's share": ", ".join(f"{c['column']} {c['model']:.0%}" for c in columns[:SHOWN]),
     }
     return Report(facts, lines, None, imputer.notes_)
 
@@ -201,7 +201,11 @@ def _whole(table: Any, output: Any) -> Any:
     for name, kind in dict(table.dtypes).items():
         if isinstance(kind, np.dtype) and kind.kind == "f":
             values = table[name].to_numpy()
-            if np.isfinite(values).all() and (values == np.rint(values)).all() and (abs(values) < 2**53).all():
+            if (
+                np.isfinite(values).all()
+                and (values == np.rint(values)).all()
+                and (abs(values) < 2**53).all()
+            ):
                 changed[name] = "int64"
     return table.astype(changed) if changed else table
 
@@ -209,8 +213,7 @@ def _whole(table: Any, output: Any) -> Any:
 def _columns(imputer: Imputer) -> list[dict[str, Any]]:
     """The report, line by line."""
     report = imputer.report_
-    names = {"filled with": "filled_with", "error of the mean": "error_of_mean", "coverage at 90%": "coverage"}
-    lines = report.rename(columns=names | {"hidden cells": "hidden_cells"}).to_dict("records")
+    lines = report.to_dict("records")
     return [{k: None if v != v else v for k, v in line.items()} for line in lines]
 
 
@@ -224,7 +227,7 @@ def _facts(imputer: Imputer, rows: Any, notes: list[str]) -> dict[str, Any]:
     return {"rows": len(rows), "filled": filled, "columns": columns, "empty": empty, "notes": notes}
 
 
-def _show(imputer: Imputer, facts: dict[str, Any]) -> None:
+def _show(facts: dict[str, Any]) -> None:
     """What was filled, with what, and how good that is."""
     from rich.console import Console
     from rich.table import Table
@@ -235,13 +238,14 @@ def _show(imputer: Imputer, facts: dict[str, Any]) -> None:
     console.print(f"{said} -> {facts['output']}", style="bold", markup=False)
     if lines:
         table = Table(box=None)
-        for name in ("column", "gaps", "filled with", "error", "of the mean", "in 90% intervals"):
-            table.add_column(name, justify="left" if name in ("column", "filled with") else "right")
+        for name in ("column", "gaps", "mean", "gaussian", "model", "error", "of the mean", "in 90%"):
+            table.add_column(name, justify="left" if name == "column" else "right", no_wrap=True)
         for line in sorted(lines, key=lambda line: -line["missing"])[:SHOWN]:
             shares = line["kind"] != "numeric"
             errors = (_figure(line[name], shares) for name in ("error", "error_of_mean"))
             covered = "" if line["coverage"] is None else f"{line['coverage']:.0%}"
-            table.add_row(line["column"], f"{line['missing']:,}", line["filled_with"], *errors, covered)
+            weights = [f"{line[name]:.0%}" if line[name] else "" for name in ("mean", "gaussian", "model")]
+            table.add_row(line["column"], f"{line['missing']:,}", *weights, *errors, covered)
         console.print(table, markup=False)
     for note in facts["notes"]:
         console.print(f"- {note}", style="dim", markup=False)

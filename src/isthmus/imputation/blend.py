@@ -3,8 +3,9 @@
     guess = mean + a (gaussian - mean) + b (network - mean),      a, b >= 0, a + b <= 1
 
 a and b are those of a grid with the least squared error on hidden cells, plus one standard error of what is
-gained over the mean. Nothing to gain leaves a = b = 0, the mean or the most frequent level: a fill does no
-harm where columns have nothing to do with each other, which is where an unguarded network is worst.
+gained over the mean; and they are taken only if the gain is two standard errors or more. Otherwise a = b = 0,
+the mean or the most frequent level: a fill does no harm where columns have nothing to do with each other,
+which is where an unguarded network is worst.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = ["Blend", "blend_of"]
 
 STEPS = 10  # the grid's, from 0 to 1
 GRID = np.array([(a, b) for a in range(STEPS + 1) for b in range(STEPS + 1 - a)], dtype=float) / STEPS
+SURE = 2.0  # standard errors a gain over the mean must have
 FEWEST = 8  # hidden cells below which nothing is judged
 
 Array = NDArray[np.float64]
@@ -61,13 +63,19 @@ def blend_of(hidden: Hidden, mean: Array, numeric: bool, spared: float = 0.0) ->
     tg, th, gg, gh, hh = (product.sum(1) / scale for product in products)
     a, b = GRID[:, :1], GRID[:, 1:]
     gains = a**2 * gg + 2 * a * b * gh + b**2 * hh - 2 * a * tg - 2 * b * th
-    bound = gains.mean(1) - (b**2)[:, 0] * spared / scale + gains.std(1) / np.sqrt(count)
-    a, b = GRID[int(bound.argmin())].tolist()
-    found = Blend(a, b, len(hidden.rows))
-    errors = [_error(hidden.truth, one(mean, hidden.gaussian, hidden.model), numeric) for one in (found, Blend())]
+    gain = gains.mean(1) - (GRID[:, 1] ** 2) * spared / scale
+    error = gains.std(1) / np.sqrt(count)
+    best = int((gain + error).argmin())
+    pair = GRID[best] if gain[best] + SURE * error[best] < 0 else GRID[0]
+    one, other = float(pair[0]), float(pair[1])
+    found = Blend(one, other, len(hidden.rows))
+    errors = [
+        _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), numeric)
+        for blend in (found, Blend())
+    ]
     if not numeric and errors[0] > errors[1]:
         return Blend(0.0, 0.0, len(hidden.rows), errors[1], errors[1])
-    return Blend(a, b, len(hidden.rows), *errors)
+    return Blend(one, other, len(hidden.rows), *errors)
 
 
 def _error(truth: Array, guess: Array, numeric: bool) -> float:

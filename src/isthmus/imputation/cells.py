@@ -20,6 +20,9 @@ __all__ = ["Cells", "Habits", "habits_of"]
 
 FEW = 32  # different values up to which a column of numbers holds nothing else
 DECIMALS = 6  # looked for at most
+MOST = (
+    0.95  # share of a column's values that its decimals are those of: ages are whole, but for some infants'
+)
 
 Array = NDArray[Any]
 
@@ -28,7 +31,8 @@ class Habits(Record):
     """Of a column of numbers: its least and greatest value, its decimals (None for as many as there are), and
     all its values where they are few.
 
-    Where values have more than six decimals, they count as having what is a hundred-thousandth of their spread.
+    Where values have more than six decimals, they count as having those of a hundred-thousandth of
+    their spread.
     """
 
     low: float = 0.0
@@ -44,13 +48,13 @@ def habits_of(numbers: NDArray[np.float64]) -> Habits:
         return Habits()
     distinct = np.unique(known)
     few = tuple(distinct.tolist()) if len(distinct) <= min(FEW, max(1, len(known) // 4)) else ()
-    return Habits(float(distinct[0]), float(distinct[-1]), _decimals(distinct, float(known.std())), few)
+    return Habits(float(distinct[0]), float(distinct[-1]), _decimals(known, float(known.std())), few)
 
 
 def _decimals(values: NDArray[np.float64], spread: float) -> int | None:
     for count in range(DECIMALS + 1):
         scaled = values * 10.0**count
-        if (np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))).all():
+        if (np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))).mean() >= MOST:
             return count
     return int(np.clip(np.ceil(5 - np.log10(spread)), 0, 300)) if spread > 0 else None
 

@@ -53,9 +53,11 @@ class Knowledge(NamedTuple):
         )
 
 
-def drawn(known: Knowledge, x: Array, observed: Array, gaps: Array, count: int, rng: Any, rounded: bool) -> Array:
-    """`count` draws of encoded rows x (n, d), with values in own units wherever `gaps` (n, cells) are: (count,
-    n, d).
+def drawn(
+    known: Knowledge, x: Array, observed: Array, gaps: Array, count: int, rng: Any, rounded: bool
+) -> Array:
+    """`count` draws of encoded rows x (n, d), with values in own units wherever `gaps` (n, cells) are:
+    (count, n, d).
     """
     found = np.repeat(known.cells.own(x)[None], count, axis=0)
     for number, fold in enumerate(rng.permutation(len(known.folds))):
@@ -90,7 +92,7 @@ class _Draw:
             else:
                 x[rows, span] = made = self._levels(j, guess)
             own[rows, span], observed[rows, j] = made, True
-        return own.reshape(copies, -1, x.shape[1])
+        return np.asarray(own.reshape(copies, -1, x.shape[1]))
 
     def _number(self, j: int, guess: Array, variance: Array, copy: Array) -> Array:
         """Each guess (n,) and the scaled error of a hidden cell."""
@@ -109,4 +111,4 @@ class _Draw:
             return np.where(u < (guess + 1) / 2, 1.0, -1.0)
         p = np.cumsum(np.clip(guess, 0, None) * self.known.cells.nameable(j), axis=1)
         level = (u * p[:, -1:] >= p[:, :-1]).sum(1)
-        return np.eye(guess.shape[1])[level]
+        return np.asarray(np.eye(guess.shape[1])[level])

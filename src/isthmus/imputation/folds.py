@@ -24,7 +24,17 @@ from isthmus.many import fit_many
 from isthmus.networks import Completing
 from isthmus.training import Trainer
 
-__all__ = ["Filler", "Fold", "Guesses", "Hidden", "default_model", "disagreement", "filler_of", "folds_of", "hidden_guesses"]
+__all__ = [
+    "Filler",
+    "Fold",
+    "Guesses",
+    "Hidden",
+    "default_model",
+    "disagreement",
+    "filler_of",
+    "folds_of",
+    "hidden_guesses",
+]
 
 BATCH = 128
 STEPS = 5_000  # updates at most
@@ -64,7 +74,7 @@ class Filler(ABC):
 
     @abstractmethod
     def __call__(self, x: Array, seen: Array, filled: Array) -> Array:
-        """x_hat (n, d) of x (n, d) with 0 where not `seen` (n, d); `filled` (n, d) has the Gaussian's fill."""
+        """x_hat (n, d) of x (n, d), 0 where not `seen` (n, d); `filled` (n, d) has the Gaussian's fill."""
 
 
 def filler_of(model: Any) -> Filler:
@@ -121,8 +131,8 @@ class Fold(NamedTuple):
         seen = cells.spread(observed)
         filled, variance = self.gaussian.conditional(x, seen)
         x_hat = filler_of(self.model)(x, seen, filled)
-        own = (cells.probable(cells.own(guess)) for guess in (filled, x_hat))
-        return Guesses(*own, variance)
+        gaussian, network = (cells.probable(cells.own(guess)) for guess in (filled, x_hat))
+        return Guesses(gaussian, network, variance)
 
 
 def folds_of(model: Any, X: Any, missing: float, count: int, seeds: list[int]) -> tuple[list[Fold], Any]:

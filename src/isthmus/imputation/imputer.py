@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from isthmus.checks import must, need
 from isthmus.citizen import Transformer
-from isthmus.imputation.blend import Blend, blend_of
+from isthmus.imputation.blend import blend_of
 from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
 from isthmus.imputation.folds import disagreement, folds_of, hidden_guesses
-from isthmus.imputation.spread import Spread, own_column, encoded_column, spread_of
+from isthmus.imputation.spread import encoded_column, own_column, spread_of
 from isthmus.inputs import Folder, Source, as_frame_like, as_source, completed, gaps_of, rows_of, sample
 from isthmus.inputs.arrays import as_array
 from isthmus.training import seed_from
@@ -33,7 +33,6 @@ from isthmus.training import seed_from
 __all__ = ["Imputer", "gap_counts"]
 
 ROWS = 50_000  # rows learned from at most
-HARMLESS = 0.995  # of the mean's error, above which a column's fill is as good as the mean
 
 Array = NDArray[Any]
 
@@ -59,8 +58,9 @@ class Imputer(Transformer):
     models_ : list
         The fitted models.
     report_ : DataFrame
-        For every column: how many were missing, with what they are filled, the error on hidden cells and that
-        of the mean or the most frequent level, and the share of hidden cells inside intervals at 90%.
+        For every column how many were missing, the shares of mean, gaussian and model in a fill, the error on
+        hidden cells and that of the mean or the most frequent level (root mean squares in the column's units;
+        shares that are wrong), and the share of hidden cells inside intervals at 90%.
     notes_ : list of str
         What was chosen and noticed, in sentences.
     n_features_in_, feature_names_in_ : as in scikit-learn
@@ -70,6 +70,7 @@ class Imputer(Transformer):
     Gondara & Wang (2018), MIDA; Du et al. (2024), ReMasker; Rubin (1987), Multiple imputation.
     """
 
+    feature_names_in_: NDArray[Any]
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values
 
     def __init__(
@@ -106,7 +107,9 @@ class Imputer(Transformer):
         ]
         variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)
         spreads = [
-            spread_of(cells, j, some, blends[j], mean[span], float(variances[span.start])) if numeric[j] else None
+            spread_of(cells, j, some, blends[j], mean[span], float(variances[span.start]))
+            if numeric[j]
+            else None
             for j, (some, span) in enumerate(zip(hidden, cells.spans, strict=True))
         ]
         self._known = Knowledge(folds, cells, mean, blends, spreads)
@@ -188,17 +191,19 @@ class Imputer(Transformer):
             "column": [str(name) for name in known.cells.names],
             "kind": list(known.cells.kinds),
             "missing": [int(count) for count in self._missing],
-            "filled with": [_how(blend) for blend in known.blends],
+            "mean": [round(1 - blend.weight, 9) for blend in known.blends],
+            "gaussian": [blend.gaussian for blend in known.blends],
+            "model": [blend.network for blend in known.blends],
             "error": [blend.error for blend in known.blends],
-            "error of the mean": [blend.error_of_mean for blend in known.blends],
-            "hidden cells": [blend.cells for blend in known.blends],
-            "coverage at 90%": [np.nan if spread is None else spread.coverage for spread in known.spreads],
+            "error_of_mean": [blend.error_of_mean for blend in known.blends],
+            "hidden_cells": [blend.cells for blend in known.blends],
+            "coverage": [np.nan if spread is None else spread.coverage for spread in known.spreads],
         }
         return as_frame_like(None, lines)
 
     @property
     def coverage_(self) -> float:
-        """The share of hidden cells that lay inside intervals at 90% made of other rows; NaN without numbers."""
+        """The share of hidden numbers inside intervals at 90% made of other rows; NaN without any."""
         self.must_be_fitted()
         spreads = [s for s in self._known.spreads if s is not None and np.isfinite(s.coverage)]
         counts = [len(s.scores) for s in spreads]
@@ -214,7 +219,7 @@ class Imputer(Transformer):
         return self._completed(X, gaps, self._known.cells.kept_to_habits(own, self.rounded))
 
     def _encoded(self, X: Any) -> tuple[Array, Array, Array, Array]:
-        """x (n, d), observed and gaps (n, cells), and the rows that have gaps."""
+        """Encoded rows (n, d), observed and gaps (n, cells), and the rows that have gaps."""
         cells = self._known.cells
         gaps = gaps_of(cells.schema, X) & ~self._empty
         x, observed = cells.schema.encode(X)
@@ -260,18 +265,22 @@ class Imputer(Transformer):
         known, cells = self._known, self._known.cells
         pairs = [(str(name), blend) for name, blend in zip(cells.names, known.blends, strict=True)]
         plain = [name for name, blend in pairs if blend.weight == 0 and blend.cells]
-        unjudged = [n for (n, blend), empty in zip(pairs, self._empty, strict=True) if not blend.cells and not empty]
+        unjudged = [
+            n for (n, blend), empty in zip(pairs, self._empty, strict=True) if not blend.cells and not empty
+        ]
         said = [
             f"{len(known.folds)} models, each judged on known cells hidden in rows it was not trained on "
             f"({self._rows:,} rows, {self._share:.1%} missing)."
         ]
         if plain:
             said.append(
-                f"Filled with the mean or the most frequent level, because nothing did better on hidden cells: "
-                f"{_few(plain)}."
+                "Filled with the mean or the most frequent level, as nothing did clearly better on hidden "
+                f"cells: {_few(plain)}."
             )
         if unjudged:
-            said.append(f"Too few values to judge fills, so the mean or most frequent level: {_few(unjudged)}.")
+            said.append(
+                f"Too few values to judge fills, so the mean or most frequent level: {_few(unjudged)}."
+            )
         if np.isfinite(self.coverage_):
             said.append(f"Intervals at 90% held {self.coverage_:.1%} of hidden cells of other rows.")
         return said
@@ -280,8 +289,7 @@ class Imputer(Transformer):
         schema = self._known.cells.schema
         names = schema.names
         self.n_features_in_ = len(names)
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        self.__dict__.pop("feature_names_in_", None)
         if schema.named and all(isinstance(name, str) for name in names):
             self.feature_names_in_ = np.array(names, dtype=object)
 
@@ -363,11 +371,6 @@ def _values(table: Any, at: list[tuple[int, int]], names: list[Any]) -> list[Any
         return [table[i, j].item() for i, j in at]
     columns = {j: table[names[j]].to_list() for j in {j for _, j in at}}
     return [columns[j][i] for i, j in at]
-
-
-def _how(blend: Blend) -> str:
-    parts = ((1 - blend.weight, "mean"), (blend.gaussian, "gaussian"), (blend.network, "model"))
-    return " + ".join(f"{share:.0%} {name}" for share, name in parts if share > 0.005)
 
 
 def _few(names: list[str]) -> str:

@@ -76,7 +76,9 @@ def pool(estimates: Any, variances: Any, complete_df: float = np.inf) -> Pooled:
     of freedom with multiple imputation, Biometrika 86.
     """
     q, u = np.asarray(estimates, np.float64), np.asarray(variances, np.float64)
-    need(q.ndim in (1, 2) and len(q) >= 2, "estimates", "be those of two tables at least", q.shape, "Draw more")
+    need(
+        q.ndim in (1, 2) and len(q) >= 2, "estimates", "be those of two tables at least", q.shape, "Draw more"
+    )
     need(q.shape == u.shape, "variances", f"have the shape {q.shape}", u.shape, "Give one for each estimate")
     need(bool((u >= 0).all()), "variances", "be 0 or more", float(u.min()), "Square the standard errors")
     need(complete_df > 0, "complete_df", "be positive", complete_df, "Use the number of rows less estimates")

@@ -66,7 +66,11 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, t
         )
     known = {**known, "Blend": Blend, "Habits": Habits}
     models = [
-        rebuilt(one, {n.removeprefix(f"{k}.network."): t for n, t in tensors.items() if n.startswith(f"{k}.network.")}, known)
+        rebuilt(
+            one,
+            {n.removeprefix(f"{k}.network."): t for n, t in tensors.items() if n.startswith(f"{k}.network.")},
+            known,
+        )
         for k, one in enumerate(header["models"])
     ]
     need(len(models) >= 2, "the file's models", "be two at least", len(models), AGAIN)
@@ -76,7 +80,11 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, t
     same = all(model.schema_.layout == schema.layout for model in models)
     need(same, "the file's models", "read the same columns", "others", AGAIN)
     folds = [
-        Fold(model, Gaussian(_array(tensors, f"{k}.mean", d), _array(tensors, f"{k}.covariance", d, d)), model.held_out_)
+        Fold(
+            model,
+            Gaussian(_array(tensors, f"{k}.mean", d), _array(tensors, f"{k}.covariance", d, d)),
+            model.held_out_,
+        )
         for k, model in enumerate(models)
     ]
     habits = _records(header["habits"], known, Habits)

@@ -38,10 +38,12 @@ class Spread(NamedTuple):
 
     def deviation(self, variance: Array) -> Array:
         """Standard deviations (n,) of cells whose variance under the Gaussian is `variance` (n,)."""
-        return np.asarray(np.sqrt(np.maximum((1 - self.weight) * self.variance + self.weight * variance, 1e-12)))
+        return np.asarray(
+            np.sqrt(np.maximum((1 - self.weight) * self.variance + self.weight * variance, 1e-12))
+        )
 
     def ends(self, alpha: float) -> tuple[float, float]:
-        """Scores between which a new one lies with probability 1 - alpha; infinite where there are too few."""
+        """Scores that hold a new one with probability 1 - alpha; infinite where there are too few."""
         n = len(self.scores)
         low, high = int(np.floor((n + 1) * alpha / 2)), int(np.ceil((n + 1) * (1 - alpha / 2)))
         if low < 1 or high > n:
@@ -63,7 +65,9 @@ def spread_of(cells: Cells, j: int, hidden: Hidden, blend: Blend, mean: Array, v
     kept = np.sort(scores)
     if len(kept) > KEPT:
         kept = np.quantile(kept, np.linspace(0, 1, KEPT))
-    return rough._replace(scores=kept, coverage=float(np.concatenate(inside).mean()) if enough else float("nan"))
+    return rough._replace(
+        scores=kept, coverage=float(np.concatenate(inside).mean()) if enough else float("nan")
+    )
 
 
 def _inside(scores: Array, others: Array) -> NDArray[Any]:

@@ -191,7 +191,9 @@ def merged(X: Any, other: Any, where: Mapping[str | int, NDArray[np.bool_]]) -> 
     library, found = library_of(X), {}
     for name, rows in where.items():
         if rows.any():
-            found[name] = (_polars_merged if library == "polars" else _pandas_merged)(X[name], other[name], rows)
+            found[name] = (_polars_merged if library == "polars" else _pandas_merged)(
+                X[name], other[name], rows
+            )
     if library == "polars":
         return X.with_columns(list(found.values()))
     X = X.copy()
@@ -218,7 +220,7 @@ def _polars_merged(series: Any, other: Any, rows: NDArray[np.bool_]) -> Any:
     import polars
 
     kind = series.dtype
-    found = other.cast(kind) if other.dtype != kind and not kind == polars.Object else other
+    found = other.cast(kind) if other.dtype != kind and kind != polars.Object else other
     return series.zip_with(polars.Series(~rows), found).alias(series.name)
 
 

@@ -70,7 +70,9 @@ def completed(
         if isinstance(spec, NumberSpec):
             made[spec.name] = spec.decode(next(columns))
         elif isinstance(spec, LevelSpec):
-            named = np.where(np.arange(spec.width) < max(1, len(spec.levels)), x_hat[:, cell.start : cell.stop], -1)
+            named = np.where(
+                np.arange(spec.width) < max(1, len(spec.levels)), x_hat[:, cell.start : cell.stop], -1
+            )
             made[spec.name] = spec.decode(named.astype(np.float32))
         elif isinstance(spec, TruthSpec):
             made[spec.name] = spec.decode(x_hat[:, cell.start : cell.stop])

@@ -14,7 +14,8 @@ thus what it costs to restore them. The numbers added to are those `Deviance` re
 half-logits for yes/no, logs of probabilities for the levels of a category.
 
 >>> from isthmus.parts import Layout
->>> encoder, decoder = Completing(hidden=16).build(Layout.numeric(3), Completing(16).code_width(Layout.numeric(3)))
+>>> part, layout = Completing(hidden=16), Layout.numeric(3)
+>>> encoder, decoder = part.build(layout, part.code_width(layout))
 >>> x = torch.tensor([[1.0, 0.0, -2.0]])
 >>> decoder(encoder(x)).tolist()
 [[1.0, 0.0, -2.0]]
@@ -37,7 +38,9 @@ from isthmus.parts import Layout
 __all__ = ["Completing"]
 
 BINS = 8  # intervals between quantiles a number is placed among
-FACTORS = 48  # directions of the covariance kept at most; with fewer features nothing is left out
+FACTORS = 48  # directions of the covariance kept at most
+EXACT = 32  # features up to which none is left out
+LEFT = 0.005  # share of the variance that directions left out may have, with more
 LEAST = 1e-4  # probability of a level at least
 
 
@@ -135,19 +138,20 @@ class _Filling(nn.Module):
         return cells.index_select(1, home) > 0
 
     def filled(self, x: Tensor, seen: Tensor) -> Tensor:
-        """x with its gaps at their conditional mean: (n, d).
+        """Rows with their gaps at their conditional mean: (n, d).
 
         Of Sigma = W W^T + Psi, by the k numbers behind a row: (I + W_o^T Psi_o^-1 W_o) z = W_o^T Psi_o^-1
         (x_o - mu_o), and mu + W z.
         """
         weight = seen / self.noise
-        d, k = self.factors.shape
-        pairs = (self.factors[:, :, None] * self.factors[:, None, :]).view(d, k * k)
-        system = (weight @ pairs).view(-1, k, k)
+        used = max(1, int(torch.count_nonzero(self.factors.any(0))))
+        factors = self.factors[:, :used]
+        pairs = (factors[:, :, None] * factors[:, None, :]).view(-1, used * used)
+        system = (weight @ pairs).view(-1, used, used)
         system.diagonal(dim1=1, dim2=2).add_(1.0)
-        known = (weight * (x - self.mean)) @ self.factors
+        known = (weight * (x - self.mean)) @ factors
         z = torch.cholesky_solve(known[:, :, None], torch.linalg.cholesky(system))[:, :, 0]
-        return torch.where(seen, x, (self.mean + z @ self.factors.t()).to(x.dtype))
+        return torch.where(seen, x, (self.mean + z @ factors.t()).to(x.dtype))
 
     def placed(self, fill: Tensor) -> Tensor:
         """Where each number lies among its quantiles: (n, bins * numbers), each entry from 0 to 1."""
@@ -171,7 +175,9 @@ class _Filling(nn.Module):
         values, vectors = np.linalg.eigh(gaussian.covariance)
         d, k = self.factors.shape
         least = max(float(values[0]), 1e-6)
-        spread = np.sqrt(np.maximum(values[::-1][:k] - least, 0))
+        left = 1 - np.cumsum(values[::-1]) / values.sum()
+        used = k if d <= EXACT else min(k, 1 + int(np.count_nonzero(left > LEFT)))
+        spread = np.sqrt(np.maximum(values[::-1][:k] - least, 0)) * (np.arange(k) < used)
         factors = vectors[:, ::-1][:, :k] * spread
         noise = np.maximum(np.diagonal(gaussian.covariance) - (factors**2).sum(1), least)
         self.mean.copy_(torch.from_numpy(gaussian.mean))
