@@ -43,6 +43,12 @@ class Blend(Record):
         """What is not the mean's."""
         return self.gaussian + self.network
 
+    @property
+    def unshrunk(self) -> Blend:
+        """The same without the mean, where anything else is in it: draws must not lean towards it."""
+        whole = self.weight if self.weight > 0 else 1.0
+        return Blend(self.gaussian / whole, self.network / whole)
+
     def __call__(self, mean: Array, gaussian: Array, network: Array) -> Array:
         """The blended guess (n, width)."""
         return mean + self.gaussian * (gaussian - mean) + self.network * (network - mean)

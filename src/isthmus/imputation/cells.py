@@ -19,6 +19,7 @@ from isthmus.parts import Record
 __all__ = ["Cells", "Habits", "habits_of"]
 
 FEW = 32  # different values up to which a column of numbers holds nothing else
+BEYOND = 0.1  # of the range of what was seen, that draws may go beyond it
 DECIMALS = 6  # looked for at most
 MOST = (
     0.95  # share of a column's values that its decimals are those of: ages are whole, but for some infants'
@@ -122,11 +123,20 @@ class Cells:
         return own
 
     def habitual(self, values: Array, i: int, rounded: bool, drawn: bool = False) -> Array:
-        """The same for values (n,) of the i-th column of numbers; what is `drawn` is one of its values where
-        they are few.
+        """The same for values (n,) of the i-th column of numbers.
+
+        What is `drawn` is one of its values where they are few, and else may go a tenth of the range beyond its
+        ends, but not over 0: cut at the ends, the spread of draws would be too small.
         """
         habit = self.habits[i]
-        values = np.clip(values, habit.low, habit.high)
+        low, high = habit.low, habit.high
+        if drawn and not habit.values:
+            beyond = BEYOND * (high - low)
+            low, high = (
+                low - min(beyond, low if low >= 0 else beyond),
+                high + min(beyond, -high if high <= 0 else beyond),
+            )
+        values = np.clip(values, low, high)
         if drawn and habit.values:
             known = np.asarray(habit.values)
             return known[np.searchsorted((known[1:] + known[:-1]) / 2, values)]
