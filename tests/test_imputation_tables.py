@@ -54,7 +54,7 @@ def fitted(table) -> Imputer:
 
 
 def test_a_table_comes_back_full_in_its_own_dtypes_with_what_was_known_untouched(table, fitted):
-    """Columns, order, index, dtypes; observed cells to the bit; a column that never had a value stays empty."""
+    """Columns, order, index, dtypes; observed cells to the bit; a column without a value stays empty."""
     filled = fitted.transform(table)
     assert filled.dtypes.equals(table.dtypes)
     assert filled.index.equals(table.index)

@@ -21,9 +21,7 @@ __all__ = ["Cells", "Habits", "habits_of"]
 FEW = 32  # different values up to which a column of numbers holds nothing else
 BEYOND = 0.1  # of the range of what was seen, that draws may go beyond it
 DECIMALS = 6  # looked for at most
-MOST = (
-    0.95  # share of a column's values that its decimals are those of: ages are whole, but for some infants'
-)
+MOST = 0.95  # share of its values a column's decimals are those of: ages are whole, but for some infants'
 
 Array = NDArray[Any]
 
@@ -125,8 +123,8 @@ class Cells:
     def habitual(self, values: Array, i: int, rounded: bool, drawn: bool = False) -> Array:
         """The same for values (n,) of the i-th column of numbers.
 
-        What is `drawn` is one of its values where they are few, and else may go a tenth of the range beyond its
-        ends, but not over 0: cut at the ends, the spread of draws would be too small.
+        What is `drawn` is one of its values where they are few, and else may go a tenth of the range beyond
+        its ends, but not over 0: cut at the ends, the spread of draws would be too small.
         """
         habit = self.habits[i]
         low, high = habit.low, habit.high
