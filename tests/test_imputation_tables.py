@@ -276,7 +276,16 @@ def csv(tmp_path_factory):
 
 def test_one_command_fills_a_file_and_what_it_learned_fills_the_next(csv, tmp_path):
     """Fit, fill, intervals, save; again from the saved file, with draws."""
-    arguments = ("--exclude", "id", "--intervals", tmp_path / "i.csv", "--save", tmp_path / "m.isthmus")
+    arguments = (
+        "--exclude",
+        "id",
+        "--epochs",
+        3,
+        "--intervals",
+        tmp_path / "i.csv",
+        "--save",
+        tmp_path / "m.isthmus",
+    )
     done = run("impute", csv, "-o", tmp_path / "out.csv", *arguments, "--json")
     assert done.returncode == 0, done.stderr
     facts, before, after = json.loads(done.stdout), pd.read_csv(csv), pd.read_csv(tmp_path / "out.csv")

@@ -46,6 +46,9 @@ def impute(
     ] = None,
     save: Annotated[Path | None, typer.Option(help="Keep what was learned here, a .isthmus file.")] = None,
     exclude: Exclude = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fills.")] = 0,
     na: Na = None,
     header: Header = None,
@@ -84,7 +87,7 @@ def impute(
             X = held_rows(X)
             rows = dropped(X, exclude or [])
             if imputer is None:
-                imputer = _fitted(rows, seed, shown=not (quiet or as_json))
+                imputer = _fitted(rows, epochs, seed, shown=not (quiet or as_json))
         except KeyboardInterrupt:
             raise nothing_learned(output) from None
     if save is not None:
@@ -152,13 +155,15 @@ def imputer_report(imputer: Imputer, path: Path) -> Report:
 # ---------------------------------------------------------------- the pieces
 
 
-def _fitted(X: Any, seed: int, shown: bool) -> Imputer:
-    from isthmus.imputation import Imputer, default_model
+def _fitted(X: Any, epochs: int | None, seed: int, shown: bool) -> Imputer:
+    from isthmus.imputation import Imputer
 
     imputer = Imputer(random_state=seed)
-    if not shown:
-        model = default_model(min(len(X), 50_000), 0.3, imputer.folds)
-        imputer.set_params(model=model.set_params(trainer__progress=False))
+    if epochs is not None or not shown:
+        model = imputer.default_model(X)
+        usual = model.trainer.max_epochs
+        model.set_params(trainer__max_epochs=usual if epochs is None else epochs)
+        imputer.set_params(model=model.set_params(trainer__progress=None if shown else False))
     return imputer.fit(X)
 
 

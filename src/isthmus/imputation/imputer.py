@@ -24,7 +24,7 @@ from isthmus.citizen import Transformer
 from isthmus.imputation.blend import blend_of
 from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
-from isthmus.imputation.folds import disagreement, folds_of, hidden_guesses
+from isthmus.imputation.folds import default_model, disagreement, folds_of, hidden_guesses
 from isthmus.imputation.spread import encoded_column, own_column, spread_of
 from isthmus.inputs import Folder, Source, as_frame_like, as_source, completed, gaps_of, rows_of, sample
 from isthmus.inputs.arrays import as_array
@@ -91,7 +91,7 @@ class Imputer(Transformer):
         sequence = np.random.SeedSequence(None if self.random_state is None else seed_from(self.random_state))
         X, notes = _some(_table(X), int(sequence.generate_state(1)[0]))
         *seeds, self._seed = (int(s % 2**31) for s in sequence.generate_state(int(self.folds) + 2)[1:])
-        share = float(np.mean(np.asarray(_missing(X)))) if len(X) else 0.0
+        share = _share(X)
         folds, schema = folds_of(self.model, X, share, int(self.folds), seeds)
         cells = Cells.of(schema, X)
         x, observed = schema.encode(X)
@@ -123,6 +123,11 @@ class Imputer(Transformer):
         self._note_features()
         self.notes_ = [*notes, *schema.notes, *self._said()]
         return self
+
+    def default_model(self, X: Any) -> Any:
+        """The model that None stands for on the table X, to be changed and given instead."""
+        rows, _ = _some(_table(X), 0)
+        return default_model(len(rows), _share(rows), int(self.folds))
 
     # ---------------------------------------------------------------- using
 
@@ -352,13 +357,15 @@ def _some(X: Any, seed: int) -> tuple[Any, list[str]]:
     return X, [] if len(X) == total else [f"Learned from {len(X):,} of {total:,} rows, drawn at random."]
 
 
-def _missing(X: Any) -> Any:
-    """Which cells of a frame or an array are missing."""
+def _share(X: Any) -> float:
+    """The share of cells of a frame or an array that is missing."""
+    if not len(X):
+        return 0.0
     if hasattr(X, "isna"):
-        return X.isna()
+        return float(X.isna().to_numpy().mean())
     if hasattr(X, "null_count"):
-        return np.asarray(X.null_count().row(0)) / max(1, len(X))
-    return np.isnan(X)
+        return float(np.mean(X.null_count().row(0)) / len(X))
+    return float(np.isnan(X).mean())
 
 
 def _means(cells: Cells, x: Array, observed: Array) -> Array:
