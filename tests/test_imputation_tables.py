@@ -269,6 +269,7 @@ def csv(tmp_path_factory):
     df["weight"] = 70 + 12 * a + rng.normal(size=80)
     for name in ("age", "kind", "weight"):
         df.loc[rng.random(80) < 0.2, name] = np.nan if name != "kind" else None
+    df["age"] = df["age"].astype("Int64")
     path = tmp_path_factory.mktemp("impute") / "people.csv"
     df.to_csv(path, index=False)
     return path

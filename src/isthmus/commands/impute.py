@@ -96,7 +96,7 @@ def impute(
         write(imputer.intervals(rows, alpha), intervals, exact=True)
     filled = imputer.transform(rows) if draws is None else _stacked(imputer.draws(rows, draws), X, rows)
     if draws is None:
-        filled = _whole(_with(filled, X, rows), output)
+        filled = _with(filled, X, rows)
     write(filled, output, exact=True)
     said = [*notes, *(imputer.notes_ if model is None else [])]
     facts = _facts(imputer, rows, said)
@@ -193,26 +193,7 @@ def _stacked(tables: list[Any], X: Any, rows: Any) -> Any:
         names = [f"{name}_" if name in table.columns else name for name in ("draw", "row")]
         lead = pandas.DataFrame({names[0]: d, names[1]: range(len(table))}, index=table.index)
         each.append(pandas.concat([lead, table], axis=1))
-    return _whole(pandas.concat(each, ignore_index=True), ".csv")
-
-
-def _whole(table: Any, output: Any) -> Any:
-    """In text, whole numbers as such where only gaps had made them broken."""
-    if not hasattr(table, "dtypes") or not str(output).lower().endswith((".csv", ".csv.gz", ".tsv")):
-        return table
-    import numpy as np
-
-    changed = {}
-    for name, kind in dict(table.dtypes).items():
-        if isinstance(kind, np.dtype) and kind.kind == "f":
-            values = table[name].to_numpy()
-            if (
-                np.isfinite(values).all()
-                and (values == np.rint(values)).all()
-                and (abs(values) < 2**53).all()
-            ):
-                changed[name] = "int64"
-    return table.astype(changed) if changed else table
+    return pandas.concat(each, ignore_index=True)
 
 
 def _columns(imputer: Imputer) -> list[dict[str, Any]]:
@@ -243,7 +224,7 @@ def _show(facts: dict[str, Any]) -> None:
     console.print(f"{said} -> {facts['output']}", style="bold", markup=False)
     if lines:
         table = Table(box=None)
-        for name in ("column", "gaps", "mean", "gaussian", "model", "error", "of the mean", "in 90%"):
+        for name in ("column", "gaps", "mean", "gaussian", "model", "error", "of the mean", "covered"):
             table.add_column(name, justify="left" if name == "column" else "right", no_wrap=True)
         for line in sorted(lines, key=lambda line: -line["missing"])[:SHOWN]:
             shares = line["kind"] != "numeric"
@@ -259,4 +240,4 @@ def _show(facts: dict[str, Any]) -> None:
 def _figure(value: float | None, share: bool) -> str:
     if value is None:
         return "-"
-    return f"{value:.1%} wrong" if share else f"{value:.3g}"
+    return f"{value:.1%}" if share else f"{value:.3g}"

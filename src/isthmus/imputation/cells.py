@@ -120,6 +120,11 @@ class Cells:
             own[:, place] = self.habitual(own[:, place], i, rounded)
         return own
 
+    def finer(self, values: Array, i: int) -> Array:
+        """Values (n,) of the i-th column of numbers with two decimals more than it has."""
+        decimals = self.habits[i].decimals
+        return values if decimals is None else np.round(values, decimals + 2)
+
     def habitual(self, values: Array, i: int, rounded: bool, drawn: bool = False) -> Array:
         """The same for values (n,) of the i-th column of numbers.
 

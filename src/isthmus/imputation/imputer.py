@@ -255,7 +255,7 @@ class Imputer(Transformer):
                 far = cells.low[i] if score < 0 else cells.high[i]
                 made = own_column(cells, j, middle + width * score) if np.isfinite(score) else far
                 made = np.clip(made, cells.low[i], cells.high[i])
-                ends[:, place] = outward(made) if self._whole(j) else made
+                ends[:, place] = outward(made) if self._whole(j) else cells.finer(made, i)
         return [cells.kept_to_habits(own.copy(), self.rounded), low, high]
 
     def _whole(self, j: int) -> bool:

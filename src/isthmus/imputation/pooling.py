@@ -10,7 +10,7 @@ exceed those the table itself allows.
 
 >>> pooled = pool([1.0, 2.0, 3.0], [0.5, 0.5, 0.5], complete_df=50)
 >>> float(pooled.estimate), round(float(pooled.variance), 4), round(float(pooled.df), 2)
-(2.0, 1.8333, 3.57)
+(2.0, 1.8333, 2.94)
 """
 
 from __future__ import annotations
