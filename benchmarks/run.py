@@ -42,10 +42,11 @@ SCRIPTS = (
     "series",
     "denoising_audio",
     "mnist30",
+    "imputation",
 )
 PACKAGES = (
     *("torch", "numpy", "scikit-learn", "narwhals", "pandas", "pyarrow", "onnx", "onnxruntime"),
-    *("pyod", "keras", "jax", "pythae", "noisereduce", "scikit-image"),
+    *("pyod", "keras", "jax", "pythae", "gcimpute", "noisereduce", "scikit-image"),
 )
 
 

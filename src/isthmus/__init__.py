@@ -38,10 +38,12 @@ if TYPE_CHECKING:
         NoiseLevels,
         SaltAndPepper,
         SwapNoise,
+        VaryingMask,
     )
     from isthmus.denoising import AudioDenoiser, Denoiser, PhotoDenoiser
     from isthmus.diagnostics import pca_comparison
     from isthmus.exporting import export
+    from isthmus.imputation import Imputer, pool
     from isthmus.inputs import (
         Auto,
         Boolean,
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from isthmus.networks import (
         MLP,
         Architecture,
+        Completing,
         ConvNet,
         Dictionary,
         Linear,
@@ -108,11 +111,12 @@ _HOME = {
     "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": (
         "BlindSpots BlockMask Corruption GaussianNoise MaskingNoise NoiseAtSNR NoiseLevels SaltAndPepper "
-        "SwapNoise"
+        "SwapNoise VaryingMask"
     ),
     "denoising": "AudioDenoiser Denoiser PhotoDenoiser",
     "diagnostics": "pca_comparison",
     "exporting": "export",
+    "imputation": "Imputer pool",
     "inputs": (
         "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Standard Table UnitRange "
         "Unscaled open_source"
@@ -120,8 +124,8 @@ _HOME = {
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber LogDistortion Loss SquaredError",
     "many": "fit_many",
     "networks": (
-        "MLP Architecture ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid SpectralMask Suited "
-        "Tanh"
+        "MLP Architecture Completing ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid SpectralMask "
+        "Suited Tanh"
     ),
     "parts": "Part",
     "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
@@ -154,6 +158,7 @@ __all__ = [
     "CellErrors",
     "Code",
     "CodeDistance",
+    "Completing",
     "Contraction",
     "ConvNet",
     "Corruption",
@@ -168,6 +173,7 @@ __all__ = [
     "GaussianNoise",
     "Huber",
     "Images",
+    "Imputer",
     "IsthmusError",
     "KLSparsity",
     "L2Weights",
@@ -208,6 +214,7 @@ __all__ = [
     "TrainingError",
     "UnitRange",
     "Unscaled",
+    "VaryingMask",
     "__version__",
     "contractive_autoencoder",
     "deep_autoencoder",
@@ -221,6 +228,7 @@ __all__ = [
     "nested_autoencoder",
     "open_source",
     "pca_comparison",
+    "pool",
     "save",
     "sparse_autoencoder",
     "undercomplete_autoencoder",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.commands.denoising import denoise
+from isthmus.commands.impute import impute
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
 from isthmus.commands.models import INPUTS, KINDS, TASKS
 from isthmus.commands.options import (
@@ -340,6 +341,9 @@ def detect(
         found.draw(X, draw)
 
 
+app.command()(impute)
+
+
 @app.command()
 def export(
     model: ModelFile,
@@ -360,15 +364,10 @@ def export(
 @app.command()
 def info(model: ModelFile, as_json: Json = False) -> None:
     """Say what is in a model file."""
-    from isthmus.autoencoder import Autoencoder
-    from isthmus.commands.denoising import denoiser_report
-    from isthmus.commands.detecting import detector_report
-    from isthmus.report.console import model_report
+    from isthmus.commands.describing import described
     from isthmus.saving import load
 
-    found = load(model)
-    say = detector_report if hasattr(found, "alpha") else denoiser_report
-    report = (model_report if isinstance(found, Autoencoder) else say)(found, model)
+    report = described(load(model), model)
     _print_json(report.plain()) if as_json else report.show()
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "NoiseLevels",
     "SaltAndPepper",
     "SwapNoise",
+    "VaryingMask",
 ]
 
 
@@ -125,6 +126,27 @@ class MaskingNoise(Corruption):
     def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
         """x_tilde (n, d)."""
         return x.masked_fill(_chosen(x, layout, self.fraction, generator), 0.0)
+
+
+class VaryingMask(Corruption):
+    """Cells are blanked as by `MaskingNoise`, in each row a share of its own, uniform between `least` and
+    `most`.
+
+    A network that is to fill gaps, be they few or many, has met both (Yoon et al. 2018; Du et al. 2024).
+    """
+
+    least: float = 0.15
+    most: float = 0.45
+
+    def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
+        """x_tilde (n, d)."""
+        _check_fraction(self.least)
+        _check_fraction(self.most)
+        need(self.least <= self.most, "least", "be at most `most`", self.least, "Use VaryingMask(0.15, 0.45)")
+        share = torch.rand(len(x), 1, generator=generator, device=x.device)
+        share = self.least + (self.most - self.least) * share
+        cells = torch.rand(len(x), len(layout.cells), generator=generator, device=x.device) < share
+        return x.masked_fill(_spread(cells, layout), 0.0)
 
 
 class SaltAndPepper(Corruption):

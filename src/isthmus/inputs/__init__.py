@@ -17,6 +17,7 @@ from isthmus.inputs.columns import (
 from isthmus.inputs.disk import NpySource, as_source, open_source
 from isthmus.inputs.folders import Folder
 from isthmus.inputs.frames import DType, as_frame_like
+from isthmus.inputs.gaps import completed, gaps_of, numbers_of, scales_of
 from isthmus.inputs.images import Images, ImagesSchema, Pictures, value_range
 from isthmus.inputs.sampling import RunningMean, encoded, learned, sample
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
@@ -60,10 +61,14 @@ __all__ = [
     "UnseenLevels",
     "as_frame_like",
     "as_source",
+    "completed",
     "encoded",
+    "gaps_of",
     "learned",
+    "numbers_of",
     "open_source",
     "rows_of",
     "sample",
+    "scales_of",
     "value_range",
 ]
