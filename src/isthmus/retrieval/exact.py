@@ -26,7 +26,6 @@ __all__ = ["merged", "nearest", "pairs_within"]
 
 QUERIES = 256  # at a time
 VECTORS = 8192  # at a time
-FEW = 32  # queries up to which sorting a whole row of distances at once is quicker
 
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -78,21 +77,27 @@ def _nearest(q: NDArray[Any], vectors: NDArray[Any], k: int, alive: NDArray[np.b
 def _candidates(
     apart: NDArray[np.float32], k: int, kept: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Of a block of distances those that may be among the k least: (q, at most k) with their columns."""
-    rows = np.arange(len(apart))[:, None]
+    """Of a block of distances (q, n) those that may be among the k least: (q, m), padded by inf and -1."""
     if kept.shape[1] >= k:
-        limit = kept.max(1)
-        counts = (apart < limit[:, None]).sum(1)
-        most = int(counts.max())
-        if most == 0:
-            return apart[:, :0], np.empty((len(apart), 0), np.int64)
-        if most <= k // 2 or most <= 4:
-            k = most
+        return _below(apart, kept.max(1, keepdims=True))
     if apart.shape[1] <= k:
-        columns = np.broadcast_to(np.arange(apart.shape[1]), apart.shape)
-        return apart, columns
+        return apart, np.broadcast_to(np.arange(apart.shape[1]), apart.shape)
     columns = np.argpartition(apart, k - 1, axis=1)[:, :k]
-    return apart[rows, columns], columns
+    return np.take_along_axis(apart, columns, 1), columns
+
+
+def _below(
+    apart: NDArray[np.float32], limit: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The distances below each row's limit: few, once the near ones are known."""
+    flat = np.flatnonzero(apart < limit)
+    row, column = np.divmod(flat, apart.shape[1])
+    counts = np.bincount(row, minlength=len(apart))
+    rank = np.arange(len(flat)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = (len(apart), int(counts.max()))
+    near, there = np.full(shape, np.inf, np.float32), np.full(shape, -1, np.int64)
+    near[row, rank], there[row, rank] = apart.ravel()[flat], column
+    return near, there
 
 
 def _apart(q: NDArray[np.float32], squares: Any, block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -110,8 +115,18 @@ def _differing(q: NDArray[np.uint8], block: NDArray[np.uint8]) -> NDArray[np.flo
     a, b = (np.ascontiguousarray(part).view(np.uint64 if wide == 8 else np.uint8) for part in (q, block))
     total = np.zeros((len(q), len(block)), np.float32)
     for j in range(a.shape[1]):
-        total += np.bitwise_count(a[:, j, None] ^ b[None, :, j])
+        total += _counted(a[:, j, None] ^ b[None, :, j])
     return total
+
+
+def _table_counted(words: NDArray[Any]) -> NDArray[np.int64]:
+    """Bits that are set in each word, for a numpy before 2.0."""
+    inside = words[..., None].view(np.uint8)
+    counted: NDArray[np.int64] = np.unpackbits(inside, axis=-1).sum(-1, dtype=np.int64)
+    return counted
+
+
+_counted = getattr(np, "bitwise_count", _table_counted)
 
 
 def merged(parts: list[Found], k: int) -> Found:
