@@ -22,6 +22,7 @@ from isthmus.inputs.sampling import RunningMean, encoded, learned, sample
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
 from isthmus.inputs.signals import Recordings, Signals, SignalsSchema
 from isthmus.inputs.source import Source, rows_of
+from isthmus.inputs.sparse import Sparse, SparseSchema, SparseSource, is_sparse
 from isthmus.inputs.table import Table, TableSchema
 
 __all__ = [
@@ -51,6 +52,9 @@ __all__ = [
     "Signals",
     "SignalsSchema",
     "Source",
+    "Sparse",
+    "SparseSchema",
+    "SparseSource",
     "Standard",
     "Table",
     "TableSchema",
@@ -61,6 +65,7 @@ __all__ = [
     "as_frame_like",
     "as_source",
     "encoded",
+    "is_sparse",
     "learned",
     "open_source",
     "rows_of",
