@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     )
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
-    from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
+    from isthmus.codes import BatchTopK, BinaryCode, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
     from isthmus.corruptions import (
         BlockMask,
         Corruption,
+        Distortion,
         GaussianNoise,
         MaskingNoise,
         SaltAndPepper,
@@ -48,13 +49,22 @@ if TYPE_CHECKING:
         Shared,
         Signals,
         Source,
+        Sparse,
         Standard,
         Table,
         UnitRange,
         Unscaled,
         open_source,
     )
-    from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, Loss, SquaredError
+    from isthmus.losses import (
+        BinaryCrossEntropy,
+        BoundedSquaredError,
+        Deviance,
+        Huber,
+        Loss,
+        Multinomial,
+        SquaredError,
+    )
     from isthmus.many import fit_many
     from isthmus.networks import (
         MLP,
@@ -69,7 +79,7 @@ if TYPE_CHECKING:
         Tanh,
     )
     from isthmus.parts import Part
-    from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
+    from isthmus.penalties import L1, BitBalance, Contraction, KLSparsity, L2Weights, Penalty
     from isthmus.recipes import (
         contractive_autoencoder,
         deep_autoencoder,
@@ -81,6 +91,17 @@ if TYPE_CHECKING:
         sparse_autoencoder,
         undercomplete_autoencoder,
     )
+    from isthmus.retrieval import (
+        ITQ,
+        Cosine,
+        Euclidean,
+        Exact,
+        Graph,
+        MeanShift,
+        Prefix,
+        Retriever,
+        Standardised,
+    )
     from isthmus.saving import load, save
     from isthmus.scoring import Scorer
     from isthmus.training import Trainer
@@ -91,24 +112,25 @@ _HOME = {
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
-    "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
-    "corruptions": "BlockMask Corruption GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
+    "codes": "BatchTopK BinaryCode Code LinearCode Nested ReLUCode SigmoidCode TopK",
+    "corruptions": "BlockMask Corruption Distortion GaussianNoise MaskingNoise SaltAndPepper SwapNoise",
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "inputs": (
-        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Standard Table UnitRange "
+        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Sparse Standard Table UnitRange "
         "Unscaled open_source"
     ),
-    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss SquaredError",
+    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss Multinomial SquaredError",
     "many": "fit_many",
     "networks": "MLP Architecture ConvNet Dictionary Linear ReLU SiLU Sigmoid Suited Tanh",
     "parts": "Part",
-    "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
+    "penalties": "L1 BitBalance Contraction KLSparsity L2Weights Penalty",
     "recipes": (
         "contractive_autoencoder deep_autoencoder denoising_autoencoder k_sparse_autoencoder "
         "kl_sparse_autoencoder linear_autoencoder nested_autoencoder sparse_autoencoder "
         "undercomplete_autoencoder"
     ),
+    "retrieval": "ITQ Cosine Euclidean Exact Graph MeanShift Prefix Retriever Standardised",
     "saving": "load save",
     "scoring": "Scorer",
     "training": "Trainer",
@@ -116,6 +138,7 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "ITQ",
     "L1",
     "MLP",
     "AnomalyDetector",
@@ -123,7 +146,9 @@ __all__ = [
     "Auto",
     "Autoencoder",
     "BatchTopK",
+    "BinaryCode",
     "BinaryCrossEntropy",
+    "BitBalance",
     "BlockMask",
     "Boolean",
     "BoundedSquaredError",
@@ -134,14 +159,19 @@ __all__ = [
     "Contraction",
     "ConvNet",
     "Corruption",
+    "Cosine",
     "DataError",
     "Datetime",
     "DenoisingErrors",
     "Deviance",
     "Dictionary",
+    "Distortion",
     "DriftAlarm",
+    "Euclidean",
+    "Exact",
     "FileError",
     "GaussianNoise",
+    "Graph",
     "Huber",
     "Images",
     "IsthmusError",
@@ -151,13 +181,17 @@ __all__ = [
     "LinearCode",
     "Loss",
     "MaskingNoise",
+    "MeanShift",
+    "Multinomial",
     "NearFar",
     "Nested",
     "Numeric",
     "Part",
     "Penalty",
+    "Prefix",
     "ReLU",
     "ReLUCode",
+    "Retriever",
     "SaltAndPepper",
     "Scorer",
     "SeriesDetector",
@@ -167,8 +201,10 @@ __all__ = [
     "SigmoidCode",
     "Signals",
     "Source",
+    "Sparse",
     "SquaredError",
     "Standard",
+    "Standardised",
     "Suited",
     "SwapNoise",
     "Table",

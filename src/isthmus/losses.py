@@ -31,7 +31,15 @@ from torch import Tensor
 from isthmus.checks import must, need
 from isthmus.parts import Layout, Part
 
-__all__ = ["BinaryCrossEntropy", "BoundedSquaredError", "Deviance", "Huber", "Loss", "Multinomial", "SquaredError"]
+__all__ = [
+    "BinaryCrossEntropy",
+    "BoundedSquaredError",
+    "Deviance",
+    "Huber",
+    "Loss",
+    "Multinomial",
+    "SquaredError",
+]
 
 
 class Loss(Part):
@@ -210,7 +218,7 @@ class Multinomial(Loss):
     def gradient(
         self, x: Tensor, output: Tensor, layout: Layout, observed: Tensor | None, models: int, scale: float
     ) -> tuple[Tensor, Tensor]:
-        """scale (p sum_j x_j - x), where every cell is observed."""
+        """Scale (p sum_j x_j - x), where every cell is observed."""
         if observed is not None:
             return super().gradient(x, output, layout, observed, models, scale)
         errors = self(x, output, layout)

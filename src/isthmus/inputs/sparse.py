@@ -50,7 +50,9 @@ class SparseSource(Source):
         self.X = X.tocsr()
         values = self.X.data
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise DataError("Input X contains NaN or infinity; sparse rows have zeros, not gaps. Replace them.")
+            raise DataError(
+                "Input X contains NaN or infinity; sparse rows have zeros, not gaps. Replace them."
+            )
 
     @cached_property
     def sizes(self) -> Sequence[int]:
@@ -106,7 +108,9 @@ class SparseSchema(Schema):
         elif is_sparse(X):
             X = SparseSource(X).X
         if np.ndim(X) != 2 and not is_sparse(X):
-            raise DataError(f"X must be 2-D; got a {np.ndim(X)}-D array. Expected 2D array. Reshape your data.")
+            raise DataError(
+                f"X must be 2-D; got a {np.ndim(X)}-D array. Expected 2D array. Reshape your data."
+            )
         if X.shape[1] != self.width:
             raise DataError(
                 f"X has {X.shape[1]} features, but Autoencoder is expecting {self.width} features as input."

@@ -17,10 +17,11 @@ __all__ = ["read_file"]
 
 def read_file(schema: Any, path: str | os.PathLike[str]) -> Any:
     """The rows of a file as a model with this schema reads them; pictures and recordings as arrays."""
-    place = Path(path)
-    if isinstance(schema, (ImagesSchema, SignalsSchema)) and place.is_file():
-        if place.suffix.lower() not in (".npy", ".npz"):
-            return _lone(schema, place)
+    place, lone = Path(path), isinstance(schema, (ImagesSchema, SignalsSchema))
+    if lone and not place.is_dir() and place.suffix.lower() not in (".npy", ".npz"):
+        if not place.is_file():
+            raise FileError(f"{path} must be a file; got nothing there. Check the path.")
+        return _lone(schema, place)
     return read(path)
 
 
@@ -36,4 +37,6 @@ def _lone(schema: Any, path: Path) -> Any:
             return schema.source(folder).load()
         except FileError as error:
             said = str(error).replace(f"{folder} must hold", f"{path} must be one of the")
-            raise FileError(said.replace(folder, str(path.parent)).replace("Check the folder", "Check it")) from None
+            raise FileError(
+                said.replace(folder, str(path.parent)).replace("Check the folder", "Check it")
+            ) from None

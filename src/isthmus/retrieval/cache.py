@@ -24,6 +24,7 @@ from isthmus.retrieval.store import Store
 __all__ = ["CachedHeld"]
 
 LEAST = 50_000  # rows from which on a cache is worth it
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
 GROWTH = 4  # a new one when a share 1 / GROWTH of the rows is not in it
 FACTS, NUMBERS, VECTORS, GRAPH = "cache.json", "numbers.npy", "vectors.npy", "graph.usearch"
 
@@ -41,7 +42,7 @@ class CachedHeld(Held):
         """Take in the cache at first, then what has changed since."""
         if not self.looked:
             self.looked = True
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError):
+            with contextlib.suppress(*UNREADABLE):
                 self._take(store)
         super().follow(store)
         if len(self) >= LEAST and len(self) - self.kept > self.kept // GROWTH:
@@ -63,7 +64,12 @@ class CachedHeld(Held):
             self._start(numbers, np.asarray(vectors))
             self.version, self.kept = int(facts["version"]), len(numbers)
             graph = facts.get("graph")
-            if graph and isinstance(self.index, Graph) and has_usearch() and graph["part"] == pack(self.index):
+            if (
+                graph
+                and isinstance(self.index, Graph)
+                and has_usearch()
+                and graph["part"] == pack(self.index)
+            ):
                 from isthmus.retrieval.graph import restored
 
                 links = restored(self.index, store.width, place / GRAPH, graph["facts"])

@@ -57,7 +57,11 @@ class Coder(ABC):
         if not lacking:
             return X
         if hasattr(X, "assign"):
-            return X.assign(**{str(name): None for name in lacking}) if _text(lacking) else X.reindex(columns=columns)
+            return (
+                X.assign(**{str(name): None for name in lacking})
+                if _text(lacking)
+                else X.reindex(columns=columns)
+            )
         import polars
 
         return X.with_columns([polars.lit(None).alias(str(name)) for name in lacking])

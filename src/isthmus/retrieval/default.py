@@ -29,7 +29,9 @@ def default_model(X: Any) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.pipeline import make_pipeline
 
-        return make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=2), TruncatedSVD(WORDS, random_state=0))
+        return make_pipeline(
+            TfidfVectorizer(sublinear_tf=True, min_df=2), TruncatedSVD(WORDS, random_state=0)
+        )
     if is_sparse(X):
         return Autoencoder(
             min(WORDS, X.shape[1] - 1),
@@ -39,7 +41,10 @@ def default_model(X: Any) -> Any:
         )
     if isinstance(X, Pictures) or (not isinstance(X, Source) and _pictured(X)):
         return Autoencoder(
-            CODE, architecture=MLP((512, 256)), corruption=Distortion(), trainer=Trainer(batch_size=512, lr=2e-3)
+            CODE,
+            architecture=MLP((512, 256)),
+            corruption=Distortion(),
+            trainer=Trainer(batch_size=512, lr=2e-3),
         )
     if isinstance(X, Folder) or (hasattr(X, "ndim") and X.ndim > 2):
         return Autoencoder(CODE, architecture=Suited())
@@ -50,4 +55,6 @@ def _pictured(X: Any) -> bool:
     """Whether an array is read as pictures of at least 8 pixels a side."""
     from isthmus.inputs import Auto, ImagesSchema
 
-    return getattr(X, "ndim", 2) > 2 and isinstance(Auto().fit(X[:64]), ImagesSchema) and min(X.shape[1:3]) >= 8
+    return (
+        getattr(X, "ndim", 2) > 2 and isinstance(Auto().fit(X[:64]), ImagesSchema) and min(X.shape[1:3]) >= 8
+    )

@@ -66,7 +66,7 @@ def _nearest(q: NDArray[Any], vectors: NDArray[Any], k: int, alive: NDArray[np.b
         kept = np.concatenate([kept, near], 1)
         where = np.concatenate([where, np.where(there >= 0, there + start, -1)], 1)
         if kept.shape[1] > k:
-            first = np.argpartition(kept, k - 1, axis=1)[:, :k]
+            first = np.lexsort((where, kept), axis=1)[:, :k]
             kept, where = kept[rows, first], where[rows, first]
     if not bits:
         kept = np.linalg.norm(vectors[where] - q[:, None], axis=2).astype(np.float32)
@@ -77,20 +77,22 @@ def _nearest(q: NDArray[Any], vectors: NDArray[Any], k: int, alive: NDArray[np.b
 def _candidates(
     apart: NDArray[np.float32], k: int, kept: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Of a block of distances (q, n) those that may be among the k least: (q, m), padded by inf and -1."""
+    """Of a block of distances (q, n) those that may be among the k least: (q, m), padded by inf and -1.
+
+    What is as far as the k-th is among them in the first block, and not in later ones: ties go by place.
+    """
     if kept.shape[1] >= k:
-        return _below(apart, kept.max(1, keepdims=True))
+        return _picked(apart, apart < kept.max(1, keepdims=True))
     if apart.shape[1] <= k:
         return apart, np.broadcast_to(np.arange(apart.shape[1]), apart.shape)
-    columns = np.argpartition(apart, k - 1, axis=1)[:, :k]
-    return np.take_along_axis(apart, columns, 1), columns
+    return _picked(apart, apart <= np.partition(apart, k - 1, axis=1)[:, k - 1 : k])
 
 
-def _below(
-    apart: NDArray[np.float32], limit: NDArray[np.float32]
+def _picked(
+    apart: NDArray[np.float32], wanted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The distances below each row's limit: few, once the near ones are known."""
-    flat = np.flatnonzero(apart < limit)
+    """The distances that are wanted, few in a row."""
+    flat = np.flatnonzero(wanted)
     row, column = np.divmod(flat, apart.shape[1])
     counts = np.bincount(row, minlength=len(apart))
     rank = np.arange(len(flat)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -48,7 +48,13 @@ def as_metadata(metadata: Any, rows: int, labels: Mapping[str, Sequence[Any]] = 
         raise must("metadata", "be a DataFrame or a dict of columns", type(metadata).__name__, do)
     elif labels:
         metadata = metadata.assign(**{k: v for k, v in labels.items() if k not in metadata.columns})
-    need(len(metadata) == rows, "metadata", f"have the {rows:,} rows of X", len(metadata), "Pass one line a row")
+    need(
+        len(metadata) == rows,
+        "metadata",
+        f"have the {rows:,} rows of X",
+        len(metadata),
+        "Pass one line a row",
+    )
     return metadata
 
 
@@ -56,7 +62,9 @@ def _pandas() -> Any:
     try:
         import pandas
     except ImportError:
-        raise DataError("metadata needs pandas; got none. Install it with: pip install 'isthmus[data]'.") from None
+        raise DataError(
+            "metadata needs pandas; got none. Install it with: pip install 'isthmus[data]'."
+        ) from None
     return pandas
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ from isthmus.retrieval.exact import Found, nearest
 if TYPE_CHECKING:
     from isthmus.retrieval.index import Graph, Held
 
-__all__ = ["Links", "built", "restored"]
+__all__ = ["Links", "built", "measured", "restored"]
+
+Search = Callable[[Any, int], Any]
 
 TESTED = 256  # vectors that recall is measured on
 K = 10
-HIGHEST = 2048  # effort
+HIGHEST = 1000  # effort; pgvector's limit as well
 LOOSE = 20_000  # vectors beside the graph before they are put into it
 
 
@@ -32,7 +35,7 @@ class Links:
     def __len__(self) -> int:
         return len(self.graph)
 
-    def search(self, held: Held, queries: NDArray[Any], k: int) -> Found:
+    def search(self, held: Held | None, queries: NDArray[Any], k: int) -> Found:
         """Distances and places (q, k) of the nearest it finds, whether or not they are alive."""
         self.graph.expansion_search = max(int(self.facts["effort"]), k)
         found = self.graph.search(queries, k, threads=1)
@@ -41,7 +44,10 @@ class Links:
         distances = np.sqrt(np.maximum(squares.reshape(places.shape), 0)).astype(np.float32)
         if places.shape[1] < k:
             more = ((0, 0), (0, k - places.shape[1]))
-            distances, places = np.pad(distances, more, constant_values=np.inf), np.pad(places, more, constant_values=-1)
+            distances, places = (
+                np.pad(distances, more, constant_values=np.inf),
+                np.pad(places, more, constant_values=-1),
+            )
         lost = np.arange(places.shape[1]) >= np.asarray(getattr(found, "counts", k)).reshape(-1, 1)
         return np.where(lost, np.inf, distances), np.where(lost, -1, places)
 
@@ -63,7 +69,12 @@ def built(part: Graph, vectors: NDArray[Any]) -> Links:
         some = slice(start, start + 65_536)
         graph.add(keys[some], vectors[some], threads=1)
     links = Links(graph, {"effort": part.effort})
-    links.facts |= _measured(part, links, vectors)
+
+    def approximate(effort: int, queries: Any, k: int) -> Any:
+        links.facts["effort"] = effort
+        return links.search(None, queries, k)[1]
+
+    links.facts |= measured(vectors, len(vectors), part, lambda q, k: nearest(q, vectors, k)[1], approximate)
     return links
 
 
@@ -78,24 +89,31 @@ def _empty(part: Graph, width: int) -> Any:
     from usearch.index import Index
 
     return Index(
-        ndim=width, metric="l2sq", dtype="f32", connectivity=part.links, expansion_add=part.effort, multi=False
+        ndim=width,
+        metric="l2sq",
+        dtype="f32",
+        connectivity=part.links,
+        expansion_add=part.effort,
+        multi=False,
     )
 
 
-def _measured(part: Graph, links: Links, vectors: NDArray[Any]) -> dict[str, Any]:
-    """Recall at 10 against exact search, on vectors of the set moved a little, and the effort it took."""
+def measured(
+    vectors: NDArray[Any], rows: int, part: Graph, exact: Search, approximate: Callable[[int, Any, int], Any]
+) -> dict[str, Any]:
+    """Recall at 10 against exact search, on vectors of the set moved a little, and the effort it took.
+
+    exact(queries, k) and approximate(effort, queries, k) give numbers or places (q, k).
+    """
     rng = np.random.default_rng(0)
     some = vectors[rng.choice(len(vectors), min(TESTED, len(vectors)), replace=False)]
     other = vectors[rng.choice(len(vectors), len(some))]
     queries = np.ascontiguousarray(some + 0.1 * (other - some), np.float32)
-    k = min(K, len(vectors))
-    _, true = nearest(queries, vectors, k)
-    effort = part.effort
+    k, effort = min(K, len(vectors)), part.effort
+    true = exact(queries, k)
     while True:
-        links.facts["effort"] = effort
-        _, found = links.search(None, queries, k)  # type: ignore[arg-type]
-        hits = [len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)]
-        recall = sum(hits) / (k * len(queries))
+        found = approximate(effort, queries, k)
+        recall = sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)) / true.size
         if recall >= part.recall or effort >= HIGHEST:
-            return {"rows": len(vectors), "recall": recall, "tested": len(queries), "effort": effort}
+            return {"rows": rows, "recall": recall, "tested": len(queries), "effort": effort}
         effort = min(HIGHEST, 2 * effort)

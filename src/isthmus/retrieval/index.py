@@ -25,11 +25,8 @@ from isthmus.retrieval.where import Condition
 
 __all__ = ["Exact", "Graph", "Held", "Index", "Prefix", "has_usearch"]
 
-LOOSE = 20_000  # vectors beside the graph before they are put into it
 SURVIVORS = 20_000  # that satisfy a filter, up to which all are compared
 REMEMBERED = 8  # filters
-TESTED = 256  # vectors that recall is measured on
-HIGHEST = 1024  # effort of the graph
 
 
 def has_usearch() -> bool:
@@ -122,7 +119,9 @@ class Graph(Index):
         from isthmus.retrieval.graph import built
 
         if not has_usearch():
-            raise DataError("Graph() needs usearch; got none. Install it with: pip install 'isthmus[search]'.")
+            raise DataError(
+                "Graph() needs usearch; got none. Install it with: pip install 'isthmus[search]'."
+            )
         return None if vectors.dtype == np.uint8 else built(self, vectors)
 
 
@@ -178,6 +177,8 @@ class Held:
 
     def _append(self, ids: Ids, vectors: NDArray[Any]) -> None:
         n, more = len(self.numbers), len(ids)
+        if not more:
+            return
         if n + more > len(self._vectors):
             grown = np.empty((n + max(more, n // 4, 1024), vectors.shape[1]), vectors.dtype)
             grown[:n] = self.vectors
@@ -243,7 +244,9 @@ class Held:
             good[places] = True
         left = int(good.sum())
         share = max(left / len(self), 1e-9)
-        many = min(done, int(k / share * (1 if left == len(self) else 1.5)) + (0 if left == len(self) else 10))
+        many = min(
+            done, int(k / share * (1 if left == len(self) else 1.5)) + (0 if left == len(self) else 10)
+        )
         distances, found = self.prepared.search(self, queries, many)
         bad = (found < 0) | ~good[found]
         distances = np.where(bad, np.inf, distances).astype(np.float32)

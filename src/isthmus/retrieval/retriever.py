@@ -134,7 +134,7 @@ class Retriever(Estimator):
         seed = int(seed_from(self.random_state))
         model = self._trained(X, seed)
         X = self._read_by(model, X)
-        metadata = as_metadata(metadata, len(X), getattr(X, "labels", {}))
+        metadata = as_metadata(metadata, _count(X), getattr(X, "labels", {}))
         first = X.read(0) if isinstance(X, Source) else X
         keeper, facts = keeper_of(first), self._facts(first, metadata)
         some = _some(X, seed)
@@ -171,7 +171,13 @@ class Retriever(Estimator):
     def _space(self, coder: Coder, X: Any, seed: int) -> tuple[Space, Metric, dict[str, float]]:
         """How codes are compared, learned on some rows."""
         z = coder.encode(X)
-        need(z.ndim == 2 and bool(np.isfinite(z).all()), "codes", "be finite numbers", "others", "Check the model")
+        need(
+            z.ndim == 2 and bool(np.isfinite(z).all()),
+            "codes",
+            "be finite numbers",
+            "others",
+            "Check the model",
+        )
         metric, errors = self.metric, {}
         if coder.binary:
             metric = Euclidean() if metric is None else metric
@@ -212,7 +218,13 @@ class Retriever(Estimator):
         if X is not None:
             block = self._coder.asked(self._read_by(self.model_, _rows(X)))
             block = _gathered(block) if isinstance(block, Source) else block
-            need(_count(block) == len(ids), "X", f"have {len(ids)} rows", _count(block), "Pass one for each number")
+            need(
+                _count(block) == len(ids),
+                "X",
+                f"have {len(ids)} rows",
+                _count(block),
+                "Pass one for each number",
+            )
             vectors, kept = self._space_(self._coder.encode(block)), self._keeper.bytes_of(block)
         facts = self.store_.facts
         named = set() if metadata is None else set(metadata.columns)
@@ -224,7 +236,13 @@ class Retriever(Estimator):
     def delete(self, rows: Any = None, where: str | None = None) -> int:
         """Remove rows of these numbers, or those that satisfy a condition; how many it were."""
         self.must_be_fitted()
-        need((rows is None) != (where is None), "delete", "get rows or where", (rows, where), "Pass one of them")
+        need(
+            (rows is None) != (where is None),
+            "delete",
+            "get rows or where",
+            (rows, where),
+            "Pass one of them",
+        )
         ids = _numbers(rows) if where is None else self.store_.ids(self._condition(where))
         if len(ids):
             self.store_.delete(ids)
@@ -421,7 +439,9 @@ class Retriever(Estimator):
         for name, kind in kinds.items():
             value = getattr(self, name)
             if not (value is None or isinstance(value, kind)):
-                raise must(name, f"be a part of type {kind.__name__}, or None", value, f"See isthmus.{kind.__name__}")
+                raise must(
+                    name, f"be a part of type {kind.__name__}, or None", value, f"See isthmus.{kind.__name__}"
+                )
         if self.smoothing is not None:
             self.smoothing.check()
 
@@ -457,7 +477,9 @@ def _rows(X: Any) -> Any:
         return X.tocsr()
     array = np.asarray(X)
     if array.ndim < 2 or not array.size or array.dtype.kind not in "biuf":
-        raise must("X", "be rows of numbers, a DataFrame, texts or a folder", f"shape {array.shape}", "Reshape it")
+        raise must(
+            "X", "be rows of numbers, a DataFrame, texts or a folder", f"shape {array.shape}", "Reshape it"
+        )
     return array
 
 
@@ -526,5 +548,7 @@ def _is_fitted(model: Any) -> bool:
     except NotFittedError:
         return False
     except TypeError:
-        raise DataError(f"model must be an estimator; got {type(model).__name__}. Use Autoencoder(8).") from None
+        raise DataError(
+            f"model must be an estimator; got {type(model).__name__}. Use Autoencoder(8)."
+        ) from None
     return True

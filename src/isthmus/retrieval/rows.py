@@ -71,7 +71,9 @@ class ArrayRows(Keeper):
         try:
             return np.frombuffer(b"".join(rows), np.dtype(self.dtype)).reshape(len(rows), *self.shape).copy()
         except ValueError:
-            raise FileError("the store's rows must fit its model; got others. Index the data again.") from None
+            raise FileError(
+                "the store's rows must fit its model; got others. Index the data again."
+            ) from None
 
 
 class SparseRows(Keeper):
@@ -84,7 +86,8 @@ class SparseRows(Keeper):
         X = X.tocsr()
         ends = zip(X.indptr[:-1], X.indptr[1:], strict=True)
         return [
-            X.indices[a:b].astype(np.int32).tobytes() + X.data[a:b].astype(np.float32).tobytes() for a, b in ends
+            X.indices[a:b].astype(np.int32).tobytes() + X.data[a:b].astype(np.float32).tobytes()
+            for a, b in ends
         ]
 
     def read(self, rows: list[bytes]) -> Any:

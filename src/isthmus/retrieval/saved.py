@@ -40,7 +40,9 @@ def known() -> dict[str, Any]:
     """Record types of this package that may stand in a store."""
     found: dict[str, Any] = {}
     for module in (metrics, spaces, indexes, keepers):
-        found |= {name: getattr(module, name) for name in module.__all__ if isinstance(getattr(module, name), type)}
+        found |= {
+            name: getattr(module, name) for name in module.__all__ if isinstance(getattr(module, name), type)
+        }
     return {name: kind for name, kind in found.items() if hasattr(kind, "_fields")}
 
 
@@ -53,18 +55,24 @@ def is_database(store: Any) -> bool:
 
 
 @contextlib.contextmanager
-def created(retriever: Any, model: Any, coder: Any, space: Any, keeper: Any, facts: Sequence[Any]) -> Iterator[Store]:
+def created(
+    retriever: Any, model: Any, coder: Any, space: Any, keeper: Any, facts: Sequence[Any]
+) -> Iterator[Store]:
     """A new store to fill; when the block ends it is the retriever's, and stands where it was asked for."""
     width, place = space.width, retriever.store
     if is_database(place):
         from isthmus.retrieval.postgres import PostgresStore
 
-        store: Store = PostgresStore(place, retriever.index)
-        with store.making():  # type: ignore[attr-defined]
-            store.create(facts, width, space.packed)
-            store.keep_model(_sealed_bytes(retriever, model, coder, space, keeper))  # type: ignore[attr-defined]
-            yield store
-        store.prepare()  # type: ignore[attr-defined]
+        store: Any = PostgresStore(place, retriever.index)
+        try:
+            with store.making():
+                store.create(facts, width, space.packed)
+                store.keep_model(_sealed_bytes(retriever, model, coder, space, keeper))
+                yield store
+            store.prepare()
+        except BaseException:
+            store.close()
+            raise
         retriever._ready(model, coder, space, keeper, store)
         return
     if place is None:
@@ -106,7 +114,9 @@ def _settle(made: Path, target: Path) -> None:
         os.fsync(handle)
         os.close(handle)
     except OSError as error:
-        raise FileError(f"{target} cannot be written: {error.strerror or error}. Choose another place.") from None
+        raise FileError(
+            f"{target} cannot be written: {error.strerror or error}. Choose another place."
+        ) from None
 
 
 def _write_sealed(path: Path, retriever: Any, model: Any, coder: Any, space: Any, keeper: Any) -> None:
@@ -153,7 +163,9 @@ def opened(cls: Any, place: Any, model: Any, parts: Sequence[Any]) -> Any:
     target = Path(place)
     if not (target / ROWS).is_file() or not (target / MODEL).is_file():
         got = "another folder" if target.is_dir() else "nothing there"
-        raise FileError(f"{target} must be a store; got {got}. Make one with Retriever(store={str(place)!r}).fit.")
+        raise FileError(
+            f"{target} must be a store; got {got}. Make one with Retriever(store={str(place)!r}).fit."
+        )
     return _restored(cls, place, target / MODEL, lambda index: _file_store(target, index), model, parts)
 
 
@@ -164,7 +176,9 @@ def _file_store(target: Path, index: Any) -> SqliteStore:
 def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, parts: Sequence[Any]) -> Any:
     header, tensors = read_sealed(path, "Retriever")
     if header.get("format") != FORMAT:
-        raise FileError(f"{place} has format {brief(repr(header.get('format')), 20)}, not {FORMAT}. Update isthmus.")
+        raise FileError(
+            f"{place} has format {brief(repr(header.get('format')), 20)}, not {FORMAT}. Update isthmus."
+        )
     types = known_parts() | known() | {part.__name__: part for part in parts}
     try:
         params = {name: unpack(header["params"][name], types) for name in PARAMS}
@@ -209,7 +223,9 @@ def _must_fit(retriever: Any, sample: Any, place: Any) -> None:
         raise FileError(f"the model must fit {place}; got one that does not: {brief(str(error))}.") from None
     most = 2.0 if store.packed else 1e-3 * (1 + float(np.abs(again).max()))
     if not float(distances[0, 0]) <= most:
-        raise FileError(f"the model must be the one of {place}; got one with other codes (row {ids[0]}). Pass it.")
+        raise FileError(
+            f"the model must be the one of {place}; got one with other codes (row {ids[0]}). Pass it."
+        )
 
 
 def _part(tensors: dict[str, Any], start: str) -> dict[str, Any]:

@@ -70,7 +70,9 @@ class Store(ABC):
         """Keep a plain value."""
 
     @abstractmethod
-    def add(self, vectors: NDArray[Any], rows: Sequence[bytes | None], columns: Sequence[Sequence[Any]]) -> Ids:
+    def add(
+        self, vectors: NDArray[Any], rows: Sequence[bytes | None], columns: Sequence[Sequence[Any]]
+    ) -> Ids:
         """Append; the numbers of the rows."""
 
     @abstractmethod
@@ -138,21 +140,26 @@ class SqliteStore(Store):
         self.inside = 0
         try:
             self.db = sqlite3.connect(
-                ":memory:" if path is None else path, timeout=60, isolation_level=None, check_same_thread=False
+                ":memory:" if path is None else path,
+                timeout=60,
+                isolation_level=None,
+                check_same_thread=False,
             )
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "trusted_schema=OFF", "cache_size=-65536"):
                 self.db.execute(f"PRAGMA {pragma}")
             if self._tables():
                 self._read()
         except sqlite3.Error as error:
-            raise FileError(f"{path} cannot be opened as a store: {brief(str(error))}. Check the path.") from None
+            raise FileError(
+                f"{path} cannot be opened as a store: {brief(str(error))}. Check the path."
+            ) from None
 
     def _tables(self) -> bool:
         return bool(self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'settings'").fetchone())
 
     def _read(self) -> None:
-        from isthmus.parts import unpack
         from isthmus.inputs.frames import DType
+        from isthmus.parts import unpack
 
         self.width, self.packed = int(self.setting("width")), bool(self.setting("packed"))
         self.facts = unpack(self.setting("facts"), {"Fact": Fact, "DType": DType})
@@ -229,7 +236,9 @@ class SqliteStore(Store):
 
     # ---------------------------------------------------------------- changing
 
-    def add(self, vectors: NDArray[Any], rows: Sequence[bytes | None], columns: Sequence[Sequence[Any]]) -> Ids:
+    def add(
+        self, vectors: NDArray[Any], rows: Sequence[bytes | None], columns: Sequence[Sequence[Any]]
+    ) -> Ids:
         """Append; the numbers of the rows."""
         with self._writing():
             version, first = self._next_version(), int(self.setting("next"))
@@ -259,7 +268,9 @@ class SqliteStore(Store):
                 new = zip((v.tobytes() for v in vectors), [version] * len(ids), plain, strict=True)
                 self.db.executemany("UPDATE items SET vector = ?, changed = ? WHERE id = ?", new)
             if rows is not None:
-                self.db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", zip(plain, rows, strict=True))
+                self.db.executemany(
+                    "INSERT OR REPLACE INTO rows VALUES (?, ?)", zip(plain, rows, strict=True)
+                )
             for place, values in columns.items():
                 set_ = f"UPDATE facts SET f{int(place)} = ? WHERE id = ?"
                 self.db.executemany(set_, zip(values, plain, strict=True))
@@ -332,7 +343,9 @@ class SqliteStore(Store):
             for start in range(0, len(plain), MANY):
                 some = plain[start : start + MANY]
                 marks = ", ".join("?" * len(some))
-                found.update((line[0], line) for line in self.db.execute(f"{select} WHERE id IN ({marks})", some))
+                found.update(
+                    (line[0], line) for line in self.db.execute(f"{select} WHERE id IN ({marks})", some)
+                )
         return found
 
     def vectors(self) -> tuple[Ids, NDArray[Any]]:
