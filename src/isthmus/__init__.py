@@ -117,8 +117,8 @@ _HOME = {
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "inputs": (
-        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Sparse Standard Table UnitRange "
-        "Unscaled open_source"
+        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Sparse Standard Table "
+        "UnitRange Unscaled open_source"
     ),
     "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber Loss Multinomial SquaredError",
     "many": "fit_many",

@@ -195,7 +195,7 @@ class Nested(Code):
 
 
 class BinaryCode(Code):
-    """z = sign(a) in {-1, 1}: a code of bits, trained as bits (semantic hashing, Salakhutdinov & Hinton 2009).
+    """z = sign(a) in {-1, 1}: bits, trained as bits (semantic hashing, Salakhutdinov & Hinton 2009).
 
     The decoder sees bits from the first step on. The sign has no slope, so the encoder learns through that of
     tanh(a) instead (straight-through, Bengio et al. 2013). In training Gaussian noise of deviation `noise` is

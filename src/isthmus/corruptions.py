@@ -155,12 +155,14 @@ class SwapNoise(Corruption):
 class Distortion(Corruption):
     """A picture moved, turned, stretched and bent: what changes how a thing lies and not what it is.
 
-    The target is the picture as it was, so that a code is pulled towards what all its distortions share, and two
-    pictures of one thing get codes that are near (the elastic deformations are those of Simard et al. 2003).
-    Each is drawn uniformly up to the bound given, for every picture anew; what comes in from outside is 0.
+    The target is the picture as it was, so that a code is pulled towards what all its distortions share, and
+    two pictures of one thing get codes that are near (the elastic deformations are those of Simard et al.
+    2003). Each is drawn uniformly up to the bound given, for every picture anew; what comes in from outside
+    is 0.
 
-    shift: share of the side. turn: degrees. zoom: log of the factor, in each direction. shear: slope. elastic: how
-    far the knots of a 5 x 5 net are moved, as a share of the side; between knots the picture is bent smoothly.
+    shift: share of the side. turn: degrees. zoom: log of the factor, in each direction. shear: slope.
+    elastic: how far the knots of a 5 x 5 net are moved, as a share of the side; between knots the picture is
+    bent smoothly.
     """
 
     shift: float = 0.07

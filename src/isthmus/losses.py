@@ -203,10 +203,10 @@ class BinaryCrossEntropy(Loss):
 class Multinomial(Loss):
     """For counts and their like, such as the words of a document: -sum_j x_j log p_j, with p = softmax(o).
 
-    Which words a document has, given how many: x need not be whole numbers, tf-idf weights will do, but none may
-    be negative. The entropy of x itself is taken off, so that x_hat = p sum_j x_j = x costs nothing, and sum_j
-    (x_hat_j - x_j), which is 0, is added so that no cell's error is negative (Salakhutdinov & Hinton 2009, on
-    semantic hashing). `link` does not know the row's total, so reconstructions are p.
+    Which words a document has, given how many: x need not be whole numbers, tf-idf weights will do, but none
+    may be negative. The entropy of x itself is taken off, so that x_hat = p sum_j x_j = x costs nothing, and
+    sum_j (x_hat_j - x_j), which is 0, is added so that no cell's error is negative (Salakhutdinov & Hinton
+    2009, on semantic hashing). `link` does not know the row's total, so reconstructions are p.
     """
 
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:

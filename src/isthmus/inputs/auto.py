@@ -32,8 +32,8 @@ class Auto(Inputs):
     are pixels, one range for all of them. 3-D arrays of floats, or of whole numbers of more than 8 bits, are
     signals (n, channels, time) where there are at most 16 channels and at least 4 times as many points in
     time; all other 3-D arrays are pictures (n, h, w), and 4-D arrays pictures (n, h, w, c). A path is a
-    folder of pictures or of WAV files. scipy.sparse matrices are sparse rows. `notes_` says which; `Table(...)`, `Images(...)` or `Signals(...)`
-    decides.
+    folder of pictures or of WAV files. scipy.sparse matrices are sparse rows. `notes_` says which;
+    `Table(...)`, `Images(...)` or `Signals(...)` decides.
     """
 
     def open(self, X: Any) -> Any:

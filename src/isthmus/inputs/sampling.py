@@ -32,8 +32,8 @@ SPREAD = 64  # blocks a sample comes from, at least
 
 
 def learned(inputs: Inputs, X: Any, seed: int) -> Schema:
-    """The schema of X; of a Source, that of a sample of its rows; a folder's files and a sparse matrix are looked at
-    whole.
+    """The schema of X; of a Source, that of a sample of its rows; a folder's files and a sparse matrix are
+    looked at whole.
     """
     if not isinstance(X, Source) or isinstance(X, (Folder, SparseSource)):
         return inputs.fit(X)

@@ -1,8 +1,9 @@
 """Sparse rows: scipy.sparse matrices, such as documents as weighted words, made dense a few rows at a time.
 
-Of 20,000 documents and as many words one cell in two hundred is not zero; as a dense array they would take 3 GB.
-Here a block of rows is made dense when it is used, and nothing is kept of it. Zero means zero, not missing, and
-all cells share one range, so that a word weighs what it weighs. What comes back, a reconstruction, is dense.
+Of 20,000 documents and as many words one cell in two hundred is not zero; as a dense array they would take 3
+GB. Here a block of rows is made dense when it is used, and nothing is kept of it. Zero means zero, not
+missing, and all cells share one range, so that a word weighs what it weighs. What comes back, a
+reconstruction, is dense.
 
 >>> from scipy.sparse import csr_array
 >>> X = csr_array([[0, 2, 0], [1, 0, 4]])
@@ -62,7 +63,7 @@ class SparseSource(Source):
 
     @property
     def _rows(self) -> int:
-        return max(1, min(4096, CELLS // self.X.shape[1]))
+        return max(1, min(4096, CELLS // int(self.X.shape[1])))
 
     @property
     def cheap(self) -> bool:

@@ -50,7 +50,9 @@ def agreement(coder: Coder, asked: Any, found: Any, others: Any) -> Any:
 
 
 def _differences(coder: Coder, asked: Any, rows: Any) -> tuple[Array, NDArray[np.bool_]]:
-    """Squared differences (n, cells) of rows from one, at most 1 for categories, and the cells that one has."""
+    """Squared differences (n, cells) of rows from one, at most 1 for categories, and the cells that one
+    has.
+    """
     a, known = coder.cells(asked)
     b, there = coder.cells(rows)
     squares = np.square(b.astype(np.float64) - a.astype(np.float64))

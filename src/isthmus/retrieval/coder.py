@@ -1,9 +1,9 @@
 """Models as a retriever sees them: rows in, codes out, and cells that can be compared.
 
-Of an `Autoencoder` everything is known: how its columns become cells, which of them are observed, what it makes
-of a row with gaps. Any other transformer (PCA, a Pipeline) is asked for `transform`, and its cells are the
-columns of X in units of their spread. A row that is only half filled is completed before it is encoded: the
-missing cells are what the model makes of the others, a few times over.
+Of an `Autoencoder` everything is known: how its columns become cells, which of them are observed, what it
+makes of a row with gaps. Any other transformer (PCA, a Pipeline) is asked for `transform`, and its cells are
+the columns of X in units of their spread. A row that is only half filled is completed before it is encoded:
+the missing cells are what the model makes of the others, a few times over.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Coder(ABC):
 
     @abstractmethod
     def cells(self, X: Any) -> tuple[Array, Array | None]:
-        """Rows as features x (n, d) in units in which cells count alike, and which are observed (n, cells)."""
+        """Rows as features x (n, d) in units in which cells count alike, and which are observed (n,
+        cells).
+        """
 
     @abstractmethod
     def encode(self, X: Any) -> NDArray[np.float32]:
@@ -127,13 +129,11 @@ class _OfAutoencoder(Coder):
         """Gaps are shown to a model that has met some, filled for one that has not."""
         layout = self.model.schema_.layout
         if layout.gaps or not _may_have_gaps(X):
-            z: NDArray[np.float32] = self.model.transform_plain(X)
-            return z
+            return np.asarray(self.model.transform_plain(X))
         x, observed = self.cells(X)
         if observed is not None:
             x = filled(x, ~observed[:, self.home], lambda rows: self.model.examine(rows)[1])
-        z = self.model.examine(x)[0]
-        return z
+        return np.asarray(self.model.examine(x)[0])
 
 
 class _OfTransformer(Coder):

@@ -114,7 +114,8 @@ def _apart(q: NDArray[np.float32], squares: Any, block: NDArray[np.float32]) -> 
 def _differing(q: NDArray[np.uint8], block: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Bits that differ, (q, n)."""
     wide = 8 if q.shape[1] % 8 == 0 else 1
-    a, b = (np.ascontiguousarray(part).view(np.uint64 if wide == 8 else np.uint8) for part in (q, block))
+    words: Any = np.uint64 if wide == 8 else np.uint8
+    a, b = (np.ascontiguousarray(part).view(words) for part in (q, block))
     total = np.zeros((len(q), len(block)), np.float32)
     for j in range(a.shape[1]):
         total += _counted(a[:, j, None] ^ b[None, :, j])
@@ -140,7 +141,9 @@ def merged(parts: list[Found], k: int) -> Found:
 
 
 def pairs_within(vectors: NDArray[Any], limit: float) -> Any:
-    """All pairs (i, j), i < j, of vectors (n, d) at most `limit` apart, as two arrays, and their distances."""
+    """All pairs (i, j), i < j, of vectors (n, d) at most `limit` apart, as two arrays, and their
+    distances.
+    """
     left, right, apart = [], [], []
     bits = vectors.dtype == np.uint8
     for i in range(0, len(vectors), 1024):

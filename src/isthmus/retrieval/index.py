@@ -1,8 +1,8 @@
 """The index: a store's vectors in memory, brought up to date before every question.
 
 Exact search needs nothing else, and is quick for longer than one thinks. `Graph` adds an approximate index (a
-navigable small-world graph, Malkov & Yashunin 2018, by usearch) for large sets. It is a cache: the store can do
-without, and it is built again where it is missing or damaged. How many of the true neighbours it finds is
+navigable small-world graph, Malkov & Yashunin 2018, by usearch) for large sets. It is a cache: the store can
+do without, and it is built again where it is missing or damaged. How many of the true neighbours it finds is
 measured when it is built, and its effort raised until it finds as many as were asked for.
 
 A filter never costs results. The rows that satisfy it are known before the search; where they are few all of
@@ -236,7 +236,9 @@ class Held:
         return distances, np.where(found < 0, -1, places[found]) if len(places) else found
 
     def _by_index(self, queries: NDArray[Any], k: int, places: NDArray[np.int64] | None) -> Found:
-        """By what was prepared, with as many more as the filter may cost, and by comparing where that fails."""
+        """By what was prepared, with as many more as the filter may cost, and by comparing where that
+        fails.
+        """
         done = len(self.prepared)
         good = self.alive
         if places is not None:
@@ -255,7 +257,8 @@ class Held:
         loose = np.flatnonzero(good[done:]) + done
         if len(loose) or best[0].shape[1] < k:
             best = merged([best, self._compared(queries, k, loose)], k)  # type: ignore[list-item]
-        short = np.flatnonzero(np.isinf(best[0][:, min(k, left) - 1])) if left else []
+        lacking = np.isinf(best[0][:, min(k, left) - 1]) if left else np.zeros(len(queries), np.bool_)
+        short = np.flatnonzero(lacking)
         if len(short):
             again = self._compared(queries[short], k, np.flatnonzero(good))
             best[0][short], best[1][short] = again

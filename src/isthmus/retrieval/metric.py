@@ -39,7 +39,7 @@ NEIGHBOURS = 10
 class Placed:
     """A metric with the mean and scale it learned: codes (n, k) -> vectors (n, k) float32."""
 
-    def __init__(self, mean: NDArray[Any], scale: NDArray[Any], unit: bool) -> None:
+    def __init__(self, mean: Any, scale: Any, unit: bool) -> None:
         self.mean, self.scale, self.unit = np.asarray(mean), np.asarray(scale), unit
 
     def __call__(self, z: NDArray[Any]) -> Array:

@@ -1,17 +1,17 @@
 """PostgreSQL with pgvector as a store, for those who outgrow one machine.
 
-`postgresql://user@host/database#name` is the store `name` (a schema; "isthmus" if left out) of a database whose
-server has the extension `vector`. Search happens in the server. Without an index it compares with every vector,
-under a filter with every one that satisfies it; a graph is made from as many rows on as `Graph` says, and is then
-used where there is no filter: an approximate index that is filtered afterwards gives back fewer rows than there
-are. Needs psycopg, the extra `isthmus[postgres]`.
+`postgresql://user@host/database#name` is the store `name` (a schema; "isthmus" if left out) of a database
+whose server has the extension `vector`. Search happens in the server. Without an index it compares with every
+vector, under a filter with every one that satisfies it; a graph is made from as many rows on as `Graph` says,
+and is then used where there is no filter: an approximate index that is filtered afterwards gives back fewer
+rows than there are. Needs psycopg, the extra `isthmus[postgres]`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,7 @@ class PostgresStore(Store):
         with self._writing():
             self._do(
                 f"CREATE INDEX ON {{}}.items USING hnsw (vector vector_l2_ops) "
-                f"WITH (m = {int(part.links)}, ef_construction = {max(2 * int(part.links), int(part.effort))})"
+                f"WITH (m = {int(part.links)}, ef_construction = {max(2 * part.links, int(part.effort))})"
             )
         drawn = self._do("SELECT vector::text FROM {}.items ORDER BY id LIMIT %s", (SAMPLE,)).fetchall()
         vectors = np.array([json.loads(text) for (text,) in drawn], np.float32)
@@ -169,8 +169,8 @@ class PostgresStore(Store):
     ) -> Ids:
         """Append; the numbers of the rows."""
         with self._writing():
-            more = "UPDATE {}.settings SET value = (value::bigint + %s)::text WHERE name = 'next' RETURNING value"
-            last = int(self._do(more, (len(vectors),)).fetchone()[0])
+            more = "UPDATE {}.settings SET value = (value::bigint + %s)::text WHERE name = 'next'"
+            last = int(self._do(f"{more} RETURNING value", (len(vectors),)).fetchone()[0])
             ids = range(last - len(vectors), last)
             self._copy("items (id, vector)", zip(ids, self._texts(vectors), strict=True))
             self._copy("rows (id, row)", ((i, r) for i, r in zip(ids, rows, strict=True) if r is not None))
@@ -195,7 +195,7 @@ class PostgresStore(Store):
         ids: Ids,
         vectors: NDArray[Any] | None,
         rows: Sequence[bytes | None] | None,
-        columns: dict[int, Sequence[Any]],
+        columns: Mapping[int, Sequence[Any]],
     ) -> None:
         """Replace what is given; columns by the place of their fact."""
         plain = ids.tolist()
@@ -274,7 +274,7 @@ class PostgresStore(Store):
         graph = self.setting("graph") if condition is None else None
         with self.looking():
             found = self._nearest(queries, k, condition, None if graph is None else int(graph["effort"]))
-            short = np.flatnonzero(found[1][:, -1] < 0) if graph is not None else []
+            short = np.flatnonzero((found[1][:, -1] < 0) & (graph is not None))
             if len(short):  # deleted rows leave holes in a graph
                 again = self._nearest(queries[short], k, None, None)
                 found[0][short], found[1][short] = again

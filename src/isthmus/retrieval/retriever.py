@@ -1,8 +1,8 @@
 """The retriever: a model's codes turned into search.
 
-A code keeps what a row has in common with others and drops what it has alone, so rows whose codes are near are
-alike in what matters. Rows are found by example, by part of an example, under conditions on their metadata, and
-what was found can be explained cell by cell.
+A code keeps what a row has in common with others and drops what it has alone, so rows whose codes are near
+are alike in what matters. Rows are found by example, by part of an example, under conditions on their
+metadata, and what was found can be explained cell by cell.
 
 >>> import numpy as np
 >>> from sklearn.decomposition import PCA
@@ -17,7 +17,7 @@ True
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -27,18 +27,28 @@ from sklearn.base import clone
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, must, need
 from isthmus.citizen import Estimator
-from isthmus.inputs import Folder, Source, as_source, rows_of
-from isthmus.inputs.folders import is_path, open_folder
+from isthmus.inputs import Source, rows_of
 from isthmus.inputs.frames import is_frame
 from isthmus.retrieval.agreement import agreement
 from isthmus.retrieval.coder import Coder, coder_of
 from isthmus.retrieval.default import default_model
-from isthmus.retrieval.facts import Fact, as_metadata, columns_of, described
+from isthmus.retrieval.facts import Fact, as_metadata, described
 from isthmus.retrieval.groups import groups_within, usual_threshold
 from isthmus.retrieval.index import Graph, Index, has_usearch
 from isthmus.retrieval.metric import Euclidean, Metric, chosen
+from isthmus.retrieval.reading import (
+    as_rows,
+    blocks,
+    count,
+    drawn,
+    gathered,
+    lines_of,
+    question,
+    read_by,
+    row_numbers,
+)
 from isthmus.retrieval.results import Results
-from isthmus.retrieval.rows import FrameRows, is_sparse, is_texts, keeper_of
+from isthmus.retrieval.rows import is_sparse, is_texts, keeper_of
 from isthmus.retrieval.space import ITQ, MeanShift, Space
 from isthmus.retrieval.store import Ids, Store
 from isthmus.retrieval.where import read_where
@@ -130,14 +140,14 @@ class Retriever(Estimator):
         from isthmus.retrieval.saved import created
 
         self._check_parameters()
-        X = _rows(X)
+        X = as_rows(X)
         seed = int(seed_from(self.random_state))
         model = self._trained(X, seed)
-        X = self._read_by(model, X)
-        metadata = as_metadata(metadata, _count(X), getattr(X, "labels", {}))
+        X = read_by(model, X)
+        metadata = as_metadata(metadata, count(X), getattr(X, "labels", {}))
         first = X.read(0) if isinstance(X, Source) else X
         keeper, facts = keeper_of(first), self._facts(first, metadata)
-        some = _some(X, seed)
+        some = drawn(X, seed)
         coder = coder_of(model, some)
         space, metric, errors = self._space(coder, some, seed)
         with created(self, model, coder, space, keeper, facts) as store:
@@ -153,13 +163,8 @@ class Retriever(Estimator):
         model = default_model(X) if self.model is None else clone(self.model)
         if isinstance(model, Autoencoder) and model.random_state is None:
             model.set_params(random_state=seed % 2**31)
-        plain = X if isinstance(model, Autoencoder) or not isinstance(X, Source) else _gathered(X)
+        plain = X if isinstance(model, Autoencoder) or not isinstance(X, Source) else gathered(X)
         return model.fit(plain)
-
-    def _read_by(self, model: Any, X: Any) -> Any:
-        """A folder as the model reads it."""
-        schema = getattr(model, "schema_", None)
-        return schema.source(X) if schema is not None and isinstance(X, Folder) else X
 
     def _facts(self, X: Any, metadata: Any) -> list[Fact]:
         own = described(X, own=True) if is_frame(X) else []
@@ -178,7 +183,7 @@ class Retriever(Estimator):
             "others",
             "Check the model",
         )
-        metric, errors = self.metric, {}
+        metric, errors = self.metric, dict[str, float]()
         if coder.binary:
             metric = Euclidean() if metric is None else metric
             need(self.bits is None, "bits", "be None for a code of bits", self.bits, "Leave it out")
@@ -190,11 +195,11 @@ class Retriever(Estimator):
     def _fill(self, store: Store, coder: Coder, space: Space, keeper: Any, X: Any, metadata: Any) -> Ids:
         """Store rows block by block; their numbers."""
         start, numbers = 0, [np.empty(0, np.int64)]
-        for block in _blocks(X):
-            stop = start + _count(block)
+        for block in blocks(X):
+            stop = start + count(block)
             lines = None if metadata is None else rows_of(metadata, slice(start, stop))
             vectors = space(coder.encode(block))
-            columns = _columns(store, block, lines, keeper)
+            columns = lines_of(store, block, lines, keeper)
             numbers.append(store.add(vectors, keeper.bytes_of(block), columns))
             start = stop
         return np.concatenate(numbers)
@@ -202,34 +207,34 @@ class Retriever(Estimator):
     def add(self, X: Any, metadata: Any = None) -> Ids:
         """Store more rows, all of them or, of a Source, block by block; their numbers (n,)."""
         self.must_be_fitted()
-        X = self._read_by(self.model_, _rows(X))
+        X = read_by(self.model_, as_rows(X))
         if not isinstance(X, Source):
             X = self._coder.asked(X)
-        metadata = as_metadata(metadata, _count(X), getattr(X, "labels", {}))
+        metadata = as_metadata(metadata, count(X), getattr(X, "labels", {}))
         return self._fill(self.store_, self._coder, self._space_, self._keeper, X, metadata)
 
     def update(self, rows: Any, X: Any = None, metadata: Any = None) -> None:
         """Replace rows of these numbers, or their metadata, or both; columns not given stay."""
         self.must_be_fitted()
-        ids = _numbers(rows)
+        ids = row_numbers(rows)
         need(X is not None or metadata is not None, "update", "get X or metadata", "neither", "Pass one")
         metadata = as_metadata(metadata, len(ids))
         vectors = kept = block = None
         if X is not None:
-            block = self._coder.asked(self._read_by(self.model_, _rows(X)))
-            block = _gathered(block) if isinstance(block, Source) else block
+            block = self._coder.asked(read_by(self.model_, as_rows(X)))
+            block = gathered(block) if isinstance(block, Source) else block
             need(
-                _count(block) == len(ids),
+                count(block) == len(ids),
                 "X",
                 f"have {len(ids)} rows",
-                _count(block),
+                count(block),
                 "Pass one for each number",
             )
             vectors, kept = self._space_(self._coder.encode(block)), self._keeper.bytes_of(block)
         facts = self.store_.facts
         named = set() if metadata is None else set(metadata.columns)
         named |= set(block.columns) if block is not None and is_frame(block) else set()
-        columns = _columns(self.store_, block, metadata, self._keeper)
+        columns = lines_of(self.store_, block, metadata, self._keeper)
         new = {j: columns[j] for j, fact in enumerate(facts) if fact.name in named}
         self.store_.update(ids, vectors, kept, new)
 
@@ -243,7 +248,7 @@ class Retriever(Estimator):
             (rows, where),
             "Pass one of them",
         )
-        ids = _numbers(rows) if where is None else self.store_.ids(self._condition(where))
+        ids = row_numbers(rows) if where is None else self.store_.ids(self._condition(where))
         if len(ids):
             self.store_.delete(ids)
         return len(ids)
@@ -257,7 +262,7 @@ class Retriever(Estimator):
         self.must_be_fitted()
         _check_k(k)
         condition = None if where is None else self._condition(where)
-        vectors = self._space_(self._coder.encode(self._coder.asked(self._one_or_more(X))))
+        vectors = self._space_(self._coder.encode(self._coder.asked(question(X, self.model_, self._keeper))))
         distances, ids = self.store_.nearest(vectors, int(k), condition)
         return self._space_.shown(distances), ids
 
@@ -274,7 +279,7 @@ class Retriever(Estimator):
         """
         self.must_be_fitted()
         _check_k(k)
-        asked = self._coder.asked(self._one_or_more(X))
+        asked = self._coder.asked(question(X, self.model_, self._keeper))
         condition = None if where is None else self._condition(where)
         vectors = self._space_(self._coder.encode(asked))
         partial = self._partial(asked)
@@ -296,14 +301,14 @@ class Retriever(Estimator):
 
         Tables: column, query, found, agreement - both values in the column's own units, and the share of the
         stored rows that differ more from X in this column. Pictures and signals: place, share - the regions
-        where they differ less than others do, and their share of what they have in common. Sparse rows: column
-        and share of the product.
+        where they differ less than others do, and their share of what they have in common. Sparse rows:
+        column and share of the product.
         """
         self.must_be_fitted()
-        asked = self._coder.asked(self._one_or_more(X))
-        need(_count(asked) == 1, "X", "be one row", _count(asked), "Use X[:1]")
+        asked = self._coder.asked(question(X, self.model_, self._keeper))
+        need(count(asked) == 1, "X", "be one row", count(asked), "Use X[:1]")
         with self.store_.looking():
-            (number,) = _numbers(row)
+            (number,) = row_numbers(row)
             found, others = self._keeper.restore(self.store_, np.array([number])), self._others()
         return agreement(self._coder, asked, found, others)
 
@@ -312,13 +317,14 @@ class Retriever(Estimator):
         self.must_be_fitted()
         with self.store_.looking():
             wanted = None if where is None else self._condition(where)
-            ids = self.store_.ids(wanted) if rows is None else _numbers(rows)
+            ids = self.store_.ids(wanted) if rows is None else row_numbers(rows)
             if rows is not None:
                 self.store_.refuse_unknown(np.unique(ids), self.store_.ids())
             return self._keeper.restore(self.store_, ids)
 
     def duplicates(self, threshold: float | None = None) -> Any:
-        """Groups of near-duplicates over all rows, as a DataFrame: group, row, distance, representative, facts.
+        """Groups of near-duplicates over all rows, as a DataFrame: group, row, distance, representative,
+        facts.
 
         Every row of a group lies within `threshold` of its representative, the row with the most neighbours;
         distances are those of `query`. None takes a tenth of the median distance between nearest neighbours.
@@ -353,7 +359,8 @@ class Retriever(Estimator):
         """
         from isthmus.retrieval.saved import opened
 
-        return opened(cls, store, model, parts)
+        found: Retriever = opened(cls, store, model, parts)
+        return found
 
     def close(self) -> None:
         """Let go of the store; nothing needs saving."""
@@ -378,34 +385,13 @@ class Retriever(Estimator):
     def _condition(self, where: str) -> Any:
         return read_where(where, {str(fact.name): fact.kind for fact in self.store_.facts})
 
-    def _one_or_more(self, X: Any) -> Any:
-        """A question as rows: a path is read, one row becomes a set of one."""
-        if is_texts(X) or is_sparse(X) or is_frame(X) or isinstance(X, (dict, Source)):
-            X = X
-        elif is_path(X) and hasattr(self.model_, "schema_"):
-            from isthmus.retrieval.asking import read_file
-
-            X = read_file(self.model_.schema_, X)
-        elif isinstance(X, str):
-            X = [X]
-        elif hasattr(X, "to_frame") and not hasattr(X, "columns"):
-            X = X.to_frame().T.infer_objects()
-        else:
-            X = np.asarray(X)
-            shape = getattr(self._keeper, "shape", None)
-            X = X[None] if shape is not None and X.shape == tuple(shape) else X
-        if isinstance(X, Source):
-            X = _gathered(self._read_by(self.model_, X))
-        need(_count(X) > 0, "a query", "have at least one row", "none", "Pass rows")
-        return X
-
     def _partial(self, asked: Any) -> NDArray[np.bool_]:
         """Which rows lack cells (n,)."""
-        none = np.zeros(_count(asked), np.bool_)
+        none = np.zeros(count(asked), np.bool_)
         if is_texts(asked) or is_sparse(asked) or not self._coder.spans:
             return none
         observed = self._coder.cells(asked)[1]
-        return none if observed is None else ~observed.all(1)
+        return none if observed is None else np.asarray(~observed.all(1))
 
     def _by_cells(self, asked: Any, ids: Ids) -> tuple[NDArray[np.float32], Ids]:
         """Candidates ordered by the cells that a row shows; those that differ equally by their codes."""
@@ -455,88 +441,17 @@ class Retriever(Estimator):
         facts = getattr(index, "facts", {})
         if "recall" in facts:
             self.notes_.append(
-                f"Approximate index over {facts['rows']:,} rows: recall of the 10 nearest {facts['recall']:.3f} "
-                f"on {facts['tested']} tests."
+                f"Approximate index over {facts['rows']:,} rows: recall of the 10 nearest "
+                f"{facts['recall']:.3f} on {facts['tested']} tests."
             )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "store_")
 
 
-# ---------------------------------------------------------------- rows of any kind
-
-
-def _rows(X: Any) -> Any:
-    """Frames, sparse matrices, texts and sources as they are, a folder as its source, the rest as an array."""
-    X = as_source(X)
-    if is_path(X):
-        return open_folder(X)
-    if isinstance(X, (Source, dict)) or is_frame(X) or is_texts(X):
-        return X
-    if is_sparse(X):
-        return X.tocsr()
-    array = np.asarray(X)
-    if array.ndim < 2 or not array.size or array.dtype.kind not in "biuf":
-        raise must(
-            "X", "be rows of numbers, a DataFrame, texts or a folder", f"shape {array.shape}", "Reshape it"
-        )
-    return array
-
-
-def _count(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
-
-
-def _blocks(X: Any) -> Iterator[Any]:
-    """Rows of X, some at a time."""
-    if isinstance(X, Source):
-        yield from X.blocks()
-        return
-    for start in range(0, _count(X), BLOCK):
-        part = slice(start, start + BLOCK)
-        yield X[part] if is_texts(X) or is_sparse(X) else rows_of(X, part)
-
-
-def _gathered(X: Source) -> Any:
-    from isthmus.inputs.frames import stacked
-
-    return stacked(list(X.blocks()))
-
-
-def _some(X: Any, seed: int) -> Any:
-    """Rows to learn the space from."""
-    from isthmus.inputs import sample
-
-    if isinstance(X, Source):
-        return sample(X, seed, LEARNED)[0]
-    n = _count(X)
-    if n <= LEARNED:
-        return X
-    which = np.sort(np.random.default_rng(seed).choice(n, LEARNED, replace=False))
-    return [X[i] for i in which] if is_texts(X) else X[which] if is_sparse(X) else rows_of(X, which)
-
-
-def _columns(store: Store, block: Any, lines: Any, keeper: Any) -> list[list[Any]]:
-    """Values of all facts for rows and their lines of metadata."""
-    own = [fact for fact in store.facts if fact.own]
-    more = [fact for fact in store.facts if not fact.own]
-    count = _count(lines) if block is None else _count(block)
-    outer = columns_of(lines, more) if lines is not None else [[None] * count for _ in more]
-    given = isinstance(keeper, FrameRows) and block is not None
-    inner = columns_of(block, own) if given else [[None] * count for _ in own]
-    return [*outer, *inner]
-
-
-def _numbers(rows: Any) -> Ids:
-    ids = np.atleast_1d(np.asarray(rows))
-    if ids.dtype.kind not in "iu" and ids.size:
-        raise must("row numbers", "be whole numbers", rows, "Use the column 'row' of query")
-    return ids.astype(np.int64).ravel()
-
-
 def _check_k(k: Any) -> None:
     whole = isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k >= 1
-    need(whole, "k", "be a whole number of at least 1", k, "Use k=10")
+    need(bool(whole), "k", "be a whole number of at least 1", k, "Use k=10")
 
 
 def _is_fitted(model: Any) -> bool:

@@ -1,8 +1,8 @@
 """Retrievers in their stores: made whole or not at all, opened again with every file distrusted.
 
 A store is a folder: `rows.sqlite` holds codes, rows, metadata, and `retriever.isthmus` the model and what was
-learned to compare codes, as safetensors and JSON. A model that is no autoencoder is not kept - it could only be
-pickled - and is handed to `open`.
+learned to compare codes, as safetensors and JSON. A model that is no autoencoder is not kept - it could only
+be pickled - and is handed to `open`.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def opened(cls: Any, place: Any, model: Any, parts: Sequence[Any]) -> Any:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / MODEL
             path.write_bytes(store.model())  # type: ignore[attr-defined]
-            return _restored(cls, place, path, lambda index: store, model, parts)
+            return _restored(cls, place, path, lambda _: store, model, parts)
     target = Path(place)
     if not (target / ROWS).is_file() or not (target / MODEL).is_file():
         got = "another folder" if target.is_dir() else "nothing there"

@@ -33,7 +33,9 @@ ROWS = 20_000  # training rows that a rotation is learned from, at most
 
 
 class MeanShift(Part):
-    """Each vector becomes the mean of its `neighbours` nearest among `anchors` training rows, `rounds` times."""
+    """Each vector becomes the mean of its `neighbours` nearest among `anchors` training rows, `rounds`
+    times.
+    """
 
     neighbours: int = 20
     rounds: int = 3

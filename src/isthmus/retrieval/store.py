@@ -16,7 +16,7 @@ import json
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,9 +81,11 @@ class Store(ABC):
         ids: Ids,
         vectors: NDArray[Any] | None,
         rows: Sequence[bytes | None] | None,
-        columns: dict[int, Sequence[Any]],
+        columns: Mapping[int, Sequence[Any]],
     ) -> None:
-        """Replace what is given; columns by the place of their fact. DataError for a number that is not there."""
+        """Replace what is given; columns by the place of their fact. DataError for a number that is not
+        there.
+        """
 
     @abstractmethod
     def delete(self, ids: Ids) -> None:
@@ -111,8 +113,8 @@ class Store(ABC):
 
     @abstractmethod
     def nearest(self, queries: NDArray[Any], k: int, condition: Condition | None) -> Found:
-        """Distances and numbers (q, k) of the nearest vectors that satisfy a condition; inf and -1 where there
-        are fewer.
+        """Distances and numbers (q, k) of the nearest vectors that satisfy a condition; inf and -1 where
+        there are fewer.
         """
 
     @abstractmethod
@@ -258,7 +260,7 @@ class SqliteStore(Store):
         ids: Ids,
         vectors: NDArray[Any] | None,
         rows: Sequence[bytes | None] | None,
-        columns: dict[int, Sequence[Any]],
+        columns: Mapping[int, Sequence[Any]],
     ) -> None:
         """Replace what is given; columns by the place of their fact."""
         with self._writing():
@@ -350,7 +352,8 @@ class SqliteStore(Store):
 
     def vectors(self) -> tuple[Ids, NDArray[Any]]:
         """All numbers, ascending, and all vectors."""
-        return self.index.everything(self)
+        found: tuple[Ids, NDArray[Any]] = self.index.everything(self)
+        return found
 
     def nearest(self, queries: NDArray[Any], k: int, condition: Condition | None) -> Found:
         """The nearest that satisfy a condition, by the index."""
