@@ -31,6 +31,7 @@ from isthmus.commands.options import (
     Quiet,
     Separator,
 )
+from isthmus.commands.searching import duplicates, index, search
 from isthmus.commands.words import Said, in_options, tell
 
 if TYPE_CHECKING:
@@ -311,6 +312,11 @@ def detect(
         found.show()
     if draw is not None:
         found.draw(X, draw)
+
+
+app.command()(index)
+app.command()(search)
+app.command()(duplicates)
 
 
 @app.command()

@@ -5,12 +5,14 @@ else.
 from isthmus.figures.anomalies import anomaly_scores, flagged_ranges, heat_maps, p_value_histogram
 from isthmus.figures.curves import training_curve
 from isthmus.figures.mosaics import filters, reconstructions
+from isthmus.figures.searches import neighbours
 
 __all__ = [
     "anomaly_scores",
     "filters",
     "flagged_ranges",
     "heat_maps",
+    "neighbours",
     "p_value_histogram",
     "reconstructions",
     "training_curve",

@@ -176,8 +176,8 @@ class Space:
         return v if self.bits is None else self.bits(v, self.state["centre"], self.state["axes"])
 
     def shown(self, distances: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Distances as users read them: of vectors of length 1, norm^2 / 2 = 1 - cosine."""
-        return (np.square(distances) / 2).astype(np.float32) if self.unit else distances
+        """Distances as users read them: of vectors of length 1, norm^2 / 2 = 1 - cosine, to 7 digits."""
+        return np.round(np.square(distances) / 2, 7).astype(np.float32) if self.unit else distances
 
     def straight(self, distance: float) -> float:
         """The straight-line distance of one that users read."""
