@@ -41,10 +41,12 @@ SCRIPTS = (
     "anomaly_speed",
     "series",
     "mnist30",
+    "retrieval",
+    "retrieval_index",
 )
 PACKAGES = (
     *("torch", "numpy", "scikit-learn", "narwhals", "pandas", "pyarrow", "onnx", "onnxruntime"),
-    *("pyod", "keras", "jax", "pythae"),
+    *("pyod", "keras", "jax", "pythae", "faiss-cpu", "usearch", "psycopg"),
 )
 
 
