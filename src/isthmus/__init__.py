@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     )
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
-    from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
+    from isthmus.codes import BatchTopK, BinaryCode, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
     from isthmus.corruptions import (
         BlindSpots,
         BlockMask,
         Corruption,
+        Distortion,
         GaussianNoise,
         MaskingNoise,
         NoiseAtSNR,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         Shared,
         Signals,
         Source,
+        Sparse,
         Standard,
         Table,
         UnitRange,
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
         Huber,
         LogDistortion,
         Loss,
+        Multinomial,
         SquaredError,
     )
     from isthmus.many import fit_many
@@ -86,7 +89,7 @@ if TYPE_CHECKING:
         Tanh,
     )
     from isthmus.parts import Part
-    from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
+    from isthmus.penalties import L1, BitBalance, Contraction, KLSparsity, L2Weights, Penalty
     from isthmus.recipes import (
         contractive_autoencoder,
         deep_autoencoder,
@@ -98,6 +101,17 @@ if TYPE_CHECKING:
         sparse_autoencoder,
         undercomplete_autoencoder,
     )
+    from isthmus.retrieval import (
+        ITQ,
+        Cosine,
+        Euclidean,
+        Exact,
+        Graph,
+        MeanShift,
+        Prefix,
+        Retriever,
+        Standardised,
+    )
     from isthmus.saving import load, save
     from isthmus.scoring import Scorer
     from isthmus.training import Trainer
@@ -105,35 +119,38 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
-    "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
-    "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
+    "codes": "BatchTopK BinaryCode Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": (
-        "BlindSpots BlockMask Corruption GaussianNoise MaskingNoise NoiseAtSNR NoiseLevels SaltAndPepper "
-        "SwapNoise VaryingMask"
+        "BlindSpots BlockMask Corruption Distortion GaussianNoise MaskingNoise NoiseAtSNR NoiseLevels "
+        "SaltAndPepper SwapNoise VaryingMask"
     ),
     "denoising": "AudioDenoiser Denoiser PhotoDenoiser",
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "imputation": "Imputer pool",
     "inputs": (
-        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Standard Table UnitRange "
-        "Unscaled open_source"
+        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Sparse Standard Table "
+        "UnitRange Unscaled open_source"
     ),
-    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber LogDistortion Loss SquaredError",
+    "losses": (
+        "BinaryCrossEntropy BoundedSquaredError Deviance Huber LogDistortion Loss Multinomial SquaredError"
+    ),
     "many": "fit_many",
     "networks": (
-        "MLP Architecture Completing ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid SpectralMask "
-        "Suited Tanh"
+        "MLP Architecture Completing ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid "
+        "SpectralMask Suited Tanh"
     ),
     "parts": "Part",
-    "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
+    "penalties": "L1 BitBalance Contraction KLSparsity L2Weights Penalty",
     "recipes": (
         "contractive_autoencoder deep_autoencoder denoising_autoencoder k_sparse_autoencoder "
         "kl_sparse_autoencoder linear_autoencoder nested_autoencoder sparse_autoencoder "
         "undercomplete_autoencoder"
     ),
+    "retrieval": "ITQ Cosine Euclidean Exact Graph MeanShift Prefix Retriever Standardised",
     "saving": "load save",
     "scoring": "Scorer",
     "training": "Trainer",
@@ -141,6 +158,7 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "ITQ",
     "L1",
     "MLP",
     "AnomalyDetector",
@@ -149,7 +167,9 @@ __all__ = [
     "Auto",
     "Autoencoder",
     "BatchTopK",
+    "BinaryCode",
     "BinaryCrossEntropy",
+    "BitBalance",
     "BlindSpots",
     "BlockMask",
     "Boolean",
@@ -162,15 +182,20 @@ __all__ = [
     "Contraction",
     "ConvNet",
     "Corruption",
+    "Cosine",
     "DataError",
     "Datetime",
     "Denoiser",
     "DenoisingErrors",
     "Deviance",
     "Dictionary",
+    "Distortion",
     "DriftAlarm",
+    "Euclidean",
+    "Exact",
     "FileError",
     "GaussianNoise",
+    "Graph",
     "Huber",
     "Images",
     "Imputer",
@@ -182,6 +207,8 @@ __all__ = [
     "LogDistortion",
     "Loss",
     "MaskingNoise",
+    "MeanShift",
+    "Multinomial",
     "NearFar",
     "Nested",
     "NoiseAtSNR",
@@ -190,9 +217,11 @@ __all__ = [
     "Part",
     "Penalty",
     "PhotoDenoiser",
+    "Prefix",
     "ReLU",
     "ReLUCode",
     "ResidualConvNet",
+    "Retriever",
     "SaltAndPepper",
     "Scorer",
     "SeriesDetector",
@@ -202,9 +231,11 @@ __all__ = [
     "SigmoidCode",
     "Signals",
     "Source",
+    "Sparse",
     "SpectralMask",
     "SquaredError",
     "Standard",
+    "Standardised",
     "Suited",
     "SwapNoise",
     "Table",

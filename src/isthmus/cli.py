@@ -33,6 +33,7 @@ from isthmus.commands.options import (
     Quiet,
     Separator,
 )
+from isthmus.commands.searching import duplicates, index, search
 from isthmus.commands.words import Said, in_options, tell
 
 if TYPE_CHECKING:
@@ -342,6 +343,9 @@ def detect(
 
 
 app.command()(impute)
+app.command()(index)
+app.command()(search)
+app.command()(duplicates)
 
 
 @app.command()

@@ -49,12 +49,12 @@ def denoise_pictures(
 def draw_pictures(place: Path, output: Path, reference: Path | None, picture: Path) -> None:
     """A file before and after side by side, and the clean reference where there is one."""
     from isthmus import figures
-    from isthmus.commands.drawing import _write
+    from isthmus.commands.drawing import written
     from isthmus.inputs.photographs import read_photograph
 
     files = {"noisy": place, "denoised": output} | ({"clean": reference} if reference else {})
     axes = figures.restored({name: read_photograph(path).pixels for name, path in files.items()})
-    _write(axes[0].figure, picture)
+    written(axes[0].figure, picture)
 
 
 def pictures_report(pictures: list[Picture], output: Path) -> Report:

@@ -47,14 +47,14 @@ def denoise_sounds(
 def draw_sounds(place: Path, output: Path, reference: Path | None, picture: Path) -> None:
     """Spectrograms of a file before and after, and of the clean reference where there is one."""
     from isthmus import figures
-    from isthmus.commands.drawing import _write
+    from isthmus.commands.drawing import written
     from isthmus.inputs.wav import read_wav, wav_header
 
     files = {"noisy": place, "denoised": output} | ({"clean": reference} if reference else {})
     heads = {name: wav_header(path) for name, path in files.items()}
     sounds = {name: read_wav(files[name], head)[0] for name, head in heads.items()}
     axes = figures.spectrograms(sounds, heads["noisy"].rate)
-    _write(axes[0].figure, picture)
+    written(axes[0].figure, picture)
 
 
 def sounds_report(sounds: list[Sound], output: Path) -> Report:

@@ -6,6 +6,7 @@ from isthmus.figures.anomalies import anomaly_scores, flagged_ranges, heat_maps,
 from isthmus.figures.curves import training_curve
 from isthmus.figures.mosaics import filters, reconstructions
 from isthmus.figures.restorations import restored, vector_field
+from isthmus.figures.searches import neighbours
 from isthmus.figures.spectrograms import spectrograms
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "filters",
     "flagged_ranges",
     "heat_maps",
+    "neighbours",
     "p_value_histogram",
     "reconstructions",
     "restored",

@@ -23,6 +23,7 @@ from isthmus.inputs.sampling import RunningMean, encoded, learned, sample
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
 from isthmus.inputs.signals import Recordings, Signals, SignalsSchema
 from isthmus.inputs.source import Source, rows_of
+from isthmus.inputs.sparse import Sparse, SparseSchema, SparseSource, is_sparse
 from isthmus.inputs.table import Table, TableSchema
 
 __all__ = [
@@ -52,6 +53,9 @@ __all__ = [
     "Signals",
     "SignalsSchema",
     "Source",
+    "Sparse",
+    "SparseSchema",
+    "SparseSource",
     "Standard",
     "Table",
     "TableSchema",
@@ -64,6 +68,7 @@ __all__ = [
     "completed",
     "encoded",
     "gaps_of",
+    "is_sparse",
     "learned",
     "numbers_of",
     "open_source",

@@ -350,6 +350,10 @@ def stacked(blocks: list[Any]) -> Any:
         import polars
 
         return polars.concat(blocks)
+    if hasattr(blocks[0], "tocsr"):
+        from scipy.sparse import vstack
+
+        return vstack(blocks, format="csr")
     return np.concatenate(blocks)
 
 
