@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         NearFar,
         SeriesDetector,
     )
+    from isthmus.auditing import Audit, audit
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "auditing": "Audit audit",
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
@@ -120,6 +122,7 @@ __all__ = [
     "MLP",
     "AnomalyDetector",
     "Architecture",
+    "Audit",
     "Auto",
     "Autoencoder",
     "BatchTopK",
@@ -179,6 +182,7 @@ __all__ = [
     "UnitRange",
     "Unscaled",
     "__version__",
+    "audit",
     "contractive_autoencoder",
     "deep_autoencoder",
     "denoising_autoencoder",

@@ -53,6 +53,7 @@ from isthmus.networks import Architecture, Linear, Network, Suited
 from isthmus.objective import Objective
 from isthmus.parts import Layout, pack
 from isthmus.penalties import Penalty
+from isthmus.slopes import singular_values
 from isthmus.training import Member, Rows, Stream, Trainer, isolated, reading, seed_from
 
 __all__ = ["Autoencoder"]
@@ -262,6 +263,10 @@ class Autoencoder(Transformer):
 
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
+        return self.schema_.decode(self.inverse_encoded(Z))
+
+    def inverse_encoded(self, Z: Any) -> NDArray[np.float32]:
+        """The same as features (n, d), in the network's own units."""
         self.must_be_fitted()
         z = np.array(Z, dtype=np.float32)
         rule = f"be 2-D with {self.n_components_} columns"
@@ -272,7 +277,7 @@ class Autoencoder(Transformer):
             z.shape,
             "Use the output of transform",
         )
-        return self.schema_.decode(reconstructions(self.network_, self.loss, self.schema_.layout, z))
+        return reconstructions(self.network_, self.loss, self.schema_.layout, z)
 
     def reconstruct(self, X: Any) -> Any:
         """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies.
@@ -298,6 +303,16 @@ class Autoencoder(Transformer):
         """
         self.must_be_fitted()
         return examined(self.network_, self.loss, self.schema_.layout, x, self.n_components_)
+
+    def singular_values(self, x: NDArray[np.float32], of: str = "reconstruction") -> NDArray[np.float64]:
+        """Singular values (n, k) of the exact Jacobian at encoded rows x (n, d), largest first: how much
+        x_hat, or with of="encoder" the code, moves when x does. Their squares sum to the contractive penalty.
+        """
+        self.must_be_fitted()
+        need(
+            of in ("reconstruction", "encoder"), "of", "be 'reconstruction' or 'encoder'", of, "Leave it out"
+        )
+        return singular_values(self.network_, self.schema_.layout, x, of)  # type: ignore[arg-type]
 
     def transform_plain(self, X: Any) -> NDArray[np.float32]:
         """The codes as a plain array, whatever `set_output` asks of `transform`."""
