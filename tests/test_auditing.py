@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import ortho_group
 from sklearn.decomposition import PCA
 
+from command_line import run
 from constructed import CASES, Case, curved, flat, independent
 from isthmus import (
     MLP,
@@ -233,6 +234,28 @@ def test_pictures_have_a_region_and_signals_a_place():
     found = audit(Autoencoder(1, architecture=Linear(), random_state=0).fit(X[:150]), X[:150], X[150:])
     assert found.worst.place == "row 0, column 7"
     assert found.worst.error.reshape(found.worst.shape).argmax() == 7
+
+
+def test_the_command_line_audits_and_fit_ends_in_the_same_verdict(tmp_path):
+    """A mixed table with gaps; another file than the training rows is refused unless it is --test."""
+    table = mixed_table()
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table[:60].to_csv(tmp_path / "new.csv", index=False)
+    done = run("fit", "t.csv", "--code", 5, "--epochs", 5, "-o", "m.isthmus", "--json", folder=tmp_path)
+    fitted = json.loads(done.stdout)
+    done = run("audit", "m.isthmus", "t.csv", "--json", "--columns", "c.csv", folder=tmp_path)
+    found = json.loads(done.stdout)
+    assert found["verdict"] == fitted["verdict"]
+    assert found["kind"] in KINDS
+    assert found["linear"]["rows"] == fitted["held_out_rows"]
+    columns = pd.read_csv(tmp_path / "c.csv")
+    assert set(columns["column"]) == set(table.columns)
+    assert columns["explained"].is_monotonic_increasing
+    refused = run("audit", "m.isthmus", "new.csv", folder=tmp_path)
+    assert refused.returncode == 1
+    assert "must be the file the model was fitted on" in refused.stderr
+    shown = run("audit", "m.isthmus", "t.csv", "--test", "new.csv", folder=tmp_path).stdout
+    assert "60 held-out rows" in shown
 
 
 def test_what_cannot_rebuild_is_refused():

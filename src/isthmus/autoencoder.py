@@ -306,13 +306,14 @@ class Autoencoder(Transformer):
 
     def singular_values(self, x: NDArray[np.float32], of: str = "reconstruction") -> NDArray[np.float64]:
         """Singular values (n, k) of the exact Jacobian at encoded rows x (n, d), largest first: how much
-        x_hat, or with of="encoder" the code, moves when x does. Their squares sum to the contractive penalty.
+        x_hat, or with of="encoder" the code, moves when x does. Of numbers their squares sum to the
+        contractive penalty.
         """
         self.must_be_fitted()
         need(
             of in ("reconstruction", "encoder"), "of", "be 'reconstruction' or 'encoder'", of, "Leave it out"
         )
-        return singular_values(self.network_, self.schema_.layout, x, of)  # type: ignore[arg-type]
+        return singular_values(self.network_, self.loss, self.schema_.layout, x, of)  # type: ignore[arg-type]
 
     def transform_plain(self, X: Any) -> NDArray[np.float32]:
         """The codes as a plain array, whatever `set_output` asks of `transform`."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus.commands.auditing import audit
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
 from isthmus.commands.models import INPUTS, KINDS, TASKS
 from isthmus.commands.options import (
@@ -328,6 +329,9 @@ def export(
     facts = {"difference": difference, "output": str(output)}
     text = f"checked: differs from the model by {difference:.1g} at most -> {output}"
     _done(text, facts, as_json, quiet)
+
+
+app.command()(audit)
 
 
 @app.command()

@@ -127,14 +127,10 @@ class Subject:
         """What each unit adds to the output when it alone is on, from an empty code: (k, d)."""
         size = np.sqrt(np.square(self.train.z).mean(0))
         codes = np.vstack([np.zeros(len(size)), np.diag(np.where(size > 0, size, 1.0))])
-        model = self.model
-        made = (
-            model.inverse_encoded(codes)
-            if hasattr(model, "inverse_encoded")
-            else model.inverse_transform(codes)
-        )
-        values = np.asarray(made, np.float64)
-        return values[1:] - values[0]
+        back = getattr(self.model, "inverse_encoded", None) or self.model.inverse_transform
+        values: Array = np.asarray(back(codes), np.float64)
+        added: Array = values[1:] - values[0]
+        return added
 
     def with_model(self, model: Any) -> Subject:
         """The same rows, seen by another fitted model of the same kind."""
@@ -151,7 +147,8 @@ class Subject:
         """The rows of a look with gaps at the mean, those without gaps first."""
         x: Array = np.where(look.seen, look.x, self.axes.mean)
         order = np.argsort(~look.seen.all(1), kind="stable") if len(look.seen) > 1 else slice(None)
-        return np.asarray(x[order])
+        ordered: Array = x[order]
+        return ordered
 
     @property
     def wide(self) -> bool:
