@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.auditing import Audit, audit
 from isthmus.autoencoder import Autoencoder
 from isthmus.diagnostics import FEW, PCAComparison, pca_comparison
 from isthmus.inputs import LevelSpec, Schema, Source, TableSchema, TruthSpec, rows_of, sample
+
+if TYPE_CHECKING:
+    from isthmus.auditing import Audit
 
 __all__ = ["Report", "audit_report", "fit_report", "held_out_comparison", "judged", "model_report"]
 
@@ -58,6 +60,8 @@ class Report:
 
 def judged(model: Autoencoder, X: Any) -> dict[str, Any]:
     """How well the held-out rows come back, beside PCA, as plain facts that go into the model's file."""
+    from isthmus.auditing import audit  # here: it imports scikit-learn, and a report may not need it
+
     rows = len(X)
     facts: dict[str, Any] = {"rows": rows, "explained": None, "explained_by_pca": None, "verdict": None}
     facts["kind"] = None
