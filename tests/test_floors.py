@@ -13,7 +13,7 @@ SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
     0: "parts checks atomic sealed fingerprint inputs networks codes losses corruptions penalties",
     1: "objective forward slopes training",
-    2: "citizen unfitted autoencoder exporting many recipes saving scoring",
+    2: "citizen unfitted autoencoder nesting exporting many recipes saving scoring",
     3: "anomaly denoising imputation retrieval auditing diagnostics",
     4: "figures",
     5: "cli commands demo report serve",

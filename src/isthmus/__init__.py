@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         NearFar,
         SeriesDetector,
     )
-    from isthmus.auditing import Audit, audit
+    from isthmus.auditing import Audit, ComponentCurve, audit, component_curve
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
@@ -89,7 +89,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "auditing": "Audit audit",
+    "auditing": "Audit ComponentCurve audit component_curve",
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
@@ -134,6 +134,7 @@ __all__ = [
     "CellErrors",
     "Code",
     "CodeDistance",
+    "ComponentCurve",
     "Contraction",
     "ConvNet",
     "Corruption",
@@ -183,6 +184,7 @@ __all__ = [
     "Unscaled",
     "__version__",
     "audit",
+    "component_curve",
     "contractive_autoencoder",
     "deep_autoencoder",
     "denoising_autoencoder",

@@ -49,6 +49,7 @@ from isthmus.inputs import (
     rows_of,
 )
 from isthmus.losses import Deviance, Loss, SquaredError
+from isthmus.nesting import truncated
 from isthmus.networks import Architecture, Linear, Network, Suited
 from isthmus.objective import Objective
 from isthmus.parts import Layout, pack
@@ -118,6 +119,7 @@ class Autoencoder(Transformer):
     Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313.
     """
 
+    history_rows_: list[dict[str, float]]
     lambdas_: dict[str, float]
     versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values; the command line's reading
@@ -178,6 +180,35 @@ class Autoencoder(Transformer):
         self.lambdas_: dict[str, float] = member.objective.lambdas
         return self
 
+    def continue_fit(self, X: Any) -> Self:
+        """Train on from the weights it has: another run of the trainer, on the columns it knows.
+
+        The learning rate warms up anew, so a model cut to size by `truncate`, or one that meets more rows, is
+        trained as long as the trainer says and no longer. `history_` goes on where it was.
+        """
+        self.must_be_fitted()
+        X = self._open(X)
+        rows, generator = self._rows(X), self._generator()
+        train, held_out = rows.split(self.trainer.held_out, generator)
+        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
+        member, before = self._member(X, train, held_out, generator), self.history_rows_
+        with isolated(self._seed):
+            plan = self.trainer([member])
+        self._trained(member, plan)
+        passes = before[-1]["epoch"] if before else 0.0
+        self.history_rows_ = before + [{**row, "epoch": passes + row["epoch"]} for row in member.history]
+        return self
+
+    def truncate(self, k: int) -> Autoencoder:
+        """A model of the first k numbers of a nested code, which is what `code=Nested()` trained it for.
+
+        Its codes are the first k columns of this model's, its reconstructions those of the code with the rest
+        at 0. It is saved and used like any other. Raises DataError unless 1 <= k <= n_components_ and the
+        code is `Nested()`.
+        """
+        self.must_be_fitted()
+        return truncated(self, k)
+
     def _open(self, X: Any) -> Any:
         """Check the parameters; a path becomes the source of its rows, so that files are looked at once."""
         self._check_parameters()
@@ -219,7 +250,7 @@ class Autoencoder(Transformer):
             self.penalty.check(self.network_)
         self.notes_ = list(self.schema_.notes)
         self.fingerprint_ = fingerprint(first.x.numpy(), self.schema_.names)
-        self.history_rows_: list[dict[str, float]] = []
+        self.history_rows_ = []
         self.lambdas_ = {}
         return rows, self._generator()
 

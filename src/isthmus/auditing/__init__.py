@@ -8,5 +8,6 @@ small function in a file of its own, and `verdict.py` holds the rules.
 """
 
 from isthmus.auditing.audited import Audit, audit
+from isthmus.auditing.curve import ComponentCurve, component_curve
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "ComponentCurve", "audit", "component_curve"]
