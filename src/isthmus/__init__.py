@@ -25,7 +25,14 @@ if TYPE_CHECKING:
         NearFar,
         SeriesDetector,
     )
-    from isthmus.auditing import Audit, ComponentCurve, audit, component_curve
+    from isthmus.auditing import (
+        Audit,
+        ComponentCurve,
+        Tradeoff,
+        audit,
+        component_curve,
+        tradeoff,
+    )
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
@@ -89,7 +96,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "auditing": "Audit ComponentCurve audit component_curve",
+    "auditing": "Audit ComponentCurve Tradeoff audit component_curve tradeoff",
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
@@ -178,6 +185,7 @@ __all__ = [
     "Table",
     "Tanh",
     "TopK",
+    "Tradeoff",
     "Trainer",
     "TrainingError",
     "UnitRange",
@@ -199,6 +207,7 @@ __all__ = [
     "pca_comparison",
     "save",
     "sparse_autoencoder",
+    "tradeoff",
     "undercomplete_autoencoder",
 ]
 

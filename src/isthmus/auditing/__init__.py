@@ -9,5 +9,6 @@ small function in a file of its own, and `verdict.py` holds the rules.
 
 from isthmus.auditing.audited import Audit, audit
 from isthmus.auditing.curve import ComponentCurve, component_curve
+from isthmus.auditing.tradeoff import Tradeoff, tradeoff
 
-__all__ = ["Audit", "ComponentCurve", "audit", "component_curve"]
+__all__ = ["Audit", "ComponentCurve", "Tradeoff", "audit", "component_curve", "tradeoff"]

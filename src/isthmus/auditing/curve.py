@@ -31,7 +31,7 @@ from isthmus.codes import LinearCode, Nested
 from isthmus.inputs import Source, as_frame_like, rows_of
 from isthmus.parts import Record
 
-__all__ = ["ComponentCurve", "component_curve"]
+__all__ = ["ComponentCurve", "component_curve", "parted"]
 
 HELD_OUT = 0.2
 STEP = 1.6  # between sizes that are trained on
@@ -106,7 +106,9 @@ def component_curve(
     base = Autoencoder() if model is None else model
     plain = isinstance(base.code, (LinearCode, Nested))
     need(plain, "model", "have a linear or a nested code", base.code, "Leave its code out")
-    X, X_test = _parted(base.inputs.open(X), X_test, random_state)
+    X = base.inputs.open(X)
+    if X_test is None:
+        X, X_test, _ = parted(X, random_state)
     nested = _nested(base, X, most, random_state)
     subject = subject_of(nested, X, X_test, random_state)
     K = nested.n_components_
@@ -133,16 +135,15 @@ def component_curve(
     )
 
 
-def _parted(X: Any, X_test: Any, seed: int) -> tuple[Any, Any]:
-    """Training rows and others."""
-    if X_test is not None:
-        return X, X_test
+def parted(X: Any, seed: int) -> tuple[Any, Any, NDArray[np.int64]]:
+    """Four fifths of the rows, the other fifth, and which those are."""
     if isinstance(X, Source):
         X = drawn(X, 200_000, seed)[0]
     mixed = np.random.default_rng(seed).permutation(len(X))
     count = math.ceil(HELD_OUT * len(X))
     need(len(X) > 10, "X", "have more than 10 rows", len(X), "Use more rows")
-    return rows_of(X, np.sort(mixed[count:])), rows_of(X, np.sort(mixed[:count]))
+    kept = np.sort(mixed[:count])
+    return rows_of(X, np.sort(mixed[count:])), rows_of(X, kept), kept
 
 
 def _nested(base: Autoencoder, X: Any, most: int | None, seed: int) -> Autoencoder:
