@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         NearFar,
         SeriesDetector,
     )
+    from isthmus.auditing import Audit, ComponentCurve, Tradeoff, audit, component_curve, tradeoff
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, BinaryCode, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
@@ -120,6 +121,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
+    "auditing": "Audit ComponentCurve Tradeoff audit component_curve tradeoff",
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
     "codes": "BatchTopK BinaryCode Code LinearCode Nested ReLUCode SigmoidCode TopK",
@@ -164,6 +166,7 @@ __all__ = [
     "AnomalyDetector",
     "Architecture",
     "AudioDenoiser",
+    "Audit",
     "Auto",
     "Autoencoder",
     "BatchTopK",
@@ -179,6 +182,7 @@ __all__ = [
     "Code",
     "CodeDistance",
     "Completing",
+    "ComponentCurve",
     "Contraction",
     "ConvNet",
     "Corruption",
@@ -241,12 +245,15 @@ __all__ = [
     "Table",
     "Tanh",
     "TopK",
+    "Tradeoff",
     "Trainer",
     "TrainingError",
     "UnitRange",
     "Unscaled",
     "VaryingMask",
     "__version__",
+    "audit",
+    "component_curve",
     "contractive_autoencoder",
     "deep_autoencoder",
     "denoising_autoencoder",
@@ -262,6 +269,7 @@ __all__ = [
     "pool",
     "save",
     "sparse_autoencoder",
+    "tradeoff",
     "undercomplete_autoencoder",
 ]
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus.commands.auditing import audit
 from isthmus.commands.denoising import denoise
 from isthmus.commands.impute import impute
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
@@ -363,6 +364,9 @@ def export(
     facts = {"difference": difference, "output": str(output)}
     text = f"checked: differs from the model by {difference:.1g} at most -> {output}"
     _done(text, facts, as_json, quiet)
+
+
+app.command()(audit)
 
 
 @app.command()

@@ -178,8 +178,13 @@ class Nested(Code):
     """z = a with, in training, a random prefix of every row's code kept: the first numbers learn to do most.
 
     The prefix length is uniform on 1..k (Rippel et al. 2014, "nested dropout"). Every prefix of the code is
-    a code.
+    a code; `Autoencoder.truncate(k)` gives the smaller model.
+
+    full: share of the rows that keep the whole code whatever is drawn, so that the last numbers, which
+        otherwise one row in k trains, are not neglected.
     """
+
+    full: float = 0.0
 
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """a, its tail zeroed at a random place in training."""
@@ -187,6 +192,9 @@ class Nested(Code):
             return a
         k = a.shape[1]
         kept = torch.randint(1, k + 1, (len(a), 1), generator=generator, device=a.device)
+        if self.full > 0:
+            whole = torch.rand((len(a), 1), generator=generator, device=a.device) < self.full
+            kept = kept.masked_fill(whole, k)
         return a * (torch.arange(k, device=a.device) < kept)
 
     def slope(self, a: Tensor, z: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Restorations: pictures before and after, and the arrows of a denoiser."""
+"""Restorations: pictures before and after."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["restored", "vector_field"]
+__all__ = ["restored"]
 
 CLOSE = 96  # pixels a side of the detail shown below
 LARGE = 200  # pixels a side from which on a detail is worth it
@@ -35,44 +35,6 @@ def restored(pictures: dict[str, NDArray[Any]], *, axes: Any = None, title: str 
     if title is not None:
         axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
     return axes
-
-
-def vector_field(
-    points: NDArray[Any],
-    arrows: NDArray[Any],
-    data: NDArray[Any] | None = None,
-    *,
-    ax: Any = None,
-    title: str = "Where the denoiser points: towards the data; far from them it has never been",
-) -> Any:
-    """Arrows r(x) - x (n, 2) at points (n, 2), over the data they were learned from.
-
-    What `Denoiser.vector_field` returns for a grid of points; the arrows are drawn at their own length, and
-    darker the longer they are.
-    """
-    if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(5.5, 5.0), layout="constrained").add_subplot()
-    if data is not None:
-        ax.scatter(*np.asarray(data).T, s=4, color="#0072b2", alpha=0.35, linewidths=0, label="data")
-    length = np.linalg.norm(arrows, axis=1)
-    drawn = ax.quiver(
-        *np.asarray(points).T,
-        *np.asarray(arrows).T,
-        length,
-        cmap="copper_r",
-        angles="xy",
-        scale_units="xy",
-        scale=1.0,
-        width=0.004,
-    )
-    bar = ax.figure.colorbar(drawn, ax=ax, label="length of r(x) - x", pad=0.01, aspect=40)
-    bar.outline.set_visible(False)
-    ax.set_aspect("equal")
-    ax.set_title(title, loc="left", fontsize="medium", wrap=True)
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
 
 
 def _show(ax: Any, picture: NDArray[Any]) -> None:
