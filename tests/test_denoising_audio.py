@@ -118,7 +118,7 @@ def test_colour_lets_the_power_fall_with_frequency():
     layout = Layout.numeric(2**15, (1, 2**15), signal=True)
     torch.manual_seed(0)
     shape = np.zeros(2**14 + 1)
-    from isthmus.corruptions import _tinted
+    from isthmus.corruptions.noise import _tinted
 
     for _ in range(20):
         made = _tinted(torch.randn(1, 1, 2**15, dtype=torch.float64), torch.tensor([[2.0]]))

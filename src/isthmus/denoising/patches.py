@@ -107,8 +107,8 @@ def grey_of(picture: NDArray[Any]) -> NDArray[Any]:
 
 
 def ends(picture: NDArray[Any]) -> tuple[float, float]:
-    """Black and white: of unsigned numbers those of their dtype, of others 0 and 1, or 0 and 255, where all lie
-    there but for some noise, and else as `Images` reads them.
+    """Black and white: of unsigned numbers those of their dtype, of others 0 and 1, or 0 and 255, where all
+    lie there but for some noise, and else as `Images` reads them.
     """
     if picture.dtype.kind == "u":
         return 0.0, float(np.iinfo(picture.dtype).max)
