@@ -1,11 +1,11 @@
 """Photographs with white noise of sigma 15, 25 and 50 restored, beside non-local means and BM3D.
 
-Learned from Kodak 01-08 and the other photographs, tested on Kodak 09-12, grey and in colour; noise is neither
-clipped nor rounded. Everybody is told sigma but where "estimated" stands. The general denoiser is the one that
-comes with the package, trained as `python benchmarks/denoising_photos.py train FILE` does; the seconds that
-took on one core are in its file. The quick one is trained here, for five minutes of one core at most; its
-epochs were set by the clock, nothing by the tested pictures. Non-local means takes the strength that is best
-on Kodak 07-08 out of five.
+Learned from Kodak 01-08 and the other photographs, tested on Kodak 09-12, grey and in colour; noise is
+neither clipped nor rounded. Everybody is told sigma but where "estimated" stands. The general denoiser is
+the one that comes with the package, trained as `python benchmarks/denoising_photos.py train FILE` does; the
+seconds that took on one core are in its file. The quick one is trained here, for five minutes of one core
+at most; its epochs were set by the clock, nothing by the tested pictures. Non-local means takes the
+strength that is best on Kodak 07-08 out of five.
 """
 
 from __future__ import annotations
