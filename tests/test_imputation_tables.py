@@ -10,9 +10,20 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from command_line import run
-from isthmus import Autoencoder, DataError, FileError, Imputer, Trainer, denoising_autoencoder, load, save
+from isthmus import (
+    Autoencoder,
+    DataError,
+    FileError,
+    Imputer,
+    Trainer,
+    VaryingMask,
+    denoising_autoencoder,
+    load,
+    save,
+)
 from isthmus.imputation.cells import habits_of
 from isthmus.inputs import UnseenLevels
 from test_imputation import quick
@@ -192,7 +203,36 @@ def test_two_fits_with_one_seed_are_equal_and_touch_no_global_state():
     np.testing.assert_array_equal(before, np.random.get_state()[1])
 
 
-def test_it_is_a_citizen_of_scikit_learn(table):
+def test_ctrl_c_keeps_what_was_learned_and_spares_the_models_to_come():
+    """The model being trained keeps its best weights, the others stay at EM; gaps are filled all the same."""
+    calls = []
+
+    class Stopping(VaryingMask):
+        """Ctrl-C while the first model is trained."""
+
+        def __call__(self, x, layout, generator):
+            calls.append(1)
+            if len(calls) == 5:
+                raise KeyboardInterrupt
+            return super().__call__(x, layout, generator)
+
+    X = np.random.default_rng(0).normal(size=(80, 2)) @ np.array([[1.0, 0.5, 0.2], [0.0, 1.0, -1.0]])
+    X[::4, 0] = np.nan
+    imputer = quick(50)
+    imputer.set_params(model=imputer.model.set_params(corruption=Stopping())).fit(X)
+    first, second = (" ".join(model.notes_) for model in imputer.models_)
+    assert "Interrupted in epoch" in first
+    assert "Interrupted before its turn" in second
+    assert np.isfinite(imputer.transform(X)).all()
+
+
+@parametrize_with_checks([quick(1)])
+def test_it_passes_scikit_learns_own_checks(estimator, check):
+    """All of them."""
+    check(estimator)
+
+
+def test_it_is_a_citizen_of_scikit_learn():
     """Cloned, asked for its parameters, with output as pandas."""
     imputer = quick()
     assert clone(imputer).get_params()["folds"] == 2
