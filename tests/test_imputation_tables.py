@@ -356,6 +356,17 @@ def test_one_command_fills_a_file_and_what_it_learned_fills_the_next(csv, tmp_pa
     assert "4 models" in told.stdout
 
 
+def test_fit_makes_an_imputer_too(csv, tmp_path):
+    """`fit --task impute`, over a model of one's own; `impute --model` reads it."""
+    options = ("--task", "impute", "--kind", "denoising", "--code", 3, "--epochs", 2, "--exclude", "id", "-q")
+    assert run("fit", csv, "-o", tmp_path / "m.isthmus", *options).returncode == 0
+    done = run(
+        "impute", csv, "-o", tmp_path / "o.csv", "--model", tmp_path / "m.isthmus", "--exclude", "id", "-q"
+    )
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "o.csv").notna().all(axis=None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

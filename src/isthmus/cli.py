@@ -77,7 +77,9 @@ def fit(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
     ] = None,
-    task: Annotated[str, typer.Option(help="compress, or detect: find what does not belong.")] = "compress",
+    task: Annotated[
+        str, typer.Option(help="compress; detect: find what does not belong; impute: fill gaps.")
+    ] = "compress",
     clean: Annotated[
         bool | None,
         typer.Option(
@@ -108,6 +110,7 @@ def fit(
     from isthmus.checks import must
     from isthmus.commands.detecting import fit_detector, keep
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
+    from isthmus.commands.impute import fitted_imputer, keep_imputer
     from isthmus.commands.models import asked_model
     from isthmus.commands.ranging import fit_series, opened_series
     from isthmus.commands.results import kept
@@ -116,8 +119,8 @@ def fit(
     refuse_output(output, (".isthmus",), file)
     if task not in TASKS:
         raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
-    if task == "detect" and checkpoint is not None:
-        raise must("--checkpoint", "be left out with --task detect", checkpoint, "It trains several models")
+    if task != "compress" and checkpoint is not None:
+        raise must("--checkpoint", f"be left out with --task {task}", checkpoint, "It trains several models")
     for name, value in (("--clean", clean), ("--window", window)):
         if task != "detect" and value is not None:
             raise must(name, "come with --task detect", "another task", "Leave it out")
@@ -135,6 +138,16 @@ def fit(
             model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
+            if task == "impute":
+                own = (code, hidden) != (None, None) or kind != "undercomplete"
+                imputer = fitted_imputer(X, model if own else None, epochs, seed, say)
+                keep_imputer(imputer, reading, output)
+                facts = {"rows": len(X), "output": str(output), "notes": [*notes, *imputer.notes_]}
+                _done("\n".join([*notes, *imputer.notes_, f"-> {output}"]), facts, as_json, quiet)
+                if interrupts:
+                    tell(f"interrupted: what was learned so far is in {output}")
+                    raise SystemExit(130)
+                return
             if task == "detect":
                 own = (code, hidden, epochs) != (None, None, None) or kind != "undercomplete"
                 detector: Any = (

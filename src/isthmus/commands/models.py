@@ -22,7 +22,7 @@ KINDS = (
     "contractive",
     "nested",
 )
-TASKS = ("compress", "detect")
+TASKS = ("compress", "detect", "impute")
 INPUTS = ("auto", "table", "images", "signals")
 
 

@@ -60,7 +60,7 @@ def default_model(rows: int, missing: float, folds: int) -> Autoencoder:
     return Autoencoder(
         None,
         architecture=Completing(),
-        corruption=VaryingMask(0.5 * share, 1.5 * share),
+        corruption=VaryingMask(round(0.5 * share, 3), round(1.5 * share, 3)),
         inputs=Table(scaling=Standard(off_zero=True)),
         trainer=trainer,
     )
