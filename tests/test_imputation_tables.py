@@ -10,9 +10,20 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from command_line import run
-from isthmus import Autoencoder, DataError, FileError, Imputer, Trainer, denoising_autoencoder, load, save
+from isthmus import (
+    Autoencoder,
+    DataError,
+    FileError,
+    Imputer,
+    Trainer,
+    VaryingMask,
+    denoising_autoencoder,
+    load,
+    save,
+)
 from isthmus.imputation.cells import habits_of
 from isthmus.inputs import UnseenLevels
 from test_imputation import quick
@@ -192,7 +203,36 @@ def test_two_fits_with_one_seed_are_equal_and_touch_no_global_state():
     np.testing.assert_array_equal(before, np.random.get_state()[1])
 
 
-def test_it_is_a_citizen_of_scikit_learn(table):
+def test_ctrl_c_keeps_what_was_learned_and_spares_the_models_to_come():
+    """The model being trained keeps its best weights, the others stay at EM; gaps are filled all the same."""
+    calls = []
+
+    class Stopping(VaryingMask):
+        """Ctrl-C while the first model is trained."""
+
+        def __call__(self, x, layout, generator):
+            calls.append(1)
+            if len(calls) == 5:
+                raise KeyboardInterrupt
+            return super().__call__(x, layout, generator)
+
+    X = np.random.default_rng(0).normal(size=(80, 2)) @ np.array([[1.0, 0.5, 0.2], [0.0, 1.0, -1.0]])
+    X[::4, 0] = np.nan
+    imputer = quick(50)
+    imputer.set_params(model=imputer.model.set_params(corruption=Stopping())).fit(X)
+    first, second = (" ".join(model.notes_) for model in imputer.models_)
+    assert "Interrupted in epoch" in first
+    assert "Interrupted before its turn" in second
+    assert np.isfinite(imputer.transform(X)).all()
+
+
+@parametrize_with_checks([quick(1)])
+def test_it_passes_scikit_learns_own_checks(estimator, check):
+    """All of them."""
+    check(estimator)
+
+
+def test_it_is_a_citizen_of_scikit_learn():
     """Cloned, asked for its parameters, with output as pandas."""
     imputer = quick()
     assert clone(imputer).get_params()["folds"] == 2
@@ -314,6 +354,17 @@ def test_one_command_fills_a_file_and_what_it_learned_fills_the_next(csv, tmp_pa
     assert drawn.groupby("draw").size().tolist() == [80, 80, 80]
     told = run("info", tmp_path / "m.isthmus")
     assert "4 models" in told.stdout
+
+
+def test_fit_makes_an_imputer_too(csv, tmp_path):
+    """`fit --task impute`, over a model of one's own; `impute --model` reads it."""
+    options = ("--task", "impute", "--kind", "denoising", "--code", 3, "--epochs", 2, "--exclude", "id", "-q")
+    assert run("fit", csv, "-o", tmp_path / "m.isthmus", *options).returncode == 0
+    done = run(
+        "impute", csv, "-o", tmp_path / "o.csv", "--model", tmp_path / "m.isthmus", "--exclude", "id", "-q"
+    )
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "o.csv").notna().all(axis=None)
 
 
 @pytest.mark.parametrize(

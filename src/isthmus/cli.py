@@ -20,7 +20,7 @@ from isthmus.commands.auditing import audit
 from isthmus.commands.denoising import denoise
 from isthmus.commands.impute import impute
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
-from isthmus.commands.models import INPUTS, KINDS, TASKS
+from isthmus.commands.models import INPUTS, KINDS
 from isthmus.commands.options import (
     Decimal,
     Encoding,
@@ -35,6 +35,7 @@ from isthmus.commands.options import (
     Separator,
 )
 from isthmus.commands.searching import duplicates, index, search
+from isthmus.commands.tasks import Asked, check_task, fitted_use
 from isthmus.commands.words import Said, in_options, tell
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def fit(
         int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
     ] = None,
     task: Annotated[
-        str, typer.Option(help="compress; detect: find what does not belong; denoise: take noise out.")
+        str,
+        typer.Option(
+            help="compress; detect: find what does not belong; denoise: take noise out; impute: fill gaps."
+        ),
     ] = "compress",
     noisy: Annotated[
         bool, typer.Option("--noisy", help="For denoise: FILE is noisy itself; nothing clean is known.")
@@ -113,32 +117,14 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Learn a model from FILE and save it."""
-    from isthmus.checks import must
-    from isthmus.commands.denoising import fit_denoiser
-    from isthmus.commands.detecting import fit_detector, keep
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
     from isthmus.commands.models import asked_model
-    from isthmus.commands.ranging import fit_series, opened_series
+    from isthmus.commands.ranging import opened_series
     from isthmus.commands.results import kept
     from isthmus.diagnostics import FEW
-    from isthmus.saving import save
 
     refuse_output(output, (".isthmus",), file)
-    if task not in TASKS:
-        raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
-    if task == "detect" and checkpoint is not None:
-        raise must("--checkpoint", "be left out with --task detect", checkpoint, "It trains several models")
-    if task == "denoise" and checkpoint is not None:
-        raise must(
-            "--checkpoint", "be left out with --task denoise", checkpoint, "Ctrl-C keeps the best so far"
-        )
-    for name, value, of in (
-        ("--clean", clean, "detect"),
-        ("--window", window, "detect"),
-        ("--noisy", noisy or None, "denoise"),
-    ):
-        if task != of and value is not None:
-            raise must(name, f"come with --task {of}", "another task", "Leave it out")
+    check_task(task, checkpoint, clean, window, noisy)
     if checkpoint is not None:
         refuse_output(checkpoint, ("",), file, output)
     asked, say = asked_reading(header, na, separator, decimal, encoding), not (quiet or as_json)
@@ -153,31 +139,14 @@ def fit(
             model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
-            if task == "denoise":
-                denoiser = fit_denoiser(X, seed, epochs, noisy, None if say else False, device)
-                if interrupts and denoiser.model_.history_rows_[-1]["epoch"] < 1:
-                    raise nothing_learned(output)
-                save(denoiser, output)
-                _done(
-                    "\n".join([*denoiser.notes_, f"-> {output}"]),
-                    {"output": str(output), "notes": denoiser.notes_},
-                    as_json,
-                    quiet,
-                )
-                _say_interrupted(interrupts, denoiser.model_.history_rows_[-1]["epoch"], output)
-                return
-            if task == "detect":
-                own = (code, hidden, epochs) != (None, None, None) or kind != "undercomplete"
-                detector: Any = (
-                    fit_detector(X, model, own, seed, clean)
-                    if window is None
-                    else fit_series(X, model if own else None, window, seed, clean)
-                )
-                if interrupts:
-                    raise nothing_learned(output)
-                keep(detector, reading, output)
-                facts = {"rows": len(X), "output": str(output), "notes": [*notes, *detector.notes_]}
-                _done("\n".join([*notes, *detector.notes_, f"-> {output}"]), facts, as_json, quiet)
+            if task != "compress":
+                own = (code, hidden) != (None, None) or kind != "undercomplete"
+                asked_for = Asked(model, own, epochs, seed, clean, window, noisy, say, device)
+                use = fitted_use(task, X, asked_for, reading, output, interrupts)
+                said = [*notes, *use.notes_]
+                facts = {"rows": len(X), "output": str(output), "notes": said}
+                _done("\n".join([*said, f"-> {output}"]), facts, as_json, quiet)
+                _say_interrupted(interrupts, output)
                 return
             model.fit(X)
         except KeyboardInterrupt:
@@ -194,7 +163,7 @@ def fit(
         report.show()
     elif report.facts["rows"] < FEW:
         tell(str(report.verdict))
-    _say_interrupted(interrupts, report.facts["epochs"], output)
+    _say_interrupted(interrupts, output, f", after {report.facts['epochs']} epochs,")
 
 
 @app.command()
@@ -415,9 +384,9 @@ def _size(X: Any) -> str:
     return f"{rows:,} row{'s' * (rows != 1)}, {columns:,} column{'s' * (columns != 1)}"
 
 
-def _say_interrupted(interrupts: list[bool], epochs: Any, output: Path) -> None:
+def _say_interrupted(interrupts: list[bool], output: Path, after: str = "") -> None:
     if interrupts:
-        tell(f"interrupted: the best model so far, after {epochs} epochs, is in {output}")
+        tell(f"interrupted: the best model so far{after} is in {output}")
         raise SystemExit(130)
 
 

@@ -12,7 +12,7 @@ from isthmus.commands.options import Json, Quiet
 if TYPE_CHECKING:
     from isthmus.report.console import Report
 
-__all__ = ["SHIPPED", "denoise", "denoiser_report", "fit_denoiser"]
+__all__ = ["SHIPPED", "denoise", "denoiser_report", "fit_denoiser", "keep_denoiser"]
 
 SHIPPED = "photographs"  # the word for the denoiser that comes with the package
 DRAWN = (".png", ".svg", ".pdf")
@@ -31,6 +31,16 @@ def fit_denoiser(X: Any, seed: int, epochs: int | None, noisy: bool, shown: bool
     denoiser = kind(trainer=trainer, random_state=seed, **own).fit(X)
     denoiser.model_.set_params(trainer=usual)  # this run's, not the model's
     return denoiser
+
+
+def keep_denoiser(denoiser: Any, reading: Any, output: Path) -> None:
+    """Save the denoiser, with how its file was read where that was text."""
+    from isthmus.parts import pack
+    from isthmus.saving import save
+
+    if reading is not None:
+        denoiser.model_.facts_ = {"reading": pack(reading)}
+    save(denoiser, output)
 
 
 def denoise(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from isthmus.imputation import Imputer
     from isthmus.report.console import Report
 
-__all__ = ["impute", "imputer_report", "keep_imputer"]
+__all__ = ["fitted_imputer", "impute", "imputer_report", "keep_imputer"]
 
 SHOWN = 30  # columns on the screen
 
@@ -87,7 +87,7 @@ def impute(
             X = held_rows(X)
             rows = dropped(X, exclude or [])
             if imputer is None:
-                imputer = _fitted(rows, epochs, seed, shown=not (quiet or as_json))
+                imputer = fitted_imputer(rows, None, epochs, seed, shown=not (quiet or as_json))
         except KeyboardInterrupt:
             raise nothing_learned(output) from None
     if save is not None:
@@ -155,11 +155,12 @@ def imputer_report(imputer: Imputer, path: Path) -> Report:
 # ---------------------------------------------------------------- the pieces
 
 
-def _fitted(X: Any, epochs: int | None, seed: int, shown: bool) -> Imputer:
+def fitted_imputer(X: Any, model: Any, epochs: int | None, seed: int, shown: bool) -> Imputer:
+    """An imputer of the rows of X over `model`, or over the default where it is None."""
     from isthmus.imputation import Imputer
 
-    imputer = Imputer(random_state=seed)
-    if epochs is not None or not shown:
+    imputer = Imputer(model, random_state=seed)
+    if model is None and (epochs is not None or not shown):
         model = imputer.default_model(X)
         usual = model.trainer.max_epochs
         model.set_params(trainer__max_epochs=usual if epochs is None else epochs)

@@ -82,7 +82,7 @@ class _Draw:
     def __init__(self, known: Knowledge, copies: int, rng: Any, rounded: bool) -> None:
         self.known, self.copies, self.rng, self.rounded = known, copies, rng, rounded
         self.weights = rng.normal(size=(copies, len(known.folds)))
-        self.pools = [
+        self.pools: list[Any] = [
             None
             if s is None
             else rng.choice(s.scores if len(s.scores) else np.zeros(1), (copies, max(1, len(s.scores))))

@@ -40,7 +40,8 @@ BATCH = 128
 STEPS = 5_000  # updates at most
 ROUNDS = 4  # times a gap is filled again by a model that knows of none
 GROUPS = 8  # parts the known cells of a row are hidden in
-ROWS = 3_000  # rows of a fold on which cells are hidden, at most
+ROWS = (250, 1_000)  # rows of a fold on which cells are hidden: at least where it is dear, at most
+WORK = 4_000_000_000  # multiplications in the systems of a fold's hidden cells, about, from which on it is
 COMPARED = 400  # rows on which models are compared
 FEWER = 4  # parts their known cells are hidden in
 GAPS = 0.2  # share of cells missing where cells are hidden, at least
@@ -60,7 +61,7 @@ def default_model(rows: int, missing: float, folds: int) -> Autoencoder:
     return Autoencoder(
         None,
         architecture=Completing(),
-        corruption=VaryingMask(0.5 * share, 1.5 * share),
+        corruption=VaryingMask(round(0.5 * share, 3), round(1.5 * share, 3)),
         inputs=Table(scaling=Standard(off_zero=True)),
         trainer=trainer,
     )
@@ -203,8 +204,12 @@ def hidden_guesses(
     """For every column, its known cells in rows that the fold has not seen, each hidden once with others."""
     found: list[list[Hidden]] = [[] for _ in cells.all]
     groups = min(GROUPS, len(cells.all))
+    system = 0.3 * x.shape[1] + max(
+        span.stop - span.start for span in cells.spans
+    )  # features missing at once
+    most = int(np.clip(WORK / (groups * system**3), *ROWS))
     for fold in folds:
-        rows = np.sort(rng.permutation(fold.held_out)[:ROWS])
+        rows = np.sort(rng.permutation(fold.held_out)[:most])
         if not len(rows):
             continue
         known, truth = observed[rows], cells.own(x[rows])

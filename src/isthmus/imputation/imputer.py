@@ -26,7 +26,7 @@ from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
 from isthmus.imputation.folds import default_model, disagreement, folds_of, hidden_guesses
 from isthmus.imputation.spread import encoded_column, own_column, spread_of
-from isthmus.inputs import Folder, Source, as_frame_like, as_source, completed, gaps_of, rows_of, sample
+from isthmus.inputs import Folder, Source, as_frame_like, completed, gaps_of, rows_of, sample
 from isthmus.inputs.arrays import as_array
 from isthmus.training import seed_from
 
@@ -330,8 +330,7 @@ def gap_counts(imputer: Imputer, X: Any) -> list[int]:
 
 
 def _table(X: Any) -> Any:
-    """Frames and sources as they are, a path as a source, anything else as a 2-D array."""
-    X = as_source(X)
+    """Frames and sources as they are, anything else as a 2-D array."""
     if isinstance(X, Folder):
         raise must("X", "be a table", "a folder of files", "Use a DataFrame or an array (n, columns)")
     if hasattr(X, "columns") or isinstance(X, Source):
