@@ -20,6 +20,7 @@ from isthmus import (
     KLSparsity,
     L2Weights,
     LinearCode,
+    Multinomial,
     Nested,
     ReLUCode,
     SigmoidCode,
@@ -31,7 +32,7 @@ from isthmus.networks import Network, ReLU, Sigmoid, SiLU
 from isthmus.parts import Cell, Layout
 
 MIXED = Layout((Cell("a", "numeric", 0, 1), Cell("b", "binary", 1, 2), Cell("c", "categorical", 2, 5)))
-LOSSES = [Deviance(), SquaredError(), BoundedSquaredError(), Huber(0.7), BinaryCrossEntropy()]
+LOSSES = [Deviance(), SquaredError(), BoundedSquaredError(), Huber(0.7), BinaryCrossEntropy(), Multinomial()]
 PENALTIES = [
     L1(),
     L1("encoder.hidden.0"),
@@ -66,7 +67,7 @@ def trace_of(network: Network, x: torch.Tensor, penalty, seed: int = 0):
 @pytest.mark.parametrize("layout", [Layout.numeric(5, positive=True), MIXED], ids=["numeric", "mixed"])
 def test_loss_gradients_match_finite_differences(loss, layout):
     """Autograd of each loss agrees with central differences to 1e-6."""
-    if isinstance(loss, (BinaryCrossEntropy, BoundedSquaredError)) and not layout.positive:
+    if isinstance(loss, (BinaryCrossEntropy, BoundedSquaredError, Multinomial)) and not layout.positive:
         pytest.skip("cross-entropy is for values in [0, 1]")
     torch.manual_seed(0)
     x = torch.rand(3, 5, dtype=torch.float64)
