@@ -165,9 +165,8 @@ def compared(name: str, train: Any, test: Any, noise: str) -> None:
     table(("method", "PSNR, dB", "SSIM"), [(k, f"{a:.2f}", f"{b:.3f}") for k, (a, b) in found.items()])
     ours = found.pop("isthmus")
     tops = [max(value[i] for value in found.values()) for i in (0, 1)]
-    print(
-        f"{seconds:,.0f} CPU seconds of training. Over the best of all others, dB: {verdict(ours[0] - tops[0], 0.0)};"
-    )
+    print(f"{seconds:,.0f} CPU seconds of training. Over the best of all others,")
+    print(f"in dB: {verdict(ours[0] - tops[0], 0.0)};")
     print(f"SSIM: {verdict(ours[1] - tops[1], 0.0)}.\n")
 
 

@@ -114,9 +114,8 @@ def main(small: bool) -> None:
     spent, general = time.process_time() - started, PhotoDenoiser.shipped()
     hours = general.model_.history_["seconds"].iloc[-1] / 3600
     size = Path(str(files("isthmus.denoising") / "photographs.isthmus")).stat().st_size
-    print(
-        f"Quick: {spent:,.0f} CPU seconds of training. General: {hours:.2f} hours on one core, {size:,} bytes.\n"
-    )
+    print(f"Quick: {spent:,.0f} CPU seconds of training.")
+    print(f"General: {hours:.2f} hours on one core, {size:,} bytes.\n")
     for kind in ("grey", "colour"):
         for sigma in (BAR,) if small else SIGMAS:
             compared(kind, sigma, quick, general, small)

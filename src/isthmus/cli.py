@@ -84,7 +84,7 @@ def fit(
     task: Annotated[
         str,
         typer.Option(
-            help="compress; detect: find what does not belong; denoise: take noise out; impute: fill gaps."
+            help="compress; detect: what does not belong; denoise: take noise out; impute: fill gaps."
         ),
     ] = "compress",
     noisy: Annotated[
