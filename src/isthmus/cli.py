@@ -32,6 +32,7 @@ from isthmus.commands.options import (
     Quiet,
     Separator,
 )
+from isthmus.commands.reporting import report
 from isthmus.commands.words import Said, in_options, tell
 
 if TYPE_CHECKING:
@@ -156,15 +157,15 @@ def fit(
         # this run's, not the model's
         model.set_params(trainer__checkpoint=None, trainer__progress=None, trainer__device="auto")
         model.notes_ = [in_options(note) for note in (*notes, *chosen, *model.notes_)]
-        report = kept(model, X, reading, output, bool(interrupts))
+        told = kept(model, X, reading, output, bool(interrupts))
     if as_json:
-        _print_json(report.plain())
+        _print_json(told.plain())
     elif say:
-        report.show()
-    elif report.facts["rows"] < FEW:
-        tell(str(report.verdict))
+        told.show()
+    elif told.facts["rows"] < FEW:
+        tell(str(told.verdict))
     if interrupts:
-        tell(f"interrupted: the best model so far, after {report.facts['epochs']} epochs, is in {output}")
+        tell(f"interrupted: the best model so far, after {told.facts['epochs']} epochs, is in {output}")
         raise SystemExit(130)
 
 
@@ -332,6 +333,7 @@ def export(
 
 
 app.command()(audit)
+app.command()(report)
 
 
 @app.command()
