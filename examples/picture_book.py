@@ -114,7 +114,7 @@ def drawn() -> Any:
     middle = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
     three = middle[np.arange(300) % 3] + 0.05 * np.random.default_rng(0).normal(size=(300, 2))
     plain = trained(8, 150, architecture=MLP((64,), from_pca=False), penalty=1e-6 * L1())
-    models = {"plain": plain, "contractive": trained(8, 150, architecture=MLP((64,), from_pca=False),
+    models = {"plain": plain, "contractive": trained(8, 400, architecture=MLP((64,), from_pca=False),
                                                      penalty=0.02 * Contraction())}  # fmt: skip
     curves = {}
     for name, model in models.items():

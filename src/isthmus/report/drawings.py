@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = ["bars", "lines", "scatter"]
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 460, 340, 46, 40, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 460, 340, 64, 40, 12
 
 Array = NDArray[Any]
 
@@ -94,7 +94,7 @@ def _frame(names: tuple[str, str]) -> str:
     return (
         f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{WIDTH - 10}" fill="none"/>'
         f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 4}" text-anchor="middle">{escape(names[0])}</text>'
-        f'<text transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">{escape(names[1])}</text>'
+        f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">{escape(names[1])}</text>'
     )
 
 

@@ -27,6 +27,7 @@ __all__ = ["Facts", "html_report"]
 
 HEADS = {
     "good": ("Trust it", "good"),
+    "strained": ("Useful, with care", "warn"),
     "pca": ("Use PCA instead", "warn"),
     "worse": ("Use PCA instead", "bad"),
     "small": ("The code is too small", "warn"),
@@ -137,7 +138,8 @@ def _where(found: Audit) -> str:
     more = f'<p class="hint">And {left} columns that are explained better.</p>' if left else ""
     label = "Share of every column that is explained, worst first"
     drawn = bars([worst.names[j] for j in order], [float(worst.explained[j]) for j in order], label)
-    return f"<h2>Which columns come back</h2><figure>{drawn}<figcaption>{label}</figcaption></figure>{more}"
+    head = '<h2>Which columns come back</h2><figure class="narrow">'
+    return f"{head}{drawn}<figcaption>{label}</figcaption></figure>{more}"
 
 
 def _looks(found: Audit) -> str:
@@ -155,7 +157,7 @@ def _training(history: list[dict[str, float]]) -> str:
     curves = {name: np.array([row.get(key, np.nan) for row in history]) for name, key in named.items()}
     curves = {name: values for name, values in curves.items() if np.isfinite(values).any()}
     drawn = lines(epochs, curves, "The objective by epoch", ("epoch", "objective, a row"))
-    return f'<h2>How it was trained</h2><figure style="max-width:34rem">{drawn}</figure>'
+    return f'<h2>How it was trained</h2><figure class="narrow">{drawn}</figure>'
 
 
 def _settings(facts: Facts) -> str:
@@ -181,7 +183,7 @@ def _hints(notes: Iterable[str]) -> str:
 def _data(found: Audit, chosen: Array, own: Array, pca: Array) -> dict[str, Any]:
     """What the script shows of each row."""
     subject, shape = found.subject, found.worst.shape
-    numbers = subject.test_numbers[chosen]
+    numbers = found.row_numbers[chosen]
     rows = [
         {"number": int(n), "error": f"{a:.3g}", "pca": f"{b:.3g}"}
         for n, a, b in zip(numbers, own, pca, strict=True)
