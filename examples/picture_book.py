@@ -52,7 +52,7 @@ def digits() -> tuple[Any, Any, Any]:
 
 
 def patches() -> Any:
-    """Whitened patches of 10 x 10 of photographs, (n, 100); of scikit-learn's two where there are no others."""
+    """Whitened patches of 10 x 10 of photographs, (n, 100); of scikit-learn's two where no others are."""
     from sklearn.datasets import load_sample_images
 
     pictures = [image.mean(2) for image in load_sample_images().images]
@@ -62,13 +62,13 @@ def patches() -> Any:
         pictures.append(np.asarray(Image.open(path).convert("L"), float))
     rng, found = np.random.default_rng(0), []
     for picture in pictures:
-        for _ in range(12_000 // len(pictures)):
+        for _ in range(24_000 // len(pictures)):
             top, left = (rng.integers(size - 10) for size in picture.shape)
             found.append(picture[top : top + 10, left : left + 10].ravel())
     x = np.array(found)
     x = x - x.mean(1, keepdims=True)
-    values, axes = np.linalg.eigh(np.cov(x, rowvar=False))
-    return x @ (axes / np.sqrt(values + 0.1 * values.mean())) @ axes.T
+    values, axes = (part[..., -50:] for part in np.linalg.eigh(np.cov(x, rowvar=False)))  # the rest is noise
+    return x @ (axes / np.sqrt(values)) @ axes.T
 
 
 def spiral(rows: int = 500) -> Any:
@@ -81,7 +81,7 @@ def spiral(rows: int = 500) -> Any:
 def roll(rows: int = 900) -> Any:
     """A curved sheet in three dimensions."""
     rng = np.random.default_rng(0)
-    u, v = rng.uniform(-1.4, 1.4, rows), rng.uniform(-1, 1, rows)
+    u, v = rng.uniform(-1.4, 1.4, rows), rng.uniform(-2.2, 2.2, rows)
     return np.stack([u, v, np.cos(2.0 * u)], 1) + 0.03 * rng.normal(size=(rows, 3))
 
 
@@ -114,8 +114,8 @@ def drawn() -> Any:
     middle = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
     three = middle[np.arange(300) % 3] + 0.05 * np.random.default_rng(0).normal(size=(300, 2))
     plain = trained(8, 150, architecture=MLP((64,), from_pca=False), penalty=1e-6 * L1())
-    models = {"plain": plain, "contractive": trained(8, 150, architecture=MLP((64,), from_pca=False),
-                                                     penalty=0.05 * Contraction())}  # fmt: skip
+    models = {"plain": plain, "contractive": trained(8, 400, architecture=MLP((64,), from_pca=False),
+                                                     penalty=0.02 * Contraction())}  # fmt: skip
     curves = {}
     for name, model in models.items():
         places, curves[name] = views.along_line(model.fit(three), [-1.5, 0.0], [1.5, 0.0])
@@ -139,7 +139,7 @@ def drawn() -> Any:
         "jacobian_spectrum",
         figures.jacobian_spectrum(spectra, title="A contractive penalty keeps fewer directions"),
     )
-    yield "loss_terms", figures.loss_terms(contracted.history_rows_, title="Both terms fall, in balance")
+    yield "loss_terms", figures.loss_terms(contracted.history_rows_)
 
     two = trained(2, 80, inputs=PIXELS).fit(train)
     title = "Two numbers of a digit already part the ten"
@@ -188,10 +188,8 @@ def drawn() -> Any:
 
     sizes = component_curve(train, test, most=10, model=trained(1, 60, inputs=PIXELS))
     yield "component_curve", figures.component_curve(sizes)
-    start = trained(
-        32, 30, inputs=PIXELS, architecture=MLP((), from_pca=False), code=SigmoidCode(), penalty=L1()
-    )
-    path = tradeoff(start, train, "penalty__weight", [0.0, 1e-3, 1e-2, 0.1, 0.5], y=known[:1400])
+    start = trained(32, 30, inputs=PIXELS, corruption=GaussianNoise(0.1))
+    path = tradeoff(start, train, "corruption__sigma", [0.02, 0.1, 0.2, 0.4, 0.8], y=known[:1400])
     yield "tradeoff", figures.tradeoff(path)
 
 

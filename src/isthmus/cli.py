@@ -34,6 +34,7 @@ from isthmus.commands.options import (
     Quiet,
     Separator,
 )
+from isthmus.commands.reporting import report
 from isthmus.commands.searching import duplicates, index, search
 from isthmus.commands.tasks import Asked, check_task, fitted_use
 from isthmus.commands.words import Said, in_options, tell
@@ -156,14 +157,14 @@ def fit(
         # this run's, not the model's
         model.set_params(trainer__checkpoint=None, trainer__progress=None, trainer__device="auto")
         model.notes_ = [in_options(note) for note in (*notes, *chosen, *model.notes_)]
-        report = kept(model, X, reading, output, bool(interrupts))
+        told = kept(model, X, reading, output, bool(interrupts))
     if as_json:
-        _print_json(report.plain())
+        _print_json(told.plain())
     elif say:
-        report.show()
-    elif report.facts["rows"] < FEW:
-        tell(str(report.verdict))
-    _say_interrupted(interrupts, output, f", after {report.facts['epochs']} epochs,")
+        told.show()
+    elif told.facts["rows"] < FEW:
+        tell(str(told.verdict))
+    _say_interrupted(interrupts, output, f", after {told.facts['epochs']} epochs,")
 
 
 @app.command()
@@ -336,6 +337,7 @@ def export(
 
 
 app.command()(audit)
+app.command()(report)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.auditing.dimension import Dimension, intrinsic_dimension
 from isthmus.auditing.finding import Finding
@@ -27,8 +28,10 @@ __all__ = ["Audit", "audit"]
 class Audit(Record):
     """What an audit found. Its text is the verdict, then one line for every look.
 
-    kind is the verdict in one word: nothing, copies, noise, memorises, dead, collapsed, worse, small, pca or
-    good. `subject` holds the rows that were looked at, as pictures need them.
+    kind is the verdict in one word: nothing, copies, noise, memorises, dead, collapsed, worse, small, pca,
+    strained or good. `subject` holds the rows that were looked at, as pictures need them, and `row_numbers`
+    (n,) are the numbers of the held-out ones: in X_test, or in X_train where the model had kept them from
+    training.
     """
 
     kind: str
@@ -45,6 +48,7 @@ class Audit(Record):
     stability: Stability | None
     notes: tuple[str, ...]
     subject: Subject
+    row_numbers: NDArray[np.int64]
 
     @property
     def findings(self) -> dict[str, Finding]:
@@ -107,7 +111,7 @@ def audit(model: Any, X_train: Any, X_test: Any = None, *, seeds: int = 0, rando
     """
     good = isinstance(seeds, int) and seeds >= 0 and seeds != 1
     need(good, "seeds", "be 0, or at least 2", seeds, "Use seeds=3")
-    X_train, X_test = _both(model, X_train, X_test)
+    X_train, X_test, kept = _both(model, X_train, X_test)
     subject = subject_of(model, X_train, X_test, random_state)
     linear, probe, gaps = against_pca(subject), noise_probe(subject), gap(subject)
     copied, fallen = copies(subject), attractors(subject)
@@ -129,14 +133,17 @@ def audit(model: Any, X_train: Any, X_test: Any = None, *, seeds: int = 0, rando
         stability=stability(subject, X_train, seeds) if seeds else None,
         notes=tuple(subject.notes),
         subject=subject,
+        row_numbers=subject.test_numbers if kept is None else kept[subject.test_numbers],
     )
 
 
-def _both(model: Any, X_train: Any, X_test: Any) -> tuple[Any, Any]:
-    """Training rows and others: those the model kept from training where none are given."""
+def _both(model: Any, X_train: Any, X_test: Any) -> tuple[Any, Any, Any]:
+    """Training rows and others: those the model kept from training where none are given, with their
+    numbers.
+    """
     if X_test is not None:
-        return X_train, X_test
-    kept = np.asarray(getattr(model, "held_out_", ()), dtype=np.int64)
+        return X_train, X_test, None
+    kept = np.sort(np.asarray(getattr(model, "held_out_", ()), dtype=np.int64))
     if hasattr(model, "must_be_fitted"):
         model.must_be_fitted()
         X_train = model.schema_.source(X_train)
@@ -147,7 +154,7 @@ def _both(model: Any, X_train: Any, X_test: Any) -> tuple[Any, Any]:
     if isinstance(X_train, Source):  # only those that will be looked at
         rng = np.random.default_rng(0)
         kept, others = (np.sort(rng.permutation(part)[:SEEN]) for part in (kept, others))
-    return rows_of(X_train, others), rows_of(X_train, kept)
+    return rows_of(X_train, others), rows_of(X_train, kept), kept
 
 
 SEEN = 20_000  # rows of a source that are fetched of each kind

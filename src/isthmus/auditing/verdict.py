@@ -13,6 +13,7 @@ at the top of this file.
     worse       PCA is clearly better on held-out rows
     small       less than half is explained, and as many numbers again would explain much more than by chance
     pca         no clear difference from PCA
+    strained    better than PCA, and yet held-out rows cost at least twice what training rows do
     good        clearly better than PCA; or, where a code is too wide for that comparison, no copy
 """
 
@@ -47,7 +48,19 @@ MORE = 0.05  # what as many numbers again must add to it,
 CHANCE = 1.5  # and how many times as much as on shuffled rows
 FULL = 0.9995  # a share that is as good as 1
 
-KINDS = ("nothing", "copies", "noise", "memorises", "dead", "collapsed", "worse", "small", "pca", "good")
+KINDS = (
+    "nothing",
+    "copies",
+    "noise",
+    "memorises",
+    "dead",
+    "collapsed",
+    "worse",
+    "small",
+    "pca",
+    "strained",
+    "good",
+)
 
 
 class Evidence(NamedTuple):
@@ -196,7 +209,20 @@ def _pca(found: Evidence) -> str:
     return f"It {_beside(found)}. No clear difference: PCA is simpler, use it."
 
 
+def _strained(found: Evidence) -> str:
+    if not found.strained:
+        return ""
+    return (
+        f"{_beats(found)} But held-out rows cost {_times(found.gap.ratio)} what training rows do: more rows, "
+        "or a corruption, would help."
+    )
+
+
 def _good(found: Evidence) -> str:
+    return f"{_beats(found)} No sign of memorising: use it."
+
+
+def _beats(found: Evidence) -> str:
     linear = found.linear
     if linear.wide:
         said = (
@@ -209,12 +235,7 @@ def _good(found: Evidence) -> str:
             f"{linear.explained:.1%} of the variation of {linear.rows:,} held-out rows, PCA "
             f"{linear.explained_by_pca:.1%}."
         )
-    if found.strained:
-        return (
-            f"{said} But held-out rows cost {_times(found.gap.ratio)} what training rows do: more rows, or a "
-            "corruption, would help."
-        )
-    return f"{said} No sign of memorising: use it."
+    return said
 
 
 RULES: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
@@ -227,6 +248,7 @@ RULES: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("worse", _worse),
     ("small", _small),
     ("pca", _pca),
+    ("strained", _strained),
 )
 
 

@@ -46,7 +46,7 @@ def along_line(model: Any, start: Any, end: Any, steps: int = 200) -> tuple[Arra
 
 
 def traversals(model: Any, X: Any, units: Any = None, steps: int = 9) -> Array:
-    """Data made of the mean code of X with one unit after the other moved from its 2nd to its 98th percentile.
+    """Data made of the mean code of X, one unit after the other moved from its 2nd to its 98th percentile.
 
     (units, steps, ...) in the data's own kind of numbers; all units where `units` is None.
     """
@@ -55,7 +55,8 @@ def traversals(model: Any, X: Any, units: Any = None, steps: int = 9) -> Array:
     codes = []
     for unit in chosen:
         walk = np.repeat(z.mean(0)[None], steps, 0)
-        walk[:, unit] = np.linspace(*np.percentile(z[:, unit], [2, 98]), steps)
+        low, high = np.percentile(z[:, unit], [2, 98])
+        walk[:, unit] = np.linspace(float(low), float(high), steps)
         codes.append(walk)
     return _decoded(model, np.array(codes))
 

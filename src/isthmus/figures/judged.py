@@ -40,9 +40,10 @@ def component_curve(curve: Any, *, ax: Any = None, title: str | None = None) -> 
 
 
 def tradeoff(path: Any, *, ax: Any = None, title: str | None = None) -> Any:
-    """Reconstruction and each use along a path, each from its worst (0) to its best (1).
+    """Reconstruction and each use along a path, each from its worst (0) to its best (1), and regularity.
 
-    `path` is what `isthmus.tradeoff` returns. Filled marks are the best of each.
+    `path` is what `isthmus.tradeoff` returns. Filled marks are the best of each; the dashed line is the
+    Jacobian's mean squared norm, small at the top.
     """
     ax = axes_or_new(ax, 6.0, 3.8)
     values = [row["value"] for row in path.rows]
@@ -60,6 +61,11 @@ def tradeoff(path: Any, *, ax: Any = None, title: str | None = None) -> Any:
         ax.plot(range(len(values)), scaled, color=colour, marker=mark, markerfacecolor="none", label=told)
         best = int(scores.argmax())
         ax.plot([best], [scaled[best]], mark, color=colour, markersize=8)
+    slopes = np.array([row["jacobian"] for row in path.rows])
+    if np.isfinite(slopes).all():
+        told = f"regularity, norm(J)^2: {slopes.max():.3g} to {slopes.min():.3g}"
+        scaled = (slopes.max() - slopes) / (np.ptp(slopes) or 1.0)
+        ax.plot(range(len(values)), scaled, color="#7f7f7f", linestyle="--", linewidth=1, label=told)
     ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
     ax.set_yticks([0, 1], ["worst", "best"])
     ax.set_xlabel(path.parameter)
@@ -128,7 +134,7 @@ def error_map(error: Array, *, ax: Any = None, title: str | None = None) -> Any:
     return ax
 
 
-def loss_terms(history: list[dict[str, float]], *, ax: Any = None, title: str = "") -> Any:
+def loss_terms(history: list[dict[str, float]], *, ax: Any = None, title: str | None = None) -> Any:
     """Every term of the objective by epoch on a logarithmic scale; dashed, on held-out rows.
 
     `history` is a model's `history_rows_`; each penalty is shown times its weight.
@@ -145,4 +151,9 @@ def loss_terms(history: list[dict[str, float]], *, ax: Any = None, title: str = 
     ax.set_yscale("log")
     ax.set_xlabel("epoch")
     ax.set_ylabel("a row, in the mean")
-    return finished(ax, title, legend=True)
+    found, last = "The objective by its terms", history[-1]
+    if "held_out_loss" in last and last["loss"] > 0:
+        found = (
+            f"Held-out loss, dashed, ends at {last['held_out_loss'] / last['loss']:.2g} times training loss"
+        )
+    return finished(ax, found if title is None else title, legend=True)

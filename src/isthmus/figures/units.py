@@ -68,7 +68,7 @@ def top_rows(
     `values` (n,) are the unit's activations; the first column shows them.
     """
     shown = [[_text(cell) for cell in row] for row in cells]
-    heads = [str(name) for name in columns]
+    heads = [_text(str(name), 10) for name in columns]
     if values is not None:
         heads = ["unit", *heads]
         shown = [[f"{value:.2f}", *row] for value, row in zip(values, shown, strict=True)]
@@ -89,9 +89,9 @@ def top_rows(
     return ax
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, most: int = 12) -> str:
     """A cell as it fits a table."""
     if isinstance(value, (float, np.floating)):
         return "" if np.isnan(value) else f"{value:.4g}"
     text = "" if value is None else str(value)
-    return text if len(text) <= 12 else text[:11] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
