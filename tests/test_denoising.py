@@ -216,6 +216,26 @@ def test_levels_and_models_that_make_no_sense_are_refused(photos):
         PhotoDenoiser(small()).fit([scene(70, 70, 0)], [scene(60, 70, 0)])
 
 
+@pytest.mark.parametrize("views", [2, 8])
+def test_views_are_the_mean_of_turned_and_mirrored_ones(photos, views):
+    x = noisy(scene(48, 60, 7), 20) / 255
+    one = PhotoDenoiser(views=1)
+    one.model_ = photos.model_
+    turned = (
+        [(k, flip) for flip in (False, True) for k in range(4)] if views == 8 else [(0, False), (2, False)]
+    )
+    each = []
+    for k, flip in turned:
+        seen = np.rot90(x[:, ::-1] if flip else x, k)
+        made = np.rot90(one.denoise(seen, 20 / 255), -k)
+        each.append(made[:, ::-1] if flip else made)
+    many = PhotoDenoiser(views=views)
+    many.model_ = photos.model_
+    np.testing.assert_allclose(many.denoise(x, 20 / 255), np.mean(each, 0), atol=2e-3)
+    with pytest.raises(DataError, match="views must be a whole number of at least 1 and at most 8"):
+        PhotoDenoiser(views=9).fit([scene(70, 70, 0)])
+
+
 def test_progress_reaches_the_end(photos):
     seen = []
     photos.denoise(scene(300, 300, 0), 10.0, seen.append)

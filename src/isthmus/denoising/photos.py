@@ -45,6 +45,7 @@ SIDE = 64  # pixels a side of a patch
 PATCHES = 8_000
 HIGHEST = 50 / 255  # the strongest noise learned, in units of the whole range
 SHIPPED = "photographs.isthmus"
+VIEWS = [(turns, mirrored) for odd in (0, 1) for mirrored in (False, True) for turns in (odd, odd + 2)]
 
 Progress = Callable[[float], object]
 
@@ -73,6 +74,9 @@ class PhotoDenoiser(Estimator):
     noisy : bool
         Whether the photographs to learn from are noisy themselves; the network is then trained on blind
         spots.
+    views : int
+        How many of a picture's eight turned and mirrored views are restored, turned back and averaged
+        (Timofte, Rothe & Van Gool 2016): 1 is fastest; a second is worth 0.1 dB, eight 0.2.
     patches : int
         Squares of 64 pixels a side that are cut from the photographs.
     trainer : Trainer or None
@@ -99,12 +103,14 @@ class PhotoDenoiser(Estimator):
         model: Any = None,
         *,
         noisy: bool = False,
+        views: int = 2,
         patches: int = PATCHES,
         trainer: Trainer | None = None,
         random_state: Any = None,
     ) -> None:
         self.model = model
         self.noisy = noisy
+        self.views = views
         self.patches = patches
         self.trainer = trainer
         self.random_state = random_state
@@ -158,9 +164,11 @@ class PhotoDenoiser(Estimator):
         fits = self.model is None or isinstance(self.model.architecture, ResidualConvNet)
         do = "Use Autoencoder(None, architecture=ResidualConvNet(), ...)"
         need(fits, "model", "have an architecture of filters", self.model, do)
-        count = self.patches
-        whole_number = isinstance(count, (int, np.integer)) and not isinstance(count, bool) and count >= 1
-        need(whole_number, "patches", "be a whole number of at least 1", count, "Use patches=8000")
+        for name, most, usual in (("patches", math.inf, PATCHES), ("views", 8, 2)):
+            count = getattr(self, name)
+            counted = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+            rule = "be a whole number of at least 1" + (f" and at most {most}" if name == "views" else "")
+            need(bool(counted and 1 <= count <= most), name, rule, count, f"Use {name}={usual}")
 
     # ---------------------------------------------------------------- using
 
@@ -215,7 +223,7 @@ class PhotoDenoiser(Estimator):
         low, span = scales.centre[0], scales.scale[0]
         scaled = np.ascontiguousarray((x - low) / span, dtype=np.float32)
         told = (noise_level(x) if level is None else level) / span
-        done, pixels = 0, x.shape[0] * x.shape[1]
+        done, pixels = 0, x.shape[0] * x.shape[1] * self.views
 
         def tell(count: int) -> None:
             nonlocal done
@@ -223,7 +231,11 @@ class PhotoDenoiser(Estimator):
             if progress is not None:
                 progress(min(1.0, done / pixels))
 
-        removed = scaled - filtered(self.model_.network_, scaled, told, each=tell)
+        made = np.zeros_like(scaled)
+        for view in VIEWS[: self.views]:
+            seen = np.ascontiguousarray(_turned(scaled, *view))
+            made += _turned_back(filtered(self.model_.network_, seen, told, each=tell), *view)
+        removed = scaled - made / self.views
         much = math.sqrt(float(np.square(removed).mean()))
         if self._is_told and much > told:  # no more is taken away than there is noise
             removed *= told / much
@@ -234,3 +246,12 @@ class PhotoDenoiser(Estimator):
     def _is_told(self) -> bool:
         """Whether the network learned from pictures whose level it was told."""
         return isinstance(self.model_.corruption, NoiseLevels) and self.model_.corruption.tell
+
+
+def _turned(picture: NDArray[Any], turns: int, mirrored: bool) -> NDArray[Any]:
+    turned = np.rot90(picture, turns)
+    return turned[:, ::-1] if mirrored else turned
+
+
+def _turned_back(picture: NDArray[Any], turns: int, mirrored: bool) -> NDArray[Any]:
+    return np.rot90(picture[:, ::-1] if mirrored else picture, -turns)

@@ -35,6 +35,7 @@ def packed(denoiser: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         "format": FORMAT,
         "kind": type(denoiser).__name__,
         "noisy": bool(denoiser.noisy),
+        "views": int(getattr(denoiser, "views", 1)),
         "random_state": seed if isinstance(seed, int) else None,
         "model": describe(model),
         "notes": list(denoiser.notes_),
@@ -54,6 +55,7 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, A
     kind = KINDS[header["kind"]]
     denoiser = kind(model, noisy=header["noisy"], random_state=header["random_state"])
     if kind is PhotoDenoiser:
+        denoiser.views = header["views"]
         denoiser._check_parameters()
         pictures = len(model.schema_.layout.shape) in (2, 3)
         need(pictures, "the file's model", "be one of pictures", model, "Save the denoiser again")
