@@ -43,6 +43,7 @@ from isthmus.retrieval.reading import (
     drawn,
     gathered,
     lines_of,
+    picked,
     question,
     read_by,
     row_numbers,
@@ -189,7 +190,7 @@ class Retriever(Estimator):
             need(self.bits is None, "bits", "be None for a code of bits", self.bits, "Leave it out")
             need(self.smoothing is None, "smoothing", "be None for bits", self.smoothing, "Leave it out")
         elif metric is None:
-            metric, errors = chosen(z, coder.cells(X)[0], seed)
+            metric, errors = chosen(z, lambda which: coder.units(picked(X, which)), seed)
         return Space.learn(z, metric, self.smoothing, self.bits, coder.binary, seed), metric, errors
 
     def _fill(self, store: Store, coder: Coder, space: Space, keeper: Any, X: Any, metadata: Any) -> Ids:
