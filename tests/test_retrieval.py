@@ -112,13 +112,26 @@ def test_the_metric_is_the_one_whose_neighbours_rebuild_best():
     rng = np.random.default_rng(4)
     angle, length = rng.uniform(0, 2 * np.pi, 1500), rng.lognormal(0, 1, (1500, 1))
     rows = np.cos(angle[:, None] + np.arange(6))
-    assert chosen(rows[:, [0, 2]] * length, rows, 0)[0] == Cosine()
-    assert chosen(rows[:, [0, 2]] * length, np.concatenate([rows * length, rows], 1), 0)[0] != Cosine()
+    assert chosen(rows[:, [0, 2]] * length, rows.__getitem__, 0)[0] == Cosine()
+    assert (
+        chosen(rows[:, [0, 2]] * length, np.concatenate([rows * length, rows], 1).__getitem__, 0)[0]
+        != Cosine()
+    )
     aside = np.random.default_rng(0).permutation(200)  # the choice, by hand
     z, x = rng.normal(size=(200, 2)), rng.normal(size=(200, 3))
     found = NearestNeighbors(n_neighbors=10).fit(z[aside[40:]]).kneighbors(z[aside[:40]])[1]
     expected = np.square(x[aside[:40]] - x[aside[40:]][found].mean(1)).mean()
-    assert chosen(z, x, 0)[1]["Euclidean"] == pytest.approx(expected)
+    assert chosen(z, x.__getitem__, 0)[1]["Euclidean"] == pytest.approx(expected)
+
+
+def test_a_metric_is_chosen_in_the_units_the_model_works_in():
+    """PCA is not whitened: a column of noise that is small in its units stays small."""
+    rng = np.random.default_rng(12)
+    rows = rng.normal(size=(800, 6)) * [5.0, 5.0, 0.1, 0.1, 0.1, 0.1]
+    assert Retriever(PCA(6).fit(rows)).fit(rows).metric_ == Euclidean()
+    scaled = make_pipeline(StandardScaler(), PCA(6)).fit(rows)
+    even = Retriever(scaled).fit(rows)
+    assert even.metric_errors_["Euclidean"] == pytest.approx(even.metric_errors_["Standardised"], rel=0.05)
 
 
 def test_standardised_counts_every_number_alike():

@@ -40,6 +40,10 @@ class Coder(ABC):
         cells).
         """
 
+    def units(self, X: Any) -> Array:
+        """Rows (n, d) in the units in which the model itself weighs errors, to choose a metric by."""
+        return self.cells(X)[0]
+
     @abstractmethod
     def encode(self, X: Any) -> NDArray[np.float32]:
         """Codes (n, k) of rows, gaps filled."""
@@ -168,6 +172,15 @@ class _OfTransformer(Coder):
         z = self.model.transform(self._ordered(X))
         z = np.asarray(z.toarray() if hasattr(z, "toarray") else z, np.float32)
         return z.reshape(len(z), -1)
+
+    def units(self, X: Any) -> Array:
+        """As the last step of a Pipeline gets them; as they are for any other model."""
+        steps = getattr(self.model, "steps", ())
+        x = self.model[:-1].transform(self._ordered(X)) if len(steps) > 1 else self._ordered(X)
+        x = x.toarray() if hasattr(x, "toarray") else x
+        if is_texts(x) or not _numeric(x) or np.isnan(np.asarray(x, np.float64)).any():
+            return self.encode(X)
+        return _numbers(x)
 
     def _ordered(self, X: Any) -> Any:
         columns = self.columns

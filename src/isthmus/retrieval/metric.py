@@ -19,7 +19,7 @@ loses; it is therefore not among them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +34,8 @@ Array = NDArray[np.float32]
 ROWS = 2_000  # set aside, at most, to choose by
 BASE = 10_000  # to choose their neighbours from
 NEIGHBOURS = 10
+NUMBERS = 2**25  # of dense rows looked at: 128 MB
+FEW = 200  # rows, at least
 
 
 class Placed:
@@ -90,21 +92,28 @@ def unit(v: Array) -> Array:
 
 
 def chosen(
-    z: NDArray[Any], x: NDArray[Any], seed: int, metrics: Sequence[Metric] = METRICS
+    z: NDArray[Any],
+    units: Callable[[NDArray[np.int64]], NDArray[Any]],
+    seed: int,
+    metrics: Sequence[Metric] = METRICS,
 ) -> tuple[Metric, dict[str, float]]:
-    """The metric whose neighbours rebuild rows best, and the error of each, for codes z (n, k) of rows x (n,
-    d) in units in which cells count alike.
+    """The metric whose neighbours rebuild rows best, and the error of each, for codes z (n, k).
+
+    units: gives the rows of some numbers, (n, d), in the units in which the model weighs errors.
     """
     order = np.random.default_rng(seed).permutation(len(z))
-    aside = order[: min(ROWS, max(1, len(z) // 5))]
-    base = order[len(aside) : len(aside) + BASE]
+    width = units(order[:1]).shape[1]
+    most = max(FEW, min(ROWS + BASE, NUMBERS // width))
+    aside, base = np.split(order[:most], [min(ROWS, max(1, min(most, len(z)) // 5))])
     if len(base) < 2:
         return Euclidean(), {}
-    errors = {}
+    errors, x, rows = {}, units(aside), units(base)
     for metric in metrics:
         place = metric.learn(z[base])
         _, found = nearest(place(z[aside]), place(z[base]), min(NEIGHBOURS, len(base)))
-        rebuilt = x[base][found].mean(1)
-        errors[type(metric).__name__] = float(np.square(x[aside] - rebuilt).mean())
+        wrong = [
+            float(np.square(one - rows[near].mean(0)).mean()) for one, near in zip(x, found, strict=True)
+        ]
+        errors[type(metric).__name__] = float(np.mean(wrong))
     best = min(metrics, key=lambda metric: errors[type(metric).__name__])
     return best, errors

@@ -234,14 +234,21 @@ class PostgresStore(Store):
         places = {str(fact.name): f"f{j}" for j, fact in enumerate(self.facts)}
         return condition.spelled(places.__getitem__, "%s", "strpos")
 
-    def ids(self, condition: Condition | None = None) -> Ids:
-        """Numbers of the rows that satisfy a condition, or of all, ascending."""
+    def known(self, ids: Ids) -> Ids:
+        """Those of these numbers that are there."""
+        found = self._do("SELECT id FROM {}.items WHERE id = ANY(%s)", (np.unique(ids).tolist(),))
+        return np.array([i for (i,) in found.fetchall()], np.int64)
+
+    def ids(self, condition: Condition | None = None, most: int = -1) -> Ids:
+        """Numbers of the rows that satisfy a condition, or of all, ascending; `most` of them, if not
+        below 0.
+        """
+        limit = "" if most < 0 else f"LIMIT {int(most)}"
         if condition is None:
-            found = self._do("SELECT id FROM {}.items ORDER BY id")
+            found = self._do(f"SELECT id FROM {{}}.items ORDER BY id {limit}")
         else:
-            found = self._do(
-                f"SELECT id FROM {{}}.facts WHERE {self._where(condition)} ORDER BY id", condition.values
-            )
+            select = f"SELECT id FROM {{}}.facts WHERE {self._where(condition)} ORDER BY id {limit}"
+            found = self._do(select, condition.values)
         return np.array([i for (i,) in found.fetchall()], np.int64)
 
     def columns(self, ids: Ids) -> list[list[Any]]:

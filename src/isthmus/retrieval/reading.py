@@ -23,6 +23,7 @@ __all__ = [
     "drawn",
     "gathered",
     "lines_of",
+    "picked",
     "question",
     "read_by",
     "row_numbers",
@@ -78,7 +79,11 @@ def drawn(X: Any, seed: int) -> Any:
     n = count(X)
     if n <= LEARNED:
         return X
-    which = np.sort(np.random.default_rng(seed).choice(n, LEARNED, replace=False))
+    return picked(X, np.sort(np.random.default_rng(seed).choice(n, LEARNED, replace=False)))
+
+
+def picked(X: Any, which: Any) -> Any:
+    """The rows numbered `which` of what is in memory."""
     return [X[i] for i in which] if is_texts(X) else X[which] if is_sparse(X) else rows_of(X, which)
 
 

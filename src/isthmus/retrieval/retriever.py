@@ -43,6 +43,7 @@ from isthmus.retrieval.reading import (
     drawn,
     gathered,
     lines_of,
+    picked,
     question,
     read_by,
     row_numbers,
@@ -189,7 +190,7 @@ class Retriever(Estimator):
             need(self.bits is None, "bits", "be None for a code of bits", self.bits, "Leave it out")
             need(self.smoothing is None, "smoothing", "be None for bits", self.smoothing, "Leave it out")
         elif metric is None:
-            metric, errors = chosen(z, coder.cells(X)[0], seed)
+            metric, errors = chosen(z, lambda which: coder.units(picked(X, which)), seed)
         return Space.learn(z, metric, self.smoothing, self.bits, coder.binary, seed), metric, errors
 
     def _fill(self, store: Store, coder: Coder, space: Space, keeper: Any, X: Any, metadata: Any) -> Ids:
@@ -211,7 +212,11 @@ class Retriever(Estimator):
         if not isinstance(X, Source):
             X = self._coder.asked(X)
         metadata = as_metadata(metadata, count(X), getattr(X, "labels", {}))
-        return self._fill(self.store_, self._coder, self._space_, self._keeper, X, metadata)
+        if isinstance(X, Source):
+            return self._fill(self.store_, self._coder, self._space_, self._keeper, X, metadata)
+        vectors = np.concatenate([self._space_(self._coder.encode(block)) for block in blocks(X)])
+        columns = lines_of(self.store_, X, metadata, self._keeper)
+        return self.store_.add(vectors, self._keeper.bytes_of(X), columns)
 
     def update(self, rows: Any, X: Any = None, metadata: Any = None) -> None:
         """Replace rows of these numbers, or their metadata, or both; columns not given stay."""
@@ -319,7 +324,7 @@ class Retriever(Estimator):
             wanted = None if where is None else self._condition(where)
             ids = self.store_.ids(wanted) if rows is None else row_numbers(rows)
             if rows is not None:
-                self.store_.refuse_unknown(np.unique(ids), self.store_.ids())
+                self.store_.refuse_unknown(np.unique(ids), self.store_.known(ids))
             return self._keeper.restore(self.store_, ids)
 
     def duplicates(self, threshold: float | None = None) -> Any:

@@ -200,7 +200,7 @@ def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, par
         raise DataError(f"model must be given, as a {kind} is not kept in a store; got none. Pass model=.")
     scales = (tensors["centre"].numpy(), tensors["spread"].numpy()) if "centre" in tensors else None
     store = open_store(retriever._index)
-    sample = keeper.restore(store, store.ids()[:1]) if len(store) else None
+    sample = keeper.restore(store, store.ids(most=1)) if len(store) else None
     coder = coder_of(model, sample, scales)
     retriever.model, retriever.metric_, retriever.metric_errors_ = model, metric, {}
     retriever.facts_ = dict(header.get("facts", {}))
@@ -215,7 +215,7 @@ def _must_fit(retriever: Any, sample: Any, place: Any) -> None:
     if sample is None:
         return
     store = retriever.store_
-    ids = store.ids()[:1]
+    ids = store.ids(most=1)
     try:
         again = retriever._space_(retriever._coder.encode(sample))
         distances, _ = store.nearest(again, 1, None)

@@ -31,6 +31,8 @@ from isthmus.retrieval.where import Condition
 __all__ = ["Changes", "SqliteStore", "Store"]
 
 Ids = NDArray[np.int64]
+KINDS = ("number", "truth", "text", "time")
+WIDE = 1 << 20  # numbers of a vector, fewer than
 MANY = 500  # numbers asked for at a time
 FORGET = 100_000  # deleted rows remembered, so that others' caches can follow
 
@@ -96,8 +98,14 @@ class Store(ABC):
         """Inside, everything read is of one moment."""
 
     @abstractmethod
-    def ids(self, condition: Condition | None = None) -> Ids:
-        """Numbers of the rows that satisfy a condition, or of all, ascending."""
+    def ids(self, condition: Condition | None = None, most: int = -1) -> Ids:
+        """Numbers of the rows that satisfy a condition, or of all, ascending; `most` of them, if not
+        below 0.
+        """
+
+    @abstractmethod
+    def known(self, ids: Ids) -> Ids:
+        """Those of these numbers that are there."""
 
     @abstractmethod
     def columns(self, ids: Ids) -> list[list[Any]]:
@@ -151,7 +159,7 @@ class SqliteStore(Store):
                 self.db.execute(f"PRAGMA {pragma}")
             if self._tables():
                 self._read()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, KeyError, TypeError, ValueError, AttributeError) as error:
             raise FileError(
                 f"{path} cannot be opened as a store: {brief(str(error))}. Check the path."
             ) from None
@@ -164,7 +172,13 @@ class SqliteStore(Store):
         from isthmus.parts import unpack
 
         self.width, self.packed = int(self.setting("width")), bool(self.setting("packed"))
-        self.facts = unpack(self.setting("facts"), {"Fact": Fact, "DType": DType})
+        facts = unpack(self.setting("facts"), {"Fact": Fact, "DType": DType})
+        if (
+            not all(isinstance(fact, Fact) and fact.kind in KINDS for fact in facts)
+            or not 0 < self.width < WIDE
+        ):
+            raise ValueError("its description is not one of a store")
+        self.facts = tuple(facts)
 
     def create(self, facts: Sequence[Fact], width: int, packed: bool) -> None:
         """Make the tables."""
@@ -264,7 +278,7 @@ class SqliteStore(Store):
     ) -> None:
         """Replace what is given; columns by the place of their fact."""
         with self._writing():
-            self.refuse_unknown(ids, self._ids_of(None))
+            self.refuse_unknown(ids, self.known(ids))
             plain, version = ids.tolist(), self._next_version()
             if vectors is not None:
                 new = zip((v.tobytes() for v in vectors), [version] * len(ids), plain, strict=True)
@@ -280,7 +294,7 @@ class SqliteStore(Store):
     def delete(self, ids: Ids) -> None:
         """Remove."""
         with self._writing():
-            self.refuse_unknown(ids, self._ids_of(None))
+            self.refuse_unknown(ids, self.known(ids))
             version, one = self._next_version(), [(i,) for i in ids.tolist()]
             for table in ("items", "rows", "facts"):
                 self.db.executemany(f"DELETE FROM {table} WHERE id = ?", one)
@@ -312,19 +326,23 @@ class SqliteStore(Store):
         deleted = np.array([i for (i,) in gone], np.int64)
         return Changes(version, np.array(ids, np.int64), vectors.reshape(-1, self.width), deleted, whole)
 
-    def ids(self, condition: Condition | None = None) -> Ids:
-        """Numbers of the rows that satisfy a condition, or of all, ascending."""
+    def ids(self, condition: Condition | None = None, most: int = -1) -> Ids:
+        """Numbers of the rows that satisfy a condition, or of all, ascending; `most` of them, if not
+        below 0.
+        """
         with self.lock:
-            return self._ids_of(condition)
+            if condition is None:
+                found = self.db.execute("SELECT id FROM items ORDER BY id LIMIT ?", (most,))
+            else:
+                places = {str(fact.name): f"f{j}" for j, fact in enumerate(self.facts)}
+                sql = condition.spelled(places.__getitem__, "?", "instr")
+                select = f"SELECT id FROM facts WHERE {sql} ORDER BY id LIMIT ?"
+                found = self.db.execute(select, (*condition.values, most))
+            return np.fromiter((i for (i,) in found), np.int64)
 
-    def _ids_of(self, condition: Condition | None) -> Ids:
-        if condition is None:
-            found = self.db.execute("SELECT id FROM items ORDER BY id")
-        else:
-            places = {str(fact.name): f"f{j}" for j, fact in enumerate(self.facts)}
-            sql = condition.spelled(places.__getitem__, "?", "instr")
-            found = self.db.execute(f"SELECT id FROM facts WHERE {sql} ORDER BY id", condition.values)
-        return np.fromiter((i for (i,) in found), np.int64)
+    def known(self, ids: Ids) -> Ids:
+        """Those of these numbers that are there."""
+        return np.array(sorted(self._by_number("SELECT id FROM items", ids)), np.int64)
 
     def columns(self, ids: Ids) -> list[list[Any]]:
         """Facts of rows, one list for each, in the order of `ids`."""
