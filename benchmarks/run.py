@@ -41,6 +41,8 @@ SCRIPTS = (
     "anomaly_speed",
     "series",
     "mnist30",
+    "audit",
+    "component_curve",
 )
 PACKAGES = (
     *("torch", "numpy", "scikit-learn", "narwhals", "pandas", "pyarrow", "onnx", "onnxruntime"),
