@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := $(if $(filter cpu,$(TORCH)),-c constraints-cpu.txt)
 JOBS ?= 2
 
-.PHONY: demo test lint types format bench bench-anomaly clean
+.PHONY: demo test lint types format bench bench-anomaly tutorial clean
 
 demo: $(VENV)/installed
 	$(BIN)/isthmus demo --output demo
@@ -32,6 +32,9 @@ bench: $(VENV)/installed-test
 
 bench-anomaly: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py anomaly anomaly_file_order anomaly_speed series
+
+tutorial: $(VENV)/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python docs/tutorial/build.py
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
