@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := $(if $(filter cpu,$(TORCH)),-c constraints-cpu.txt)
 JOBS ?= 2
 
-.PHONY: demo test lint types format bench bench-anomaly bench-restore bench-retrieval clean
+.PHONY: demo test lint types format bench bench-anomaly bench-restore bench-retrieval tutorial clean
 
 demo: $(VENV)/installed
 	$(BIN)/isthmus demo --output demo
@@ -38,6 +38,8 @@ bench-restore: $(VENV)/installed-test
 
 bench-retrieval: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py retrieval retrieval_index
+tutorial: $(VENV)/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python docs/tutorial/build.py
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

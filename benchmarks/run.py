@@ -40,11 +40,15 @@ SCRIPTS = (
     "anomaly_file_order",
     "anomaly_speed",
     "series",
+    "denoising_photos",
+    "denoising_digits",
     "denoising_audio",
     "mnist30",
     "imputation",
     "retrieval",
     "retrieval_index",
+    "audit",
+    "component_curve",
 )
 PACKAGES = (
     *("torch", "numpy", "scikit-learn", "narwhals", "pandas", "pyarrow", "onnx", "onnxruntime"),

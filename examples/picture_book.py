@@ -79,7 +79,7 @@ def spiral(rows: int = 500) -> Any:
 
 
 def roll(rows: int = 900) -> Any:
-    """A curved sheet in three dimensions."""
+    """A curved sheet in groups dimensions."""
     rng = np.random.default_rng(0)
     u, v = rng.uniform(-1.4, 1.4, rows), rng.uniform(-2.2, 2.2, rows)
     return np.stack([u, v, np.cos(2.0 * u)], 1) + 0.03 * rng.normal(size=(rows, 3))
@@ -111,16 +111,16 @@ def drawn() -> Any:
     title = "What a denoiser does: it points back to the data"
     yield "vector_field", figures.vector_field(starts, ends, points=points, title=title)
 
-    middle = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
-    three = middle[np.arange(300) % 3] + 0.05 * np.random.default_rng(0).normal(size=(300, 2))
+    middle = np.array([[-1.0, 0.0], [1.0, 0.0]])
+    groups = middle[np.arange(300) % 2] + 0.05 * np.random.default_rng(0).normal(size=(300, 2))
     plain = trained(8, 150, architecture=MLP((64,), from_pca=False), penalty=1e-6 * L1())
     models = {"plain": plain, "contractive": trained(8, 400, architecture=MLP((64,), from_pca=False),
                                                      penalty=0.02 * Contraction())}  # fmt: skip
     curves = {}
     for name, model in models.items():
-        places, curves[name] = views.along_line(model.fit(three), [-1.5, 0.0], [1.5, 0.0])
+        places, curves[name] = views.along_line(model.fit(groups), [-1.5, 0.0], [1.5, 0.0])
     title = "Contraction: flat at the data, steep between"
-    at = (three[:60, 0] + 1.5) / 3
+    at = (groups[:60, 0] + 1.5) / 3
     yield "contraction", figures.contraction_along_line(places, curves, points=at, title=title)
 
     eight = trained(8, 40, inputs=PIXELS).fit(train)

@@ -1,0 +1,171 @@
+"""Figures: every function takes axes and gives them back, and its title says what was found."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+
+from constructed import curved
+from isthmus import Autoencoder, DataError, Trainer, audit, figures
+from isthmus.auditing import views
+from isthmus.auditing.curve import ComponentCurve
+from isthmus.auditing.tradeoff import Tradeoff
+from isthmus.demo import mixed_table
+from isthmus.figures.style import COLOURS, DARK
+
+RNG = np.random.default_rng(0)
+PLANE, CODES = RNG.normal(size=(30, 2)), np.abs(RNG.normal(size=(6, 8)))
+HISTORY = [
+    {
+        "epoch": float(i),
+        "objective": 3 / (i + 1),
+        "loss": 2 / (i + 1),
+        "l1": 1 / (i + 1),
+        "held_out_loss": 4 / (i + 1),
+    }
+    for i in range(5)
+]
+CURVE = ComponentCurve(
+    np.arange(1, 5),
+    np.array([4.0, 2, 1, 1]),
+    np.array([5.0, 4, 3, 2]),
+    8.0,
+    50,
+    3,
+    "",
+    (1, 2, 4),
+    Autoencoder(),
+)
+PATH = Tradeoff(
+    "penalty__weight",
+    tuple(
+        {"value": v, "error": e, "anomaly_auc": a, "noise_left": e, "neighbours": a, "jacobian": 1 / e}
+        for v, e, a in ((0.0, 1.0, 0.5), (0.1, 2.0, 0.9))
+    ),
+    (),
+    False,
+)
+CALLS = {
+    "activations": lambda ax: figures.activations(CODES, ax=ax),
+    "component_curve": lambda ax: figures.component_curve(CURVE, ax=ax),
+    "contraction_along_line": lambda ax: figures.contraction_along_line(
+        np.linspace(0, 1, 9), {"plain": np.linspace(0, 1, 9)}, points=np.array([0.2]), ax=ax
+    ),
+    "error_map": lambda ax: figures.error_map(RNG.uniform(size=(4, 5, 3)), ax=ax),
+    "jacobian_spectrum": lambda ax: figures.jacobian_spectrum({"a": np.ones(3)}, dimension=2.0, ax=ax),
+    "kl_penalty": lambda ax: figures.kl_penalty(ax=ax),
+    "latent_scatter": lambda ax: figures.latent_scatter(PLANE, colour=np.arange(30) % 3, ax=ax),
+    "loss_terms": lambda ax: figures.loss_terms(HISTORY, ax=ax),
+    "manifolds": lambda ax: figures.manifolds(PLANE, {"PCA": PLANE, "model": PLANE}, ax=ax),
+    "picture_rows": lambda ax: figures.picture_rows(RNG.uniform(size=(2, 3, 16)), (4, 4), ax=ax),
+    "top_rows": lambda ax: figures.top_rows([[1.0, "a"], [np.nan, None]], ["x", "y"], values=[2, 1], ax=ax),
+    "tradeoff": lambda ax: figures.tradeoff(PATH, ax=ax),
+    "vector_field": lambda ax: figures.vector_field(PLANE, PLANE + 1, points=PLANE, ax=ax),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_figure_draws_on_the_axes_it_is_given(name, dark):
+    """On light and on dark; no setting of matplotlib's is left changed, and it can be rendered."""
+    before = dict(mpl.rcParams)
+    with figures.theme(dark=dark):
+        figure = Figure(layout="constrained")
+        ax = figure.add_subplot()
+        assert CALLS[name](ax) is ax
+        figure.canvas.draw()
+    assert dict(mpl.rcParams) == before
+    assert CALLS[name](None).figure is not figure
+
+
+def test_figures_do_not_import_pyplot():
+    """Which would choose a window system, and keep every figure alive."""
+    code = "import isthmus.figures as f, sys; f.kl_penalty(); print('matplotlib.pyplot' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_titles_say_what_was_found():
+    """In numbers of the data that were drawn."""
+    assert CALLS["component_curve"](None).get_title("left") == "3 numbers explain 88%, PCA(3) 62%"
+    assert CALLS["tradeoff"](None).get_title("left") == "Reconstruction prefers 0; the uses prefer 0 and 0.1"
+    assert "2 times training loss" in CALLS["loss_terms"](None).get_title("left")
+    found = CALLS["activations"](None).get_title("left")
+    assert found == f"6 rows, {len(np.unique(CODES.argmax(1)))} different units strongest"
+    title = figures.latent_scatter(PLANE, title="mine").get_title("left")
+    assert title == "mine"
+
+
+def test_the_kl_penalty_is_zero_at_rho_and_its_value_elsewhere():
+    """Against a sum by hand at rho_hat = 0.5."""
+    lines = figures.kl_penalty((0.2,)).get_lines()
+    x, y = lines[0].get_data()
+    assert y.min() == pytest.approx(0, abs=1e-4)
+    assert x[y.argmin()] == pytest.approx(0.2, abs=2e-3)
+    by_hand = 0.2 * np.log(0.2 / 0.5) + 0.8 * np.log(0.8 / 0.5)
+    assert np.interp(0.5, x, y) == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_colours_of_groups_differ_and_stand_out_from_both_papers():
+    """Lightness differs between neighbours as well, so that a grey copy can be read."""
+    assert len(set(COLOURS)) == len(COLOURS)
+    light = [_lightness(colour) for colour in COLOURS]
+    assert all(abs(a - b) > 0.01 for a, b in itertools.pairwise(light))
+    for paper in (1.0, _lightness(DARK["paper"])):
+        for shade in light[:4]:
+            high, low = max(shade, paper), min(shade, paper)
+            assert (high + 0.05) / (low + 0.05) >= 2.5
+
+
+def _lightness(colour: str) -> float:
+    from matplotlib.colors import to_rgb
+
+    parts = np.array(to_rgb(colour))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_views_are_what_the_model_makes_of_places():
+    """PCA as the independent source: fields project, a line along the axis is kept, codes are straight."""
+    X = RNG.normal(size=(60, 2)) * [3.0, 0.5]
+    pca = PCA(1).fit(X)
+    starts, ends = views.field(pca, X, 6)
+    assert np.allclose(ends, pca.inverse_transform(pca.transform(starts)))
+    axis = pca.components_[0]
+    places, made = views.along_line(pca, pca.mean_, pca.mean_ + axis)
+    assert np.allclose(places, made)
+    between = views.interpolations(pca, X[:2], X[2:4], steps=3)
+    rebuilt = pca.inverse_transform(pca.transform(X[:4]))
+    assert np.allclose(between[:, 1], (rebuilt[:2] + rebuilt[2:4]) / 2)
+    walked = views.traversals(pca, X, steps=5)
+    assert walked.shape == (1, 5, 2)
+    assert np.allclose(np.diff(walked[0], 2, axis=0), 0, atol=1e-9)
+    with pytest.raises(DataError, match="two columns"):
+        views.field(pca, np.ones((5, 3)))
+
+
+def test_the_strongest_rows_of_a_unit_are_rows_of_the_table():
+    """In its own kind, the largest activation first."""
+    table = mixed_table()
+    model = Autoencoder(3, trainer=Trainer(max_epochs=2), random_state=0).fit(table)
+    rows, values = views.strongest(model, table, 1, 4)
+    z = model.transform(table)[:, 1]
+    assert list(values) == sorted(z, reverse=True)[:4]
+    assert list(rows.index) == list(np.argsort(-z, kind="stable")[:4])
+    with pytest.raises(DataError, match="between 0 and 2"):
+        views.strongest(model, table, 3)
+
+
+def test_worst_columns_are_drawn_from_an_audit():
+    """The worst on top, and named."""
+    X = curved(200, 0)
+    found = audit(Autoencoder(3, trainer=Trainer(max_epochs=3), random_state=0).fit(X), X)
+    ax = figures.worst_columns(found)
+    assert ax.get_yticklabels()[-1].get_text() == str(found.worst.order[0])
