@@ -12,9 +12,9 @@ import isthmus
 SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
     0: "parts checks atomic sealed fingerprint inputs networks codes losses corruptions penalties",
-    1: "objective forward tiling training",
+    1: "objective forward holes tiling training",
     2: "citizen unfitted autoencoder exporting many recipes saving scoring",
-    3: "anomaly denoising imputation retrieval audit diagnostics",
+    3: "anomaly denoising imputation inpainting retrieval audit diagnostics",
     4: "figures",
     5: "cli commands demo report serve",
 }
