@@ -42,6 +42,7 @@ USES = {  # what stands on models, and the module that keeps it
     "AnomalyDetector": "isthmus.anomaly.saved",
     "AudioDenoiser": "isthmus.denoising.saved",
     "Denoiser": "isthmus.denoising.saved",
+    "Inpainter": "isthmus.inpainting.saved",
     "PhotoDenoiser": "isthmus.denoising.saved",
     "SampleDenoiser": "isthmus.denoising.saved",
     "SeriesDetector": "isthmus.anomaly.saved",

@@ -168,7 +168,9 @@ class Neighbours(nn.Module):
 def _laplacian(f: Tensor) -> Tensor:
     """The sum of the differences to the four neighbours, at the edges of those there are."""
     down, across = f.diff(dim=2), f.diff(dim=3)
-    return F.pad(down, (0, 0, 0, 1)) - F.pad(down, (0, 0, 1, 0)) + F.pad(across, (0, 1)) - F.pad(across, (1, 0))
+    return (
+        F.pad(down, (0, 0, 0, 1)) - F.pad(down, (0, 0, 1, 0)) + F.pad(across, (0, 1)) - F.pad(across, (1, 0))
+    )
 
 
 def _squares(f: Tensor) -> Tensor:
