@@ -41,6 +41,7 @@ SCRIPTS = (
     "anomaly_speed",
     "series",
     "denoising_audio",
+    "inpainting",
     "mnist30",
 )
 PACKAGES = (

@@ -17,7 +17,7 @@ from isthmus.training import Trainer, fast_in_bf16
 
 __all__ = ["default_patch_model", "default_picture_model"]
 
-PIXELS = 4e7  # looked at in training
+PIXELS = 2e7  # looked at in training
 BATCH = 50_000  # pixels of a batch
 DENSE = 2_500  # numbers in a picture up to which dense layers see it whole
 KEPT = 4_000  # pictures a model keeps to choose neighbours from
@@ -31,7 +31,7 @@ def default_picture_model(
     """For n pictures of one shape (h, w[, c]), none of its sides long: every fill, and dense layers."""
     pixels, training = shape[0] * shape[1], max(1, round(n * (1 - HELD_OUT)))
     net = FilledConvNet(
-        axes=min(150 if n >= SOME else 60, max(1, training - 1), math.prod(shape)),
+        axes=min(100 if n >= SOME else 60, max(1, training - 1), math.prod(shape)),
         neighbours=min(10, max(1, training - 1)),
         pictures=min(KEPT, training),
         hidden=1024 if math.prod(shape) <= DENSE else 0,

@@ -38,7 +38,7 @@ from isthmus.parts import Layout
 
 __all__ = ["FilledConvNet"]
 
-FEW = 2_000  # pictures up to which a Gaussian remembers them, and must not fill them itself
+KEEN = 8.0  # of the weights: how soon they leave even odds
 
 
 class FilledConvNet(Architecture):
@@ -112,7 +112,7 @@ class Fills(nn.Module):
         """Learn from rows x (n, d) what needs no gradient."""
         fold = None if self.neighbours is None else self.neighbours.start(x)
         if self.gaussian is not None:
-            self.gaussian.start(x, fold if len(x) <= FEW else None)
+            self.gaussian.start(x, fold)
 
     def forward(self, x: Tensor) -> Tensor:
         """X (n, d[ + h w]) -> z (n, k); `planes` (n, h, w, c') -> z (n, k', h', w')."""
@@ -187,7 +187,7 @@ class Filled(nn.Module):
         x, hidden = planes[:, -channels - 1 : -1], planes[:, -1:]
         features = folded[:, self.inputs :].contiguous(memory_format=torch.channels_last)
         head = F.pixel_shuffle(self.last(features).to(z.dtype), self.shuffle)
-        weights = torch.softmax(head[:, : self.count], 1)
+        weights = torch.softmax(KEEN * head[:, : self.count], 1)
         guess = (weights[:, :, None] * fills).sum(1) + head[:, self.count :]
         made = torch.where(hidden > 0.5, guess, x).permute(0, 2, 3, 1)
         return made if z.dim() == 4 else made[:, :height, :width].flatten(1)

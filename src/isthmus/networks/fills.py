@@ -7,9 +7,10 @@
     neighbours the mean of the training pictures that are nearest on what is visible
 
 Each is best somewhere: thin scratches, faces, digits. `networks.filled` weighs them and learns what they
-leave. The two that learn from pictures must not fill a training picture with itself: `Neighbours` knows a
-picture of its own by a distance of nothing, and `Gaussians` has for every fold of the pictures one that was
-learned without it.
+leave. The two that learn from pictures must not fill a training picture with itself, nor, where there are few, with
+others of its kind that no new picture will have: `Neighbours` knows a picture of its own by a distance of
+nothing and leaves out its fold, and `Gaussians` has for every fold one that was learned without it. Folds are
+pictures that follow each other, which are often of one person, one day, one place.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ ROUNDS = 4  # of averaging, at every size
 STEPS = 20  # of conjugate gradients
 TINY = 1e-12
 FOLDS = 5
+FEW = 2_000  # pictures up to which those of a fold are left out, not only the very one
 OWN = 1e-5  # of a picture's visible square: nearer is itself, rounded to half precision
 BLOCK = 2**24  # numbers of a batch of weighted axes at a time
 
@@ -89,20 +91,20 @@ class Gaussians(nn.Module):
 
     @torch.no_grad()
     def start(self, x: Tensor, fold: Tensor | None) -> None:
-        """Learn from rows x (n, d); fold (n,): the fold of each, where some are to be left out."""
+        """Learn from rows x (n, d); fold (n,): the fold of each, to be left out where they are few."""
         for store, value in zip((self.mean, self.axes, self.noise), self._learned(x), strict=True):
             store.copy_(value)
-        if fold is not None:
+        if fold is not None and len(x) <= FEW:
             self.without = [self._learned(x[fold != k]) for k in range(FOLDS)]
 
     @torch.no_grad()
     def forward(self, x: Tensor, known: Tensor, fold: Tensor | None = None) -> Tensor:
         """X (n, d), known (n, d) of booleans; fold (n,): -1, or the fold that must not be used."""
         made = torch.empty_like(x)
-        fold = torch.full((len(x),), -1) if fold is None else fold.cpu()
+        fold = torch.full((len(x),), -1) if fold is None or not self.without else fold.cpu()
         for k in fold.unique().tolist():
             rows = (fold == k).nonzero()[:, 0].to(x.device)
-            parts = (self.mean, self.axes, self.noise) if k < 0 or not self.without else self.without[k]
+            parts = (self.mean, self.axes, self.noise) if k < 0 else self.without[k]
             step = max(1, BLOCK // parts[1].numel())
             for some in rows.split(step):
                 made[some] = _conditional(x[some], known[some], *(part.to(x.device) for part in parts))
@@ -138,7 +140,8 @@ class Neighbours(nn.Module):
         """Keep rows of x (n, d), evenly chosen; the fold (n,) of each row, -1 for those not kept."""
         places = torch.linspace(0, len(x) - 1, len(self.pictures)).round().long()
         self.pictures.copy_(x[places])
-        self._full, self._folds = None, places % FOLDS
+        alone = len(x) > FEW
+        self._full, self._folds = None, (places if alone else places * FOLDS // len(x))
         fold = torch.full((len(x),), -1)
         fold[places] = self._folds
         return fold
@@ -155,13 +158,14 @@ class Neighbours(nn.Module):
         own = distance < OWN * square + 1e-4
         if not self.training:
             own = torch.zeros_like(own)
-        distance = distance.clamp(min=0).masked_fill(own, torch.inf)
+        fold = torch.where(own.any(1), self._folds.to(x.device)[own.int().argmax(1)], -1)
+        out = own | (self._folds.to(x.device) == fold[:, None])
+        distance = distance.clamp(min=0).masked_fill(out, torch.inf)
         nearest = distance.topk(min(self.nearest, len(kept)), largest=False)
         far = nearest.values - nearest.values[:, :1]
         share = torch.softmax(-far / nearest.values.mean(1, keepdim=True).clamp(min=1e-6) * 2, 1)
         share = torch.nan_to_num(share, nan=0.0)
         made = (kept[nearest.indices] * share[..., None]).sum(1)
-        fold = torch.where(own.any(1), self._folds.to(x.device)[own.int().argmax(1)], -1)
         return made, fold
 
 
