@@ -4,6 +4,7 @@ else.
 
 from isthmus.figures.anomalies import anomaly_scores, flagged_ranges, heat_maps, p_value_histogram
 from isthmus.figures.curves import training_curve
+from isthmus.figures.holes import inpainted
 from isthmus.figures.mosaics import filters, reconstructions
 from isthmus.figures.spectrograms import spectrograms
 
@@ -13,6 +14,7 @@ __all__ = [
     "flagged_ranges",
     "heat_maps",
     "p_value_histogram",
+    "inpainted",
     "reconstructions",
     "spectrograms",
     "training_curve",

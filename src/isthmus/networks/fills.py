@@ -7,10 +7,10 @@
     neighbours the mean of the training pictures that are nearest on what is visible
 
 Each is best somewhere: thin scratches, faces, digits. `networks.filled` weighs them and learns what they
-leave. The two that learn from pictures must not fill a training picture with itself, nor, where there are few, with
-others of its kind that no new picture will have: `Neighbours` knows a picture of its own by a distance of
-nothing and leaves out its fold, and `Gaussians` has for every fold one that was learned without it. Folds are
-pictures that follow each other, which are often of one person, one day, one place.
+leave. The two that learn from pictures must not fill a training picture with itself, nor, where there are
+few, with others of its kind that no new picture will have: `Neighbours` knows a picture of its own by a
+distance of nothing and leaves out its fold, and `Gaussians` has for every fold one that was learned without
+it. Folds are pictures that follow each other, which are often of one person, one day, one place.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Gaussians(nn.Module):
         """Learn from rows x (n, d); fold (n,): the fold of each, to be left out where they are few."""
         for store, value in zip((self.mean, self.axes, self.noise), self._learned(x), strict=True):
             store.copy_(value)
-        if fold is not None and len(x) <= FEW:
+        if fold is not None and 2 * FOLDS <= len(x) <= FEW:
             self.without = [self._learned(x[fold != k]) for k in range(FOLDS)]
 
     @torch.no_grad()
