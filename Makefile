@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := $(if $(filter cpu,$(TORCH)),-c constraints-cpu.txt)
 JOBS ?= 2
 
-.PHONY: demo test lint types format bench bench-anomaly clean
+.PHONY: demo test lint types format bench bench-anomaly bench-restore bench-retrieval clean
 
 demo: $(VENV)/installed
 	$(BIN)/isthmus demo --output demo
@@ -32,6 +32,12 @@ bench: $(VENV)/installed-test
 
 bench-anomaly: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py anomaly anomaly_file_order anomaly_speed series
+
+bench-restore: $(VENV)/installed-test
+	$(BIN)/python benchmarks/run.py denoising_photos denoising_digits denoising_audio inpainting imputation
+
+bench-retrieval: $(VENV)/installed-test
+	$(BIN)/python benchmarks/run.py retrieval retrieval_index
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

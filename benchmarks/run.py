@@ -43,10 +43,14 @@ SCRIPTS = (
     "denoising_audio",
     "inpainting",
     "mnist30",
+    "imputation",
+    "retrieval",
+    "retrieval_index",
 )
 PACKAGES = (
     *("torch", "numpy", "scikit-learn", "narwhals", "pandas", "pyarrow", "onnx", "onnxruntime"),
-    *("pyod", "keras", "jax", "pythae", "noisereduce", "scikit-image"),
+    *("pyod", "keras", "jax", "pythae", "gcimpute", "noisereduce", "scikit-image", "bm3d"),
+    *("opencv-python-headless", "faiss-cpu", "usearch", "psycopg"),
 )
 
 

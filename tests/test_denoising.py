@@ -138,6 +138,10 @@ def test_kinds_of_numbers_are_kept_and_count_the_same(photos):
     assert np.abs(deep / 257 - by_bytes).max() <= 0.51
     assert np.abs(floats * 255 - by_bytes).max() <= 0.51
     assert photos.denoise(x[..., None], 20.0).shape == (64, 64, 1)
+    assert np.abs(photos.denoise(x.astype(float), 20.0) - by_bytes).max() <= 0.51
+    beyond = photos.denoise(x / 255 + 0.2 * (x > 240) - 0.2 * (x < 30), 20.0 / 255)
+    assert beyond.min() >= 0
+    assert beyond.max() <= 1
 
 
 def test_transparency_stays_as_it_is(photos):

@@ -22,7 +22,12 @@ from isthmus import (
     load,
     save,
 )
-from isthmus.commands.sounding import denoise_sounds, draw_sounds
+from isthmus.commands.sounding import (
+    denoise_sounds,
+    draw_sounds,
+    sound_denoiser_report,
+    sounds_report,
+)
 from isthmus.denoising import AudioDenoiser, si_sdr, snr
 from isthmus.denoising.windows import in_windows, training_windows
 from isthmus.parts import Layout
@@ -113,7 +118,7 @@ def test_colour_lets_the_power_fall_with_frequency():
     layout = Layout.numeric(2**15, (1, 2**15), signal=True)
     torch.manual_seed(0)
     shape = np.zeros(2**14 + 1)
-    from isthmus.corruptions import _tinted
+    from isthmus.corruptions.noise import _tinted
 
     for _ in range(20):
         made = _tinted(torch.randn(1, 1, 2**15, dtype=torch.float64), torch.tensor([[2.0]]))
@@ -409,6 +414,8 @@ def test_a_saved_denoiser_is_the_same_to_the_bit(denoiser, noisy, tmp_path):
     assert isinstance(again, AudioDenoiser)
     assert (again.rate_, again.window_, again.notes_) == (RATE, WINDOW, denoiser.notes_)
     assert np.array_equal(again.denoise(noisy), denoiser.denoise(noisy))
+    facts = sound_denoiser_report(again, tmp_path / "d.isthmus").plain()
+    assert (facts["rate"], facts["window"]) == (RATE, WINDOW)
     from isthmus.sealed import read_sealed, write_sealed
 
     header, tensors = read_sealed(tmp_path / "d.isthmus", "AudioDenoiser")
@@ -459,6 +466,8 @@ def test_one_file_beside_its_reference(denoiser, folder, tmp_path, noisy):
     assert sound.before == pytest.approx(si_sdr(arrays[0], arrays[1]), abs=1e-3)
     assert sound.after == pytest.approx(si_sdr(arrays[0], arrays[2]), abs=1e-3)
     assert sound.after > sound.before
+    facts = sounds_report([sound], out).plain()
+    assert (facts["files"], facts["si_sdr_after"]) == (1, sound.after)
     draw_sounds(folder / "16.wav", out, tmp_path / "clean.wav", tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes()[1:4] == b"PNG"
     content = (folder / "16.wav").read_bytes()

@@ -11,6 +11,7 @@ from isthmus import (
     L1,
     MLP,
     BatchTopK,
+    BinaryCode,
     BinaryCrossEntropy,
     BoundedSquaredError,
     Contraction,
@@ -22,6 +23,7 @@ from isthmus import (
     Linear,
     LinearCode,
     MaskingNoise,
+    Multinomial,
     Nested,
     ReLU,
     ReLUCode,
@@ -58,7 +60,7 @@ ARCHITECTURES = [
     Linear(),
     Dictionary(),
 ]
-CODES = [LinearCode(), SigmoidCode(), ReLUCode(), TopK(2), BatchTopK(1), Nested()]
+CODES = [LinearCode(), SigmoidCode(), ReLUCode(), TopK(2), BatchTopK(1), Nested(), BinaryCode()]
 LOSSES = [
     (Deviance(), NUMBERS),
     (Deviance(), MIXED),
@@ -67,6 +69,7 @@ LOSSES = [
     (BoundedSquaredError(), PIXELS),
     (Huber(), NUMBERS),
     (BinaryCrossEntropy(), PIXELS),
+    (Multinomial(), PIXELS),
 ]
 NOISE = MaskingNoise(0.3) + GaussianNoise(0.1)
 EVERY_PAIR = [

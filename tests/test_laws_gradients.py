@@ -21,6 +21,7 @@ from isthmus import (
     L2Weights,
     LinearCode,
     LogDistortion,
+    Multinomial,
     Nested,
     ReLUCode,
     SigmoidCode,
@@ -39,6 +40,7 @@ LOSSES = [
     Huber(0.7),
     BinaryCrossEntropy(),
     LogDistortion(0.1),
+    Multinomial(),
 ]
 PENALTIES = [
     L1(),
@@ -74,7 +76,7 @@ def trace_of(network: Network, x: torch.Tensor, penalty, seed: int = 0):
 @pytest.mark.parametrize("layout", [Layout.numeric(5, positive=True), MIXED], ids=["numeric", "mixed"])
 def test_loss_gradients_match_finite_differences(loss, layout):
     """Autograd of each loss agrees with central differences to 1e-6."""
-    if isinstance(loss, (BinaryCrossEntropy, BoundedSquaredError)) and not layout.positive:
+    if isinstance(loss, (BinaryCrossEntropy, BoundedSquaredError, Multinomial)) and not layout.positive:
         pytest.skip("cross-entropy is for values in [0, 1]")
     torch.manual_seed(0)
     x = torch.rand(3, 5, dtype=torch.float64)

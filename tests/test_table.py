@@ -312,7 +312,7 @@ def test_unseen_levels_count_as_missing_and_warn_once():
         (np.array([[1.0, -np.inf]] * 3), DataError, "column 1, row 0, value -inf"),
         (np.ones(3), DataError, "2-D"),
         (np.ones((3, 2)) * 1j, DataError, "[Cc]omplex"),
-        (sparse.eye(3).tocsr(), TypeError, "sparse"),
+        (sparse.csr_array([[1.0, np.nan]]), DataError, "NaN or infinity"),
         (np.array([["a", "b"]]), DataError, "numbers"),
         (np.array([[{}, 1]], dtype=object), TypeError, "number"),
         (pl.LazyFrame({"a": [1]}), DataError, "collect"),

@@ -25,23 +25,27 @@ if TYPE_CHECKING:
         NearFar,
         SeriesDetector,
     )
+    from isthmus.auditing import Audit, ComponentCurve, Tradeoff, audit, component_curve, tradeoff
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
-    from isthmus.codes import BatchTopK, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
+    from isthmus.codes import BatchTopK, BinaryCode, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
     from isthmus.corruptions import (
         BlindSpots,
         BlockMask,
         Corruption,
+        Distortion,
         GaussianNoise,
         MaskingNoise,
         NoiseAtSNR,
         NoiseLevels,
         SaltAndPepper,
         SwapNoise,
+        VaryingMask,
     )
     from isthmus.denoising import AudioDenoiser, Denoiser, PhotoDenoiser
     from isthmus.diagnostics import pca_comparison
     from isthmus.exporting import export
+    from isthmus.imputation import Imputer, pool
     from isthmus.inputs import (
         Auto,
         Boolean,
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
         Shared,
         Signals,
         Source,
+        Sparse,
         Standard,
         Table,
         UnitRange,
@@ -65,12 +70,14 @@ if TYPE_CHECKING:
         Huber,
         LogDistortion,
         Loss,
+        Multinomial,
         SquaredError,
     )
     from isthmus.many import fit_many
     from isthmus.networks import (
         MLP,
         Architecture,
+        Completing,
         ConvNet,
         Dictionary,
         Linear,
@@ -83,7 +90,7 @@ if TYPE_CHECKING:
         Tanh,
     )
     from isthmus.parts import Part
-    from isthmus.penalties import L1, Contraction, KLSparsity, L2Weights, Penalty
+    from isthmus.penalties import L1, BitBalance, Contraction, KLSparsity, L2Weights, Penalty
     from isthmus.recipes import (
         contractive_autoencoder,
         deep_autoencoder,
@@ -95,6 +102,17 @@ if TYPE_CHECKING:
         sparse_autoencoder,
         undercomplete_autoencoder,
     )
+    from isthmus.retrieval import (
+        ITQ,
+        Cosine,
+        Euclidean,
+        Exact,
+        Graph,
+        MeanShift,
+        Prefix,
+        Retriever,
+        Standardised,
+    )
     from isthmus.saving import load, save
     from isthmus.scoring import Scorer
     from isthmus.training import Trainer
@@ -102,34 +120,39 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
+    "auditing": "Audit ComponentCurve Tradeoff audit component_curve tradeoff",
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
-    "anomaly": "AnomalyDetector CellErrors CodeDistance DenoisingErrors DriftAlarm NearFar SeriesDetector",
-    "codes": "BatchTopK Code LinearCode Nested ReLUCode SigmoidCode TopK",
+    "codes": "BatchTopK BinaryCode Code LinearCode Nested ReLUCode SigmoidCode TopK",
     "corruptions": (
-        "BlindSpots BlockMask Corruption GaussianNoise MaskingNoise NoiseAtSNR NoiseLevels SaltAndPepper "
-        "SwapNoise"
+        "BlindSpots BlockMask Corruption Distortion GaussianNoise MaskingNoise NoiseAtSNR NoiseLevels "
+        "SaltAndPepper SwapNoise VaryingMask"
     ),
     "denoising": "AudioDenoiser Denoiser PhotoDenoiser",
     "diagnostics": "pca_comparison",
     "exporting": "export",
+    "imputation": "Imputer pool",
     "inputs": (
-        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Standard Table UnitRange "
-        "Unscaled open_source"
+        "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Sparse Standard Table "
+        "UnitRange Unscaled open_source"
     ),
-    "losses": "BinaryCrossEntropy BoundedSquaredError Deviance Huber LogDistortion Loss SquaredError",
+    "losses": (
+        "BinaryCrossEntropy BoundedSquaredError Deviance Huber LogDistortion Loss Multinomial SquaredError"
+    ),
     "many": "fit_many",
     "networks": (
-        "MLP Architecture ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid SpectralMask Suited "
-        "Tanh"
+        "MLP Architecture Completing ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid "
+        "SpectralMask Suited Tanh"
     ),
     "parts": "Part",
-    "penalties": "L1 Contraction KLSparsity L2Weights Penalty",
+    "penalties": "L1 BitBalance Contraction KLSparsity L2Weights Penalty",
     "recipes": (
         "contractive_autoencoder deep_autoencoder denoising_autoencoder k_sparse_autoencoder "
         "kl_sparse_autoencoder linear_autoencoder nested_autoencoder sparse_autoencoder "
         "undercomplete_autoencoder"
     ),
+    "retrieval": "ITQ Cosine Euclidean Exact Graph MeanShift Prefix Retriever Standardised",
     "saving": "load save",
     "scoring": "Scorer",
     "training": "Trainer",
@@ -137,15 +160,19 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "ITQ",
     "L1",
     "MLP",
     "AnomalyDetector",
     "Architecture",
     "AudioDenoiser",
+    "Audit",
     "Auto",
     "Autoencoder",
     "BatchTopK",
+    "BinaryCode",
     "BinaryCrossEntropy",
+    "BitBalance",
     "BlindSpots",
     "BlockMask",
     "Boolean",
@@ -154,20 +181,28 @@ __all__ = [
     "CellErrors",
     "Code",
     "CodeDistance",
+    "Completing",
+    "ComponentCurve",
     "Contraction",
     "ConvNet",
     "Corruption",
+    "Cosine",
     "DataError",
     "Datetime",
     "Denoiser",
     "DenoisingErrors",
     "Deviance",
     "Dictionary",
+    "Distortion",
     "DriftAlarm",
+    "Euclidean",
+    "Exact",
     "FileError",
     "GaussianNoise",
+    "Graph",
     "Huber",
     "Images",
+    "Imputer",
     "IsthmusError",
     "KLSparsity",
     "L2Weights",
@@ -176,6 +211,8 @@ __all__ = [
     "LogDistortion",
     "Loss",
     "MaskingNoise",
+    "MeanShift",
+    "Multinomial",
     "NearFar",
     "Nested",
     "NoiseAtSNR",
@@ -184,9 +221,11 @@ __all__ = [
     "Part",
     "Penalty",
     "PhotoDenoiser",
+    "Prefix",
     "ReLU",
     "ReLUCode",
     "ResidualConvNet",
+    "Retriever",
     "SaltAndPepper",
     "Scorer",
     "SeriesDetector",
@@ -196,19 +235,25 @@ __all__ = [
     "SigmoidCode",
     "Signals",
     "Source",
+    "Sparse",
     "SpectralMask",
     "SquaredError",
     "Standard",
+    "Standardised",
     "Suited",
     "SwapNoise",
     "Table",
     "Tanh",
     "TopK",
+    "Tradeoff",
     "Trainer",
     "TrainingError",
     "UnitRange",
     "Unscaled",
+    "VaryingMask",
     "__version__",
+    "audit",
+    "component_curve",
     "contractive_autoencoder",
     "deep_autoencoder",
     "denoising_autoencoder",
@@ -221,8 +266,10 @@ __all__ = [
     "nested_autoencoder",
     "open_source",
     "pca_comparison",
+    "pool",
     "save",
     "sparse_autoencoder",
+    "tradeoff",
     "undercomplete_autoencoder",
 ]
 

@@ -49,10 +49,12 @@ from isthmus.inputs import (
     rows_of,
 )
 from isthmus.losses import Deviance, Loss, SquaredError
+from isthmus.nesting import truncated
 from isthmus.networks import Architecture, Linear, Network, Suited
 from isthmus.objective import Objective
 from isthmus.parts import Layout, pack
 from isthmus.penalties import Penalty
+from isthmus.slopes import singular_values
 from isthmus.training import Member, Rows, Stream, Trainer, isolated, reading, seed_from
 
 __all__ = ["Autoencoder"]
@@ -117,6 +119,7 @@ class Autoencoder(Transformer):
     Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313.
     """
 
+    history_rows_: list[dict[str, float]]
     lambdas_: dict[str, float]
     versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values; the command line's reading
@@ -196,6 +199,35 @@ class Autoencoder(Transformer):
         self.lambdas_: dict[str, float] = member.objective.lambdas
         return self
 
+    def continue_fit(self, X: Any) -> Self:
+        """Train on from the weights it has: another run of the trainer, on the columns it knows.
+
+        The learning rate warms up anew, so a model cut to size by `truncate`, or one that meets more rows, is
+        trained as long as the trainer says and no longer. `history_` goes on where it was.
+        """
+        self.must_be_fitted()
+        X = self._open(X)
+        rows, generator = self._rows(X), self._generator()
+        train, held_out = rows.split(self.trainer.held_out, generator)
+        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
+        member, before = self._member(X, train, held_out, generator), self.history_rows_
+        with isolated(self._seed):
+            plan = self.trainer([member])
+        self._trained(member, plan)
+        passes = before[-1]["epoch"] if before else 0.0
+        self.history_rows_ = before + [{**row, "epoch": passes + row["epoch"]} for row in member.history]
+        return self
+
+    def truncate(self, k: int) -> Autoencoder:
+        """A model of the first k numbers of a nested code, which is what `code=Nested()` trained it for.
+
+        Its codes are the first k columns of this model's, its reconstructions those of the code with the rest
+        at 0. It is saved and used like any other. Raises DataError unless 1 <= k <= n_components_ and the
+        code is `Nested()`.
+        """
+        self.must_be_fitted()
+        return truncated(self, k)
+
     def _open(self, X: Any) -> Any:
         """Check the parameters; a path becomes the source of its rows, so that files are looked at once."""
         self._check_parameters()
@@ -243,7 +275,7 @@ class Autoencoder(Transformer):
             self.penalty.check(self.network_)
         self.notes_ = list(self.schema_.notes)
         self.fingerprint_ = fingerprint(first.x.numpy(), self.schema_.names)
-        self.history_rows_: list[dict[str, float]] = []
+        self.history_rows_ = []
         self.lambdas_ = {}
         return rows, self._generator()
 
@@ -287,6 +319,10 @@ class Autoencoder(Transformer):
 
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
+        return self.schema_.decode(self.inverse_encoded(Z))
+
+    def inverse_encoded(self, Z: Any) -> NDArray[np.float32]:
+        """The same as features (n, d), in the network's own units."""
         self.must_be_fitted()
         z = np.array(Z, dtype=np.float32)
         rule = f"be 2-D with {self.n_components_} columns"
@@ -297,7 +333,7 @@ class Autoencoder(Transformer):
             z.shape,
             "Use the output of transform",
         )
-        return self.schema_.decode(reconstructions(self.network_, self.loss, self.schema_.layout, z))
+        return reconstructions(self.network_, self.loss, self.schema_.layout, z)
 
     def reconstruct(self, X: Any) -> Any:
         """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies.
@@ -326,6 +362,17 @@ class Autoencoder(Transformer):
         """
         self.must_be_fitted()
         return examined(self.network_, self.loss, self.schema_.layout, x, self.n_components_)
+
+    def singular_values(self, x: NDArray[np.float32], of: str = "reconstruction") -> NDArray[np.float64]:
+        """Singular values (n, k) of the exact Jacobian at encoded rows x (n, d), largest first: how much
+        x_hat, or with of="encoder" the code, moves when x does. Of numbers their squares sum to the
+        contractive penalty.
+        """
+        self.must_be_fitted()
+        need(
+            of in ("reconstruction", "encoder"), "of", "be 'reconstruction' or 'encoder'", of, "Leave it out"
+        )
+        return singular_values(self.network_, self.loss, self.schema_.layout, x, of)  # type: ignore[arg-type]
 
     def transform_plain(self, X: Any) -> NDArray[np.float32]:
         """The codes as a plain array, whatever `set_output` asks of `transform`."""

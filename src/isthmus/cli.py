@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus.commands.auditing import audit
+from isthmus.commands.denoising import denoise
+from isthmus.commands.impute import impute
+from isthmus.commands.inpainting import inpaint
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
-from isthmus.commands.models import INPUTS, KINDS, TASKS
+from isthmus.commands.models import INPUTS, KINDS
 from isthmus.commands.options import (
     Decimal,
     Encoding,
@@ -31,6 +35,9 @@ from isthmus.commands.options import (
     Quiet,
     Separator,
 )
+from isthmus.commands.reporting import report
+from isthmus.commands.searching import duplicates, index, search
+from isthmus.commands.tasks import Asked, check_task, fitted_use
 from isthmus.commands.words import Said, in_options, tell
 
 if TYPE_CHECKING:
@@ -76,7 +83,16 @@ def fit(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
     ] = None,
-    task: Annotated[str, typer.Option(help="compress, or detect: find what does not belong.")] = "compress",
+    task: Annotated[
+        str,
+        typer.Option(
+            help="compress; detect: what does not belong; denoise: take noise out; impute: fill gaps; "
+            "inpaint: fill holes in pictures."
+        ),
+    ] = "compress",
+    noisy: Annotated[
+        bool, typer.Option("--noisy", help="For denoise: FILE is noisy itself; nothing clean is known.")
+    ] = False,
     clean: Annotated[
         bool | None,
         typer.Option(
@@ -104,22 +120,14 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Learn a model from FILE and save it."""
-    from isthmus.checks import must
-    from isthmus.commands.detecting import fit_detector, keep
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
     from isthmus.commands.models import asked_model
-    from isthmus.commands.ranging import fit_series, opened_series
+    from isthmus.commands.ranging import opened_series
     from isthmus.commands.results import kept
     from isthmus.diagnostics import FEW
 
     refuse_output(output, (".isthmus",), file)
-    if task not in TASKS:
-        raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
-    if task == "detect" and checkpoint is not None:
-        raise must("--checkpoint", "be left out with --task detect", checkpoint, "It trains several models")
-    for name, value in (("--clean", clean), ("--window", window)):
-        if task != "detect" and value is not None:
-            raise must(name, "come with --task detect", "another task", "Leave it out")
+    check_task(task, checkpoint, clean, window, noisy)
     if checkpoint is not None:
         refuse_output(checkpoint, ("",), file, output)
     asked, say = asked_reading(header, na, separator, decimal, encoding), not (quiet or as_json)
@@ -134,18 +142,14 @@ def fit(
             model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
-            if task == "detect":
-                own = (code, hidden, epochs) != (None, None, None) or kind != "undercomplete"
-                detector: Any = (
-                    fit_detector(X, model, own, seed, clean)
-                    if window is None
-                    else fit_series(X, model if own else None, window, seed, clean)
-                )
-                if interrupts:
-                    raise nothing_learned(output)
-                keep(detector, reading, output)
-                facts = {"rows": len(X), "output": str(output), "notes": [*notes, *detector.notes_]}
-                _done("\n".join([*notes, *detector.notes_, f"-> {output}"]), facts, as_json, quiet)
+            if task != "compress":
+                own = (code, hidden) != (None, None) or kind != "undercomplete"
+                asked_for = Asked(model, own, epochs, seed, clean, window, noisy, say, device)
+                use = fitted_use(task, X, asked_for, reading, output, interrupts)
+                said = [*notes, *use.notes_]
+                facts = {"rows": len(X), "output": str(output), "notes": said}
+                _done("\n".join([*said, f"-> {output}"]), facts, as_json, quiet)
+                _say_interrupted(interrupts, output)
                 return
             model.fit(X)
         except KeyboardInterrupt:
@@ -155,16 +159,14 @@ def fit(
         # this run's, not the model's
         model.set_params(trainer__checkpoint=None, trainer__progress=None, trainer__device="auto")
         model.notes_ = [in_options(note) for note in (*notes, *chosen, *model.notes_)]
-        report = kept(model, X, reading, output, bool(interrupts))
+        told = kept(model, X, reading, output, bool(interrupts))
     if as_json:
-        _print_json(report.plain())
+        _print_json(told.plain())
     elif say:
-        report.show()
-    elif report.facts["rows"] < FEW:
-        tell(str(report.verdict))
-    if interrupts:
-        tell(f"interrupted: the best model so far, after {report.facts['epochs']} epochs, is in {output}")
-        raise SystemExit(130)
+        told.show()
+    elif told.facts["rows"] < FEW:
+        tell(str(told.verdict))
+    _say_interrupted(interrupts, output, f", after {told.facts['epochs']} epochs,")
 
 
 @app.command()
@@ -313,6 +315,12 @@ def detect(
         found.draw(X, draw)
 
 
+app.command()(impute)
+app.command()(index)
+app.command()(search)
+app.command()(duplicates)
+
+
 @app.command()
 def export(
     model: ModelFile,
@@ -330,17 +338,17 @@ def export(
     _done(text, facts, as_json, quiet)
 
 
+app.command()(audit)
+app.command()(report)
+
+
 @app.command()
 def info(model: ModelFile, as_json: Json = False) -> None:
     """Say what is in a model file."""
-    from isthmus.autoencoder import Autoencoder
-    from isthmus.commands.detecting import detector_report
-    from isthmus.report.console import model_report
+    from isthmus.commands.describing import described
     from isthmus.saving import load
 
-    found = load(model)
-    say = model_report if isinstance(found, Autoencoder) else detector_report
-    report = say(found, model)
+    report = described(load(model), model)
     _print_json(report.plain()) if as_json else report.show()
 
 
@@ -355,6 +363,10 @@ def demo(
     from isthmus.demo import run
 
     run(output, quick)
+
+
+app.command()(denoise)
+app.command()(inpaint)
 
 
 # ---------------------------------------------------------------- small pieces
@@ -375,6 +387,12 @@ def _size(X: Any) -> str:
         return f"{len(X):,} rows, read in {len(X.sizes):,} blocks"
     rows, columns = len(X), columns_of(X) or 0
     return f"{rows:,} row{'s' * (rows != 1)}, {columns:,} column{'s' * (columns != 1)}"
+
+
+def _say_interrupted(interrupts: list[bool], output: Path, after: str = "") -> None:
+    if interrupts:
+        tell(f"interrupted: the best model so far{after} is in {output}")
+        raise SystemExit(130)
 
 
 def _done(text: str, facts: dict[str, Any], as_json: bool, quiet: bool) -> None:

@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from isthmus.checks import need
 from isthmus.parts import Part
 
-__all__ = ["BatchTopK", "Code", "LinearCode", "Nested", "ReLUCode", "SigmoidCode", "TopK"]
+__all__ = ["BatchTopK", "BinaryCode", "Code", "LinearCode", "Nested", "ReLUCode", "SigmoidCode", "TopK"]
 
 
 class Code(Part):
@@ -36,6 +36,11 @@ class Code(Part):
     @property
     def unit(self) -> bool:
         """Whether every value lies in (0, 1)."""
+        return False
+
+    @property
+    def bits(self) -> bool:
+        """Whether every value is -1 or 1."""
         return False
 
     @property
@@ -173,8 +178,13 @@ class Nested(Code):
     """z = a with, in training, a random prefix of every row's code kept: the first numbers learn to do most.
 
     The prefix length is uniform on 1..k (Rippel et al. 2014, "nested dropout"). Every prefix of the code is
-    a code.
+    a code; `Autoencoder.truncate(k)` gives the smaller model.
+
+    full: share of the rows that keep the whole code whatever is drawn, so that the last numbers, which
+        otherwise one row in k trains, are not neglected.
     """
+
+    full: float = 0.0
 
     def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """a, its tail zeroed at a random place in training."""
@@ -182,11 +192,49 @@ class Nested(Code):
             return a
         k = a.shape[1]
         kept = torch.randint(1, k + 1, (len(a), 1), generator=generator, device=a.device)
+        if self.full > 0:
+            whole = torch.rand((len(a), 1), generator=generator, device=a.device) < self.full
+            kept = kept.masked_fill(whole, k)
         return a * (torch.arange(k, device=a.device) < kept)
 
     def slope(self, a: Tensor, z: Tensor) -> Tensor:
         """1 where the prefix reaches."""
         return (z != 0).to(a.dtype)
+
+
+class BinaryCode(Code):
+    """z = sign(a) in {-1, 1}: bits, trained as bits (semantic hashing, Salakhutdinov & Hinton 2009).
+
+    The decoder sees bits from the first step on. The sign has no slope, so the encoder learns through that of
+    tanh(a) instead (straight-through, Bengio et al. 2013). In training Gaussian noise of deviation `noise` is
+    added to a before the sign is taken, less and less until it ends: bits must be told clearly, and rows near
+    the border between two codes are tried on both sides. `BitBalance` keeps bits even and independent.
+    """
+
+    noise: float = 0.5
+
+    @property
+    def bits(self) -> bool:
+        """Always."""
+        return True
+
+    def __call__(self, a: Tensor, memory: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """-1 or 1 by the sign of a; 0 counts as 1."""
+        need(self.noise >= 0, "noise", "be at least 0", self.noise, "Use BinaryCode(noise=0.5)")
+        shown = a
+        if generator is not None and self.noise:
+            left = 1.0 if memory is None else max(0.0, 1 - float(memory[0]))
+            drawn = torch.randn(a.shape, generator=generator, dtype=a.dtype, device=a.device)
+            shown = a + self.noise * left * drawn
+        bits = torch.where(shown >= 0, 1.0, -1.0).to(a.dtype)
+        if not (torch.is_grad_enabled() and a.requires_grad):
+            return bits
+        soft = torch.tanh(a)
+        return bits.detach() + soft - soft.detach()
+
+    def slope(self, a: Tensor, z: Tensor) -> Tensor:
+        """1 - tanh(a)^2, that of what stands in for the sign."""
+        return 1 - torch.tanh(a).square()
 
 
 def _eased(k: int, ease: float, memory: Tensor | None, generator: Generator | None) -> int:

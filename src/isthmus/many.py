@@ -42,6 +42,9 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     X : data, or a list of as many data as there are models
         What each is fitted on; folds of equal length train together.
 
+    Ctrl-C ends the training of those that are being trained, which keep their best weights; those whose turn
+    would have come stay at their start.
+
     Raises
     ------
     DataError
@@ -61,8 +64,19 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     for group in groups.values():
         count = _together(group[0][1])
         for start in range(0, len(group), count):
-            _train(group[start : start + count])
+            some = group[start : start + count]
+            interrupted = any(member.interrupted for others in groups.values() for _, member in others)
+            (_leave if interrupted else _train)(some)
     return list(models)
+
+
+def _leave(group: Sequence[tuple[Autoencoder, Member]]) -> None:
+    """Models whose turn comes after Ctrl-C stay at their start."""
+    for model, member in group:
+        member.network.eval()
+        member.history.append({"epoch": 0.0})
+        member.notes.append("Interrupted before its turn: not trained.")
+        model._trained(member, model.trainer.plan(len(member.train)))
 
 
 def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:

@@ -30,7 +30,7 @@ from torch import Tensor
 from isthmus.checks import DataError, must, need
 from isthmus.parts import Part, Trace
 
-__all__ = ["L1", "Contraction", "KLSparsity", "L2Weights", "Penalties", "Penalty"]
+__all__ = ["L1", "BitBalance", "Contraction", "KLSparsity", "L2Weights", "Penalties", "Penalty"]
 
 
 ACTIVE = 0.1  # of the root mean square of all activations: what exceeds it is active
@@ -270,6 +270,33 @@ class KLSparsity(Penalty):
             raise must(
                 "the code", "have values in (0, 1) for KLSparsity", network.code, "Use code=SigmoidCode()"
             )
+
+
+class BitBalance(Penalty):
+    """Bits that are even and say different things: mean_j m_j^2 + sum_(i != j) C_ij^2 / k.
+
+    m_j is the mean of unit j over the batch and C = z^T z / n, for z in {-1, 1}: a bit that is on for half of
+    the rows has m_j = 0, two that are independent have C_ij = 0 (Weiss et al. 2009, on what a good code is).
+    Meant for `code=BinaryCode()`.
+    """
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Omega, a scalar."""
+        return self.code_gradient(trace.z)[0][0]
+
+    def code_gradient(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """(2 m + 4 z (C - diag C)) / (n k)."""
+        n, k = z.shape[-2:]
+        mean = z.mean(-2, keepdim=True)
+        shared = z.mT @ z / n
+        shared = shared - torch.diag_embed(shared.diagonal(dim1=-2, dim2=-1))
+        omega = (mean.square().sum((-2, -1)) + shared.square().sum((-2, -1))) / k
+        return omega.view(-1), (2 * mean + 4 * (z @ shared)) / (n * k)
+
+    def check(self, network: Any) -> None:
+        """The code is made of bits."""
+        if not network.code.bits:
+            raise must("the code", "be made of bits for BitBalance", network.code, "Use code=BinaryCode()")
 
 
 class Contraction(Penalty):

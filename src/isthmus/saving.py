@@ -42,6 +42,7 @@ USES = {  # what stands on models, and the module that keeps it
     "AnomalyDetector": "isthmus.anomaly.saved",
     "AudioDenoiser": "isthmus.denoising.saved",
     "Denoiser": "isthmus.denoising.saved",
+    "Imputer": "isthmus.imputation.saved",
     "Inpainter": "isthmus.inpainting.saved",
     "PhotoDenoiser": "isthmus.denoising.saved",
     "SampleDenoiser": "isthmus.denoising.saved",
@@ -51,7 +52,7 @@ PARAMETERS = ("n_components", "architecture", "code", "loss", "corruption", "pen
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted Autoencoder, detector or denoiser to one `.isthmus` file, whole or not at all.
+    """Write a fitted Autoencoder, or a use of it, to one `.isthmus` file, whole or not at all.
 
     Raises FileError when the place cannot be written, DataError when the model is not fitted or a part
     holds something that is not a plain value.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from isthmus.anomaly import AnomalyDetector, SeriesDetector
     from isthmus.commands.detecting import Found
 
-__all__ = ["drawn", "drawn_series"]
+__all__ = ["drawn", "drawn_series", "written"]
 
 SHOWN = 10  # pictures
 ENDS = ("start", "end", "peak")
@@ -28,7 +28,7 @@ def drawn(detector: AnomalyDetector, X: Any, found: Found, path: Path) -> None:
         rows = np.asarray(rows.load() if hasattr(rows, "load") else rows)
         names = [found.name(number) for number in numbers]
         ax = figures.heat_maps(rows.reshape(len(rows), *shape), detector.heat_maps(rows), names=names)
-        _write(ax.figure, path)
+        written(ax.figure, path)
         return
     from matplotlib.figure import Figure
 
@@ -38,7 +38,7 @@ def drawn(detector: AnomalyDetector, X: Any, found: Found, path: Path) -> None:
         np.asarray(detector.calibration_.scores), found.all_scores, found.threshold, ax=left
     )
     figures.p_value_histogram(found.all_p, ax=right)
-    _write(figure, path)
+    written(figure, path)
 
 
 def drawn_series(detector: SeriesDetector, X: Any, ranges: Any, path: Path) -> None:
@@ -56,7 +56,7 @@ def drawn_series(detector: SeriesDetector, X: Any, ranges: Any, path: Path) -> N
     for j, ax in enumerate(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]):
         figures.flagged_ranges(times, steps.values[:, j], ranges, ax=ax, title="" if j else None)
         ax.set_ylabel(str(steps.names[j]))
-    _write(figure, path)
+    written(figure, path)
 
 
 def _seconds(spans: Any) -> Any:
@@ -65,7 +65,8 @@ def _seconds(spans: Any) -> Any:
     return np.asarray(spans, "timedelta64[ns]").astype(np.int64) / 1e9
 
 
-def _write(figure: Any, path: Path) -> None:
+def written(figure: Any, path: Path) -> None:
+    """A figure as a file of its ending."""
     import io
 
     from isthmus.atomic import write_atomically

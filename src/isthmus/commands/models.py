@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["INPUTS", "KINDS", "TASKS", "asked_model", "columns_of"]
+__all__ = ["INPUTS", "KINDS", "asked_model", "columns_of"]
 
 KINDS = (
     "undercomplete",
@@ -22,7 +22,6 @@ KINDS = (
     "contractive",
     "nested",
 )
-TASKS = ("compress", "detect")
 INPUTS = ("auto", "table", "images", "signals")
 
 

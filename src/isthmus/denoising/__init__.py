@@ -8,12 +8,15 @@ from isthmus.denoising.denoiser import Denoiser
 from isthmus.denoising.levels import noise_level
 from isthmus.denoising.metrics import psnr, si_sdr, snr, ssim
 from isthmus.denoising.photos import PhotoDenoiser, default_photo_model
+from isthmus.denoising.samples import SampleDenoiser, default_sample_model
 
 __all__ = [
     "AudioDenoiser",
     "Denoiser",
     "PhotoDenoiser",
+    "SampleDenoiser",
     "default_photo_model",
+    "default_sample_model",
     "default_sound_model",
     "noise_level",
     "psnr",

@@ -45,7 +45,7 @@ __all__ = ["AudioDenoiser", "default_sound_model"]
 
 SPECTRUM = 0.055  # seconds of which a spectrum is taken, to the nearest power of two in samples
 WINDOW = 32  # spectra side by side in a window
-UPDATES, BATCH = 2_500, 8  # a training run: minutes on one core
+UPDATES, BATCH = 3_000, 8  # a training run: some minutes on one core
 EPOCHS = (4, 400)  # at least, at most
 MOST = 2**27  # samples learned from, at most: 4.6 hours at 8,000 Hz
 CHANNELS = 16  # a sound has at most so many
@@ -63,8 +63,12 @@ def default_sound_model(rate: int | None, rows: int, trainer: Trainer | None = N
         loss=LogDistortion(),
         corruption=NoiseAtSNR(),
         inputs=Signals(),
-        trainer=Trainer(batch_size=BATCH, max_epochs=epochs) if trainer is None else trainer,
+        trainer=_timed(trainer or Trainer(batch_size=BATCH), epochs),
     )
+
+
+def _timed(trainer: Trainer, epochs: int) -> Trainer:
+    return trainer if trainer.max_epochs is not None else trainer.with_params(max_epochs=epochs)
 
 
 class AudioDenoiser(Estimator):
@@ -138,6 +142,11 @@ class AudioDenoiser(Estimator):
         cut = f"Learned from {length} of sound in {len(rows):,} windows of {window:,} samples."
         self.notes_ = [*notes(), cut, *self.model_.notes_[1:]]
         return self
+
+    @staticmethod
+    def usual_trainer(_: Any = None) -> Trainer:
+        """The default model's, its epochs by the number of windows once that is known."""
+        return Trainer(batch_size=BATCH)
 
     def _model(self, rate: int | None, rows: int) -> Any:
         from sklearn.base import clone

@@ -107,9 +107,15 @@ def grey_of(picture: NDArray[Any]) -> NDArray[Any]:
 
 
 def ends(picture: NDArray[Any]) -> tuple[float, float]:
-    """Black and white: of unsigned numbers those of their dtype, of others as `Images` reads them."""
+    """Black and white: of unsigned numbers those of their dtype, of others 0 and 1, or 0 and 255, where all
+    lie there but for some noise, and else as `Images` reads them.
+    """
     if picture.dtype.kind == "u":
         return 0.0, float(np.iinfo(picture.dtype).max)
+    low, high = (float(end) for end in (picture.min(), picture.max()))
+    for top in (1.0, 255.0):
+        if -top / 2 <= low <= high <= 1.5 * top and picture.dtype.kind == "f":
+            return 0.0, top
     return value_range(picture)
 
 

@@ -130,6 +130,11 @@ class PhotoDenoiser(Estimator):
         self.notes_ = [cut, *album.skipped, *self.model_.notes_[1:]]
         return self
 
+    @staticmethod
+    def usual_trainer(_: Any = None) -> Trainer:
+        """The default model's."""
+        return default_photo_model().trainer
+
     @classmethod
     def shipped(cls) -> PhotoDenoiser:
         """The general one that comes with the package, for white noise of up to 50 in 255."""

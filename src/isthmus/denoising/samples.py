@@ -31,9 +31,13 @@ from isthmus.forward import rebuilt
 from isthmus.inputs import Images, ImagesSchema
 from isthmus.losses import SquaredError
 from isthmus.networks import MLP, ResidualConvNet
-from isthmus.training import Trainer
+from isthmus.training import Trainer, fast_in_bf16
 
 __all__ = ["SampleDenoiser", "default_sample_model"]
+
+SMALL = 16  # pixels a side below which filters see no more than dense layers do
+UPDATES, BATCH = 2_000, 32  # of a training of pictures
+EPOCHS = (4, 100)  # at least, at most
 
 Array = NDArray[np.float64]
 
@@ -41,19 +45,24 @@ Array = NDArray[np.float64]
 def default_sample_model(
     X: Any, noise: Corruption | None = None, trainer: Trainer | None = None
 ) -> Autoencoder:
-    """The network for X: filters for pictures (n, h, w[, c]), dense layers for rows.
+    """The network for X: filters for pictures (n, h, w[, c]) of 16 pixels a side and more, dense layers for
+    smaller ones and for rows.
 
     noise: by default Gaussian: of up to half the range, told to the filters; of 0.3 standard deviations.
     """
-    if getattr(X, "ndim", 2) > 2:
-        told = NoiseLevels(0.0, 0.5, tell=True) if noise is None else noise
-        plan = trainer or Trainer(max_epochs=20, batch_size=64, lr=2e-3)
-        filters = ResidualConvNet(shuffle=1)
-        return Autoencoder(
-            None, architecture=filters, loss=SquaredError(), corruption=told, inputs=Images(), trainer=plan
-        )
-    usual = GaussianNoise(0.3) if noise is None else noise
-    return Autoencoder(None, architecture=MLP((256, 256)), corruption=usual, trainer=trainer or Trainer())
+    shape = tuple(getattr(X, "shape", ()))
+    if len(shape) < 3:
+        usual = GaussianNoise(0.3) if noise is None else noise
+        return Autoencoder(None, architecture=MLP((256, 256)), corruption=usual, trainer=trainer or Trainer())
+    large = min(shape[1:3]) >= SMALL
+    epochs = min(EPOCHS[1], max(EPOCHS[0], round(UPDATES * BATCH / max(1, shape[0]))))
+    plan = trainer or Trainer(max_epochs=epochs, batch_size=BATCH, lr=2e-3, bf16=large and fast_in_bf16())
+    parts: dict[str, Any] = {"loss": SquaredError(), "inputs": Images(), "trainer": plan}
+    if not large:
+        usual = NoiseLevels(0.0, 0.5) if noise is None else noise
+        return Autoencoder(None, architecture=MLP((512, 512)), corruption=usual, **parts)
+    told = NoiseLevels(0.0, 0.5, tell=True) if noise is None else noise
+    return Autoencoder(None, architecture=ResidualConvNet(), corruption=told, **parts)
 
 
 class SampleDenoiser(Transformer):
@@ -129,6 +138,11 @@ class SampleDenoiser(Transformer):
         self._check_input_features(input_features)
         numbered = [f"x{j}" for j in range(self._n_features_out)]
         return np.asarray(getattr(self, "feature_names_in_", numbered), dtype=object)
+
+    @staticmethod
+    def usual_trainer(X: Any) -> Trainer:
+        """The default model's."""
+        return default_sample_model(X).trainer
 
     def _model(self, X: Any, pairs: bool) -> Any:
         from sklearn.base import clone

@@ -18,7 +18,7 @@ from torch import Tensor
 import isthmus
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError
-from isthmus.codes import BatchTopK, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
+from isthmus.codes import BatchTopK, BinaryCode, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
 from isthmus.exporting import pieces
 from isthmus.exporting.columns import Outputs, array_dtype, fitted_schema, is_text, is_whole, zone_free
 from isthmus.inputs import ArraySchema, LevelSpec, NumberSpec, Scales, TableSchema, TruthSpec
@@ -28,7 +28,7 @@ from isthmus.networks import Chain
 
 __all__ = ["runner", "written"]
 
-CODES = (LinearCode, SigmoidCode, ReLUCode, TopK, BatchTopK, Nested)
+CODES = (LinearCode, SigmoidCode, ReLUCode, TopK, BatchTopK, Nested, BinaryCode)
 LOSSES = (Deviance, SquaredError, BoundedSquaredError, Huber, BinaryCrossEntropy)
 WIDTH = 96  # characters of base64 in a line
 
@@ -111,9 +111,12 @@ def _code_source(model: Autoencoder) -> str:
         threshold = float(model.network_.memory[1])
         body = f"a = np.maximum(a, 0)\nreturn a * (a > np.float32({threshold!r}))"
     else:
-        body = {SigmoidCode: "return _sigmoid(a)", ReLUCode: "return np.maximum(a, 0)"}.get(
-            type(code), "return a"
-        )
+        bodies = {
+            SigmoidCode: "return _sigmoid(a)",
+            ReLUCode: "return np.maximum(a, 0)",
+            BinaryCode: "return np.where(a >= 0, np.float32(1), np.float32(-1))",
+        }
+        body = bodies.get(type(code), "return a")
     up, down = (pieces.ACTIVATIONS[type(half.activation).__name__] for half in _halves(model))
     return pieces.CODE.format(code=_indented(body), encoder=up, decoder=down)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.figures.curves import BLUE, ORANGE
 from isthmus.figures.mosaics import axes_or_new, tiled
+from isthmus.figures.style import ink
 
 __all__ = ["anomaly_scores", "flagged_ranges", "heat_maps", "p_value_histogram"]
 
@@ -40,7 +41,7 @@ def anomaly_scores(
         ax.hist(cut, bins, density=True, histtype="stepfilled", alpha=0.35, color=colour, label=name)
         ax.hist(cut, bins, density=True, histtype="step", color=colour)
     if told:
-        ax.axvline(threshold, color="black", linewidth=1, linestyle="--")
+        ax.axvline(threshold, color=ink(), linewidth=1, linestyle="--")
         ax.annotate("flagged", (threshold, 1), (4, -2), ("data", "axes fraction"), "offset points", va="top")
     share = float((new > threshold).mean())
     ax.set_xlabel("score: higher is stranger")
@@ -57,7 +58,7 @@ def p_value_histogram(p: NDArray[Any], *, ax: Any = None, title: str | None = No
     usual = len(values) / 20
     spread = 2 * np.sqrt(usual * 19 / 20)
     ax.axhspan(max(0.0, usual - spread), usual + spread, color=GREY, alpha=0.2, linewidth=0)
-    ax.axhline(usual, color="black", linewidth=1, linestyle="--", label="ordinary rows, and 2 deviations")
+    ax.axhline(usual, color=ink(), linewidth=1, linestyle="--", label="ordinary rows, and 2 deviations")
     ax.set_ylim(top=1.25 * max(counts.max(), usual + spread))
     excess = float(counts[0] - usual)
     more = f"About {excess:,.0f} more rows below 0.05 than by chance"

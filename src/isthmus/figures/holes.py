@@ -31,11 +31,11 @@ def inpainted(
     given, made : (n, h, w) or (n, h, w, 3), or one picture; hidden : (n, h, w). draws : (n, m, h, w[, 3]),
     several plausible fills. spread : (n, h, w), in which the largest is white. clean : what was there.
     """
-    single = np.ndim(hidden) == 2
-    given, hidden, made, draws, spread, clean = (
-        part if part is None or not single else np.asarray(part)[None]
-        for part in (given, hidden, made, draws, spread, clean)
-    )
+    if np.ndim(hidden) == 2:
+        draws, spread, clean = (
+            part if part is None else np.asarray(part)[None] for part in (draws, spread, clean)
+        )
+        given, hidden, made = np.asarray(given)[None], np.asarray(hidden)[None], np.asarray(made)[None]
     hole = np.asarray(hidden, bool)
     whole = np.asarray(made if clean is None else clean)
     low, high = (0.0, 255.0) if whole.dtype == np.uint8 else (float(whole.min()), float(whole.max()))

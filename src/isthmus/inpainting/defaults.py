@@ -39,14 +39,23 @@ def default_picture_model(
     epochs = min(200, max(3, round(PIXELS / (n * pixels))))
     batch = min(64, max(4, round(BATCH / pixels)), training)
     usual = Trainer(max_epochs=epochs, batch_size=batch, lr=1.2e-3, held_out=HELD_OUT)
-    return _model(net, holes, usual if trainer is None else trainer)
+    return _model(net, holes, _completed(trainer, usual))
 
 
 def default_patch_model(holes: HoleMask = HoleMask(), trainer: Trainer | None = None) -> Autoencoder:
     """For patches of photographs: filters alone, which know no size."""
     usual = Trainer(max_epochs=3, batch_size=16, lr=1.5e-3, held_out=0.03, bf16=fast_in_bf16())
     local = FilledConvNet(depth=6, axes=0, neighbours=0, hidden=0)
-    return _model(local, holes, usual if trainer is None else trainer)
+    return _model(local, holes, _completed(trainer, usual))
+
+
+def _completed(trainer: Trainer | None, usual: Trainer) -> Trainer:
+    """What a trainer leaves open as is usual here."""
+    if trainer is None:
+        return usual
+    names = [name for name in ("max_epochs", "batch_size", "lr") if getattr(trainer, name) is None]
+    completed: Trainer = trainer.with_params(**{name: getattr(usual, name) for name in names})
+    return completed
 
 
 def _model(net: FilledConvNet, holes: HoleMask, trainer: Trainer) -> Autoencoder:

@@ -55,4 +55,5 @@ def _painted(planes: NDArray[Any], colour: Any, tolerance: float) -> NDArray[np.
     if wanted.shape != (channels,):
         do = "Use a shade of grey" if channels == 1 else "Use colour=(255, 0, 255)"
         raise must("colour", f"have {channels} numbers, as a pixel has", colour, do)
-    return np.asarray(np.abs(planes - wanted).max(2) <= tolerance)
+    away: NDArray[np.float64] = np.abs(planes - wanted)
+    return np.all(away <= tolerance, axis=2)

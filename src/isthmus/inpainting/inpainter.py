@@ -77,7 +77,7 @@ class Inpainter(Estimator):
     patches : int
         Squares of 64 pixels a side that are cut from photographs.
     trainer : Trainer or None
-        For the default model: how long to train. None is minutes.
+        For the default model: how long to train; what it leaves open is chosen. None is minutes.
     random_state : int, RandomState, Generator or None
         Seed.
 
@@ -224,7 +224,7 @@ class Inpainter(Estimator):
         noise, as strong as held-out errors are so far from what is known.
         """
         self.must_be_fitted()
-        need(draws >= 1, "draws", "be at least 1", draws, "Use draws=4")
+        need(bool(draws >= 1), "draws", "be at least 1", draws, "Use draws=4")
         array, rng = np.asarray(picture), np.random.default_rng(seed_from(random_state))
         x, hole, scale = self._guessed(array, mask, colour, tolerance, 1, None)
         changes, spread = self.errors_.around(x, hole, draws, self._filled if self.whole_ else None, rng)
@@ -292,7 +292,7 @@ class Inpainter(Estimator):
     ) -> NDArray[Any]:
         """A photograph (h, w, c) in tiles: around the hole alone."""
         reach = 4 * SIDE
-        rows, columns = (carried(hole.any(axis=1 - axis), reach) for axis in (0, 1))
+        rows, columns = (carried(np.any(hole, axis=1 - axis), reach) for axis in (0, 1))
         part, inner = planes[rows, columns], hole[rows, columns]
         done, pixels = 0, inner.size * len(self.models_)
 
@@ -354,6 +354,8 @@ class Inpainter(Estimator):
 def _opened(X: Any, count: int, rng: np.random.Generator) -> tuple[Any, bool, list[str]]:
     """Pictures of one size as an array and True, or patches of others and False; and notes."""
     notes: list[str] = []
+    if hasattr(X, "load") and not isinstance(X, Pictures):
+        X = X.load()
     if is_path(X) or isinstance(X, Pictures):
         X = X if isinstance(X, Pictures) else Pictures(X)
         sizes, most = {head.size for head in X.headers.values()}, max(X.size)

@@ -17,11 +17,13 @@ from isthmus.inputs.columns import (
 from isthmus.inputs.disk import NpySource, as_source, open_source
 from isthmus.inputs.folders import Folder
 from isthmus.inputs.frames import DType, as_frame_like
+from isthmus.inputs.gaps import completed, gaps_of, numbers_of, scales_of
 from isthmus.inputs.images import Images, ImagesSchema, Pictures, value_range
 from isthmus.inputs.sampling import RunningMean, encoded, learned, sample
 from isthmus.inputs.scaling import Scales, Scaling, Shared, Standard, UnitRange, Unscaled
 from isthmus.inputs.signals import Recordings, Signals, SignalsSchema
 from isthmus.inputs.source import Source, rows_of
+from isthmus.inputs.sparse import Sparse, SparseSchema, SparseSource, is_sparse
 from isthmus.inputs.table import Table, TableSchema
 
 __all__ = [
@@ -51,6 +53,9 @@ __all__ = [
     "Signals",
     "SignalsSchema",
     "Source",
+    "Sparse",
+    "SparseSchema",
+    "SparseSource",
     "Standard",
     "Table",
     "TableSchema",
@@ -60,10 +65,15 @@ __all__ = [
     "UnseenLevels",
     "as_frame_like",
     "as_source",
+    "completed",
     "encoded",
+    "gaps_of",
+    "is_sparse",
     "learned",
+    "numbers_of",
     "open_source",
     "rows_of",
     "sample",
+    "scales_of",
     "value_range",
 ]

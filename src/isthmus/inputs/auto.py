@@ -15,6 +15,7 @@ from isthmus.inputs.frames import is_frame
 from isthmus.inputs.images import Images, Pictures
 from isthmus.inputs.scaling import UnitRange
 from isthmus.inputs.signals import Signals
+from isthmus.inputs.sparse import Sparse, SparseSource, is_sparse
 from isthmus.inputs.table import Table
 
 __all__ = ["Auto"]
@@ -31,17 +32,19 @@ class Auto(Inputs):
     are pixels, one range for all of them. 3-D arrays of floats, or of whole numbers of more than 8 bits, are
     signals (n, channels, time) where there are at most 16 channels and at least 4 times as many points in
     time; all other 3-D arrays are pictures (n, h, w), and 4-D arrays pictures (n, h, w, c). A path is a
-    folder of pictures or of WAV files. `notes_` says which; `Table(...)`, `Images(...)` or `Signals(...)`
-    decides.
+    folder of pictures or of WAV files. scipy.sparse matrices are sparse rows. `notes_` says which;
+    `Table(...)`, `Images(...)` or `Signals(...)` decides.
     """
 
     def open(self, X: Any) -> Any:
-        """A path as the source of the pictures or recordings in it."""
-        return open_folder(X) if is_path(X) else X
+        """A path as the source of the pictures or recordings in it, a sparse matrix as blocks of rows."""
+        return SparseSource(X) if is_sparse(X) else open_folder(X) if is_path(X) else X
 
     def fit(self, X: Any) -> Schema:
         """Learn the columns of X."""
         X = self.open(X)
+        if isinstance(X, SparseSource) or is_sparse(X):
+            return Sparse().fit(X)
         if isinstance(X, Folder):
             return (Images() if isinstance(X, Pictures) else Signals()).fit(X)
         if is_frame(X):

@@ -23,6 +23,7 @@ __all__ = [
     "as_frame_like",
     "column_names",
     "is_frame",
+    "merged",
     "plain_numbers",
     "read_columns",
     "stacked",
@@ -185,6 +186,44 @@ def write_frame(columns: Mapping[str | int, tuple[Any, DType]], library: str, li
     return frame if index is None else frame.set_axis(index, axis=0)
 
 
+def merged(X: Any, other: Any, where: Mapping[str | int, NDArray[np.bool_]]) -> Any:
+    """X with the values of `other`, a frame of the same library and columns, in the rows `where` says."""
+    library, found = library_of(X), {}
+    for name, rows in where.items():
+        if rows.any():
+            found[name] = (_polars_merged if library == "polars" else _pandas_merged)(
+                X[name], other[name], rows
+            )
+    if library == "polars":
+        return X.with_columns(list(found.values()))
+    X = X.copy()
+    for name, series in found.items():
+        X[name] = series
+    return X
+
+
+def _pandas_merged(series: Any, other: Any, rows: NDArray[np.bool_]) -> Any:
+    """A column of its own dtype; levels that its categories lack are added to them."""
+    import pandas
+
+    series, values = series.copy(), other.array[rows]
+    if str(series.dtype) == "category":
+        new = [level for level in pandas.unique(values) if level not in series.cat.categories]
+        series = series.cat.add_categories([level for level in new if not pandas.isna(level)])
+    if str(series.dtype) == "object":
+        values = values.astype(object)
+    series.iloc[np.flatnonzero(rows)] = values
+    return series
+
+
+def _polars_merged(series: Any, other: Any, rows: NDArray[np.bool_]) -> Any:
+    import polars
+
+    kind = series.dtype
+    found = other.cast(kind) if other.dtype != kind and kind != polars.Object else other
+    return series.zip_with(polars.Series(~rows), found).alias(series.name)
+
+
 def _pandas_series(values: Any, dtype: DType) -> Any:
     import pandas
 
@@ -311,6 +350,10 @@ def stacked(blocks: list[Any]) -> Any:
         import polars
 
         return polars.concat(blocks)
+    if hasattr(blocks[0], "tocsr"):
+        from scipy.sparse import vstack
+
+        return vstack(blocks, format="csr")
     return np.concatenate(blocks)
 
 

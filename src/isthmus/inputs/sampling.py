@@ -22,6 +22,7 @@ from isthmus.inputs.disk import as_source
 from isthmus.inputs.folders import Folder
 from isthmus.inputs.frames import stacked
 from isthmus.inputs.source import Source, rows_of
+from isthmus.inputs.sparse import SparseSource
 
 __all__ = ["RunningMean", "encoded", "learned", "sample"]
 
@@ -31,8 +32,10 @@ SPREAD = 64  # blocks a sample comes from, at least
 
 
 def learned(inputs: Inputs, X: Any, seed: int) -> Schema:
-    """The schema of X; of a Source, that of a sample of its rows; a folder's files are all looked at."""
-    if not isinstance(X, Source) or isinstance(X, Folder):
+    """The schema of X; of a Source, that of a sample of its rows; a folder's files and a sparse matrix are
+    looked at whole.
+    """
+    if not isinstance(X, Source) or isinstance(X, (Folder, SparseSource)):
         return inputs.fit(X)
     rows, numbers = sample(X, seed)
     schema = inputs.fit(rows)

@@ -33,6 +33,7 @@ __all__ = ["Scales", "Scaling", "Shared", "Standard", "UnitRange", "Unscaled", "
 Array = NDArray[np.float64]
 FEW = 1024  # numbers of which the sum of squares is found sooner than the ends
 BLOCK = 4096  # rows looked at at a time
+BESIDE = 1e-5  # scales: more than float32 loses where a centre is many scales from 0
 LIMIT = 1e9  # encoded values beyond are cut: their squares must stay finite in float32
 
 
@@ -142,12 +143,22 @@ class Standard(Scaling):
     """Each column by its own mean and standard deviation.
 
     squeeze: pass heavy-tailed columns through asinh first (see the module's text).
+    off_zero: put the centre a hundred-thousandth of the scale beside the mean, so that no value is encoded
+        as exactly 0, which says "not observed"; for models that have to tell the two apart.
     """
 
     squeeze: bool = True
+    off_zero: bool = False
 
     def fit(self, values: Array) -> Scales:
         """Scales for the columns of values (n, m)."""
+        scales = self._at_the_mean(values)
+        if not self.off_zero:
+            return scales
+        beside = tuple(c + BESIDE * s for c, s in zip(scales.centre, scales.scale, strict=True))
+        return dataclasses.replace(scales, centre=beside)
+
+    def _at_the_mean(self, values: Array) -> Scales:
         mean, std = _mean_and_std(values)
         heavy = _heavy(values, mean, std) if self.squeeze else []
         if not heavy:

@@ -29,9 +29,13 @@ __all__ = ["Sink", "write", "writing"]
 GROUP = 16 << 20  # bytes gathered into one row group of a Parquet file
 
 
-def write(X: Any, path: str | os.PathLike[str]) -> None:
-    """An array, a DataFrame or a Source to a file of the format its ending says, whole or not at all."""
+def write(X: Any, path: str | os.PathLike[str], exact: bool = False) -> None:
+    """An array, a DataFrame or a Source to a file of the format its ending says, whole or not at all.
+
+    exact: in text, numbers with all their digits, not to nine of them.
+    """
     with writing(path, len(X)) as sink:
+        sink.exact = exact
         for block in X.blocks() if isinstance(X, Source) else (X,):
             sink.append(block)
 
@@ -62,7 +66,12 @@ def writing(path: str | os.PathLike[str], rows: int) -> Iterator[Sink]:
 
 
 class Sink:
-    """Takes blocks of rows in order: `append` each, `close` after the last."""
+    """Takes blocks of rows in order: `append` each, `close` after the last.
+
+    exact: whether text gets all digits of a number.
+    """
+
+    exact = False
 
     def __init__(self, file: BinaryIO, path: Path, rows: int) -> None:
         self.file, self.path, self.rows, self.written = file, path, rows, 0
@@ -131,7 +140,7 @@ class _Npz(_Npy):
 
 
 class _Text(Sink):
-    """Numbers to nine digits, enough for every float32."""
+    """Numbers to nine digits, enough for every float32, or exactly."""
 
     def __init__(self, file: BinaryIO, path: Path, rows: int) -> None:
         super().__init__(file, path, rows)
@@ -141,7 +150,10 @@ class _Text(Sink):
 
     def _append(self, X: Any) -> None:
         text = as_pandas(X).to_csv(
-            index=False, header=not self.written, sep=self.separator, float_format="%.9g"
+            index=False,
+            header=not self.written,
+            sep=self.separator,
+            float_format=None if self.exact else "%.9g",
         )
         (self.packed or self.file).write(text.encode())
 

@@ -62,10 +62,10 @@ class SpectralMask(Architecture):
     """
 
     window: int = 512
-    channels: int = 192
-    dilations: tuple[int, ...] = (1, 1, 2, 2)
-    kernel: int = 5
-    around: int = 14
+    channels: int = 256
+    dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4)
+    kernel: int = 3
+    around: int = 13
     activation: Activation = SiLU()
 
     @property
@@ -98,12 +98,12 @@ class SpectralMask(Architecture):
         whole = isinstance(self.window, int) and self.window >= 8 and self.window % 4 == 0
         need(whole, "window", "be a multiple of 4 of at least 8", self.window, "Use SpectralMask(window=512)")
         odd = isinstance(self.kernel, int) and self.kernel >= 1 and self.kernel % 2 == 1
-        need(odd, "kernel", "be an odd number", self.kernel, "Use SpectralMask(kernel=5)")
+        need(odd, "kernel", "be an odd number", self.kernel, "Use SpectralMask(kernel=3)")
         for name in ("channels", "around"):
             value = getattr(self, name)
             need(isinstance(value, int) and value >= 1, name, "be at least 1", value, f"Use {name}=32")
         good = all(isinstance(one, int) and one >= 1 for one in self.dilations)
-        need(good, "dilations", "be whole numbers of at least 1", self.dilations, "Use (1, 1, 2, 2)")
+        need(good, "dilations", "be whole numbers of at least 1", self.dilations, "Use (1, 2, 4)")
         do = "Use inputs=Signals(), or another architecture"
         need(layout.signal, "X", "be signals for SpectralMask", layout.shape or "rows of a table", do)
         longest = 2 * layout.shape[1] - 2
@@ -126,7 +126,7 @@ class Spectrum(nn.Module):
 
     def complex(self, x: Tensor) -> Tensor:
         """(n, channels * time) -> (n * channels, frequencies, frames)."""
-        signals = x.reshape(len(x) * self.channels, -1)
+        signals = x.reshape(x.shape[0] * self.channels, -1)
         return torch.stft(
             signals,
             self.window,
@@ -139,7 +139,7 @@ class Spectrum(nn.Module):
 
     def of(self, x: Tensor) -> Tensor:
         """(n, channels * time) -> (n, k)."""
-        return self.flat(self.complex(x), len(x))
+        return self.flat(self.complex(x), x.shape[0])
 
     def flat(self, bins: Tensor, n: int) -> Tensor:
         """(n * channels, frequencies, frames) -> (n, k)."""
@@ -147,7 +147,7 @@ class Spectrum(nn.Module):
 
     def inverse(self, z: Tensor) -> Tensor:
         """(n, k) -> (n, channels * time)."""
-        parts = z.reshape(len(z) * self.channels, self.window // 2 + 1, -1, 2).contiguous()
+        parts = z.reshape(z.shape[0] * self.channels, self.window // 2 + 1, -1, 2).contiguous()
         frames = parts.shape[2]
         known = frames == self.time // self.hop + 1
         length = self.time if known else (frames - 1) * self.hop
@@ -155,7 +155,7 @@ class Spectrum(nn.Module):
         signals = torch.istft(
             torch.view_as_complex(parts), self.window, self.hop, window=taper, center=True, length=length
         )
-        return signals.reshape(len(z), -1)
+        return signals.reshape(z.shape[0], -1)
 
 
 class Masked(nn.Module):
@@ -176,10 +176,10 @@ class Masked(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, d) -> (n, k)."""
-        if not torch.is_grad_enabled() and len(x) > AT_ONCE:
+        if not torch.is_grad_enabled() and x.shape[0] > AT_ONCE:
             return torch.cat([self(part) for part in x.split(AT_ONCE)])
         bins = self.spectrum.complex(x)
-        return self.spectrum.flat(bins * self.gain(bins), len(x))
+        return self.spectrum.flat(bins * self.gain(bins), x.shape[0])
 
     def gain(self, bins: Tensor) -> Tensor:
         """Spectra (m, frequencies, frames) -> gains of the same shape."""

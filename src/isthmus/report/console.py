@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.diagnostics import FEW, PCAComparison, pca_comparison
 from isthmus.inputs import LevelSpec, Schema, Source, TableSchema, TruthSpec, rows_of, sample
 
-__all__ = ["Report", "fit_report", "held_out_comparison", "judged", "model_report"]
+if TYPE_CHECKING:
+    from isthmus.auditing import Audit
+
+__all__ = ["Report", "audit_report", "fit_report", "held_out_comparison", "judged", "model_report"]
 
 READING = ("header", "separator", "decimal", "encoding", "na")
 
@@ -57,19 +60,30 @@ class Report:
 
 def judged(model: Autoencoder, X: Any) -> dict[str, Any]:
     """How well the held-out rows come back, beside PCA, as plain facts that go into the model's file."""
+    from isthmus.auditing import audit  # here: it imports scikit-learn, and a report may not need it
+
     rows = len(X)
     facts: dict[str, Any] = {"rows": rows, "explained": None, "explained_by_pca": None, "verdict": None}
+    facts["kind"] = None
     try:
-        comparison = None if rows < 2 else held_out_comparison(model, X)
+        found = audit(model, X) if 0 < len(model.held_out_) < rows else None
     except KeyboardInterrupt:  # what has been learned is worth more than a verdict
-        comparison = None
-    if comparison is not None:
-        facts["explained"] = _finite(comparison.explained)
-        facts["explained_by_pca"] = _finite(comparison.pca_explained)
-        facts["verdict"] = f"It {comparison}"
+        found = None
+    if found is not None:
+        facts["explained"] = _finite(found.linear.explained)
+        facts["explained_by_pca"] = None if found.linear.wide else _finite(found.linear.explained_by_pca)
+        facts |= {"verdict": found.verdict, "kind": found.kind}
     elif rows < FEW:
         facts["verdict"] = f"Nothing can be judged: {_counted(rows, 'row')} cannot show what is general."
     return facts
+
+
+def audit_report(found: Audit, path: os.PathLike[str]) -> Report:
+    """Every look at a model, a line each, and the verdict."""
+    facts = {**found.plain(), "model": os.fspath(path)}
+    facts.pop("notes")
+    lines: dict[str, str | None] = {look.label: str(look) for look in found.findings.values()}
+    return Report(facts, lines, facts.pop("verdict"), list(found.notes))
 
 
 def fit_report(model: Autoencoder, path: os.PathLike[str]) -> Report:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from isthmus.inputs import Source
 
-__all__ = ["shown_blocks"]
+__all__ = ["shown_blocks", "shown_source"]
 
 
 def shown_blocks(X: Any) -> Iterator[Any]:
@@ -29,6 +29,31 @@ def shown_blocks(X: Any) -> Iterator[Any]:
     finally:
         if bar is not None:
             bar.stop()
+
+
+def shown_source(X: Any) -> Any:
+    """A Source whose reading is shown by a bar that counts rows; anything else as it is."""
+    return _Shown(X) if isinstance(X, Source) and sys.stderr.isatty() else X
+
+
+class _Shown(Source):
+    """A source that tells how far its reader is, from its first block to its last."""
+
+    def __init__(self, inner: Source) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        return self.inner.sizes
+
+    def read(self, block: int) -> Any:
+        return self.inner.read(block)
+
+    def blocks(self) -> Iterator[Any]:
+        return shown_blocks(self.inner)
 
 
 def _open(rows: int) -> Any:

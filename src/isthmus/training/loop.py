@@ -87,6 +87,7 @@ class Run:
             for member in self.everyone:
                 note = f"Interrupted in epoch {int(self.epoch) + 1}: the best weights so far were kept."
                 member.notes.append(note)
+                member.interrupted = True
         finally:
             bar.close()
             self.flat.release()

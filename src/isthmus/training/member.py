@@ -48,6 +48,7 @@ class Member:
     steering: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     usual_norm: float | None = None
     slowed: float = 1.0
+    interrupted: bool = False
 
     def to(self, device: torch.device) -> None:
         """Move network, rows and noise to a device."""

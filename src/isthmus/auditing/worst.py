@@ -1,0 +1,80 @@
+"""Where it fails: which columns, or which region of a picture or signal, come back worst.
+
+Every column is held against its own mean: 1 - e / e_mean over the held-out rows, 1 for a column that is
+rebuilt and 0, or less, for one the code knows nothing of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.auditing.finding import Finding
+from isthmus.auditing.subject import Subject
+
+__all__ = ["Worst", "worst"]
+
+SHOWN = 5
+
+Array = NDArray[np.float64]
+
+
+class Worst(Finding):
+    """By cell (m,): the share explained, NaN for what never varies, and the mean squared error; their names.
+
+    shape: of a picture or signal, so that `error.reshape(shape)` is a map; () for tables.
+    """
+
+    label = "worst"
+    explained: Array
+    error: Array
+    names: tuple[Any, ...]
+    shape: tuple[int, ...]
+    lost: int
+
+    def __str__(self) -> str:
+        if self.shape:
+            return f"rebuilt worst around {self.place}"
+        said = [f"{self.names[j]} ({max(0.0, self.explained[j]):.0%})" for j in self.order[:SHOWN]]
+        return f"explained worst: {', '.join(said)}" if said else "no column varies"
+
+    @property
+    def order(self) -> list[int]:
+        """Cells that vary, worst first."""
+        known = np.flatnonzero(np.isfinite(self.explained))
+        return [int(j) for j in known[np.argsort(self.explained[known], kind="stable")]]
+
+    @property
+    def place(self) -> str:
+        """The place of a picture or signal with the largest error, in words."""
+        where = np.unravel_index(int(self.error.argmax()), self.shape)
+        named = (
+            ("row", "column", "channel") if len(self.shape) > 2 or self.shape[0] > 1 else ("channel", "step")
+        )
+        return ", ".join(f"{name} {int(i)}" for name, i in zip(named, where, strict=False))
+
+    def plain(self) -> dict[str, Any]:
+        """The share of the worst columns by name."""
+        found = super().plain()
+        del found["names"]
+        named = {str(self.names[j]): round(float(self.explained[j]), 4) for j in self.order[:SHOWN]}
+        return found | ({} if self.shape else {"columns": named})
+
+
+def worst(subject: Subject) -> Worst:
+    """Over the held-out rows."""
+    test, starts = subject.test, [start for start, _ in subject.reader.spans]
+    wrong = np.add.reduceat((np.square(test.x - test.x_hat) * test.seen).sum(0), starts)
+    of = np.add.reduceat((np.square(test.x - subject.axes.mean) * test.seen).sum(0), starts)
+    rows = len(test.x) if test.observed is None else np.maximum(1, test.observed.sum(0))
+    varied = of > 1e-12 * max(float(of.max()), 1e-300)
+    explained = np.where(varied, 1 - wrong / np.where(varied, of, 1.0), np.nan)
+    return Worst(
+        explained=explained,
+        error=wrong / rows,
+        names=tuple(subject.reader.names),
+        shape=subject.shape if int(np.prod(subject.shape or (0,))) == len(starts) else (),
+        lost=int((explained < 0.05).sum()),
+    )

@@ -1,0 +1,206 @@
+"""Models as a retriever sees them: rows in, codes out, and cells that can be compared.
+
+Of an `Autoencoder` everything is known: how its columns become cells, which of them are observed, what it
+makes of a row with gaps. Any other transformer (PCA, a Pipeline) is asked for `transform`, and its cells are
+the columns of X in units of their spread. A row that is only half filled is completed before it is encoded:
+the missing cells are what the model makes of the others, a few times over.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.checks import must, need
+from isthmus.inputs.frames import is_frame
+from isthmus.retrieval.rows import is_sparse, is_texts
+
+__all__ = ["Coder", "coder_of", "filled"]
+
+ROUNDS = 4  # times a missing cell is rebuilt before it counts as at rest
+
+Array = NDArray[Any]
+
+
+class Coder(ABC):
+    """A fitted model as what makes codes. `names` and `spans`: the cells' columns and their features."""
+
+    model: Any
+    names: list[Any]
+    spans: list[tuple[int, int]]
+
+    @abstractmethod
+    def cells(self, X: Any) -> tuple[Array, Array | None]:
+        """Rows as features x (n, d) in units in which cells count alike, and which are observed (n,
+        cells).
+        """
+
+    @abstractmethod
+    def encode(self, X: Any) -> NDArray[np.float32]:
+        """Codes (n, k) of rows, gaps filled."""
+
+    def asked(self, X: Any) -> Any:
+        """A question as rows: a dict as a row of a frame, a frame with the columns it lacks left empty."""
+        columns = self.columns
+        if isinstance(X, Mapping):
+            import pandas
+
+            X = pandas.DataFrame({k: v if isinstance(v, (list, tuple)) else [v] for k, v in X.items()})
+        if columns is None or not is_frame(X):
+            return X
+        lacking = [name for name in columns if name not in set(X.columns)]
+        if len(lacking) == len(columns):
+            raise must("a query", "have a column of the table", list(X.columns), f"There are {columns[:10]}")
+        if not lacking:
+            return X
+        if hasattr(X, "assign"):
+            return (
+                X.assign(**{str(name): None for name in lacking})
+                if _text(lacking)
+                else X.reindex(columns=columns)
+            )
+        import polars
+
+        return X.with_columns([polars.lit(None).alias(str(name)) for name in lacking])
+
+    @property
+    def columns(self) -> list[Any] | None:
+        """Names of the columns of X, where it had some."""
+        names = getattr(self.model, "feature_names_in_", None)
+        return None if names is None else list(names)
+
+    @property
+    def binary(self) -> bool:
+        """Whether codes are bits."""
+        return False
+
+
+def _text(names: list[Any]) -> bool:
+    return all(isinstance(name, str) for name in names)
+
+
+def coder_of(model: Any, X: Any = None, scales: tuple[Array, Array] | None = None) -> Coder:
+    """The coder for a fitted model; X are training rows, for the scales a transformer may not know."""
+    if isinstance(model, Autoencoder):
+        return _OfAutoencoder(model)
+    if not hasattr(model, "transform"):
+        raise must("model", "have transform", type(model).__name__, "Use Autoencoder(), PCA(8) or a Pipeline")
+    return _OfTransformer(model, X, scales)
+
+
+def filled(x: Array, unseen: Array, rebuilt: Callable[[Array], Array]) -> Array:
+    """Rows x (n, d) whose unseen features are as a model makes them of the others."""
+    x, rows = x.copy(), unseen.any(1)
+    some, gone = x[rows], unseen[rows]
+    for _ in range(ROUNDS if len(some) else 0):
+        some[gone] = rebuilt(some)[gone]
+    x[rows] = some
+    return x
+
+
+class _OfAutoencoder(Coder):
+    def __init__(self, model: Autoencoder) -> None:
+        self.model = model
+        cells = model.schema_.layout.cells
+        self.spans, self.names = [(c.start, c.stop) for c in cells], [c.name for c in cells]
+        self.home = np.repeat(np.arange(len(cells)), [c.stop - c.start for c in cells])
+
+    @property
+    def columns(self) -> list[Any] | None:
+        """Those of the schema."""
+        return list(self.model.schema_.names) if self.model.schema_.named else None
+
+    @property
+    def binary(self) -> bool:
+        """Whether the code is made of bits."""
+        return bool(self.model.code.bits)
+
+    def cells(self, X: Any) -> tuple[Array, Array | None]:
+        """As the schema encodes them."""
+        found = self.model.schema_.encode(X)
+        return found.x, found.observed
+
+    def encode(self, X: Any) -> NDArray[np.float32]:
+        """Gaps are shown to a model that has met some, filled for one that has not."""
+        layout = self.model.schema_.layout
+        if layout.gaps or not _may_have_gaps(X):
+            return np.asarray(self.model.transform_plain(X))
+        x, observed = self.cells(X)
+        if observed is not None:
+            x = filled(x, ~observed[:, self.home], lambda rows: self.model.examine(rows)[1])
+        return np.asarray(self.model.examine(x)[0])
+
+
+class _OfTransformer(Coder):
+    def __init__(self, model: Any, X: Any, scales: tuple[Array, Array] | None) -> None:
+        self.model = model
+        self.plain = not (is_texts(X) or is_sparse(X) or (is_frame(X) and not _numeric(X)))
+        if scales is None and X is not None and self.plain:
+            values = _numbers(X)
+            spread = np.nanstd(values, 0)
+            scales = np.nanmean(values, 0), np.where(spread > 0, spread, 1.0)
+        self.scales = scales
+        count = 0 if scales is None else len(scales[0])
+        self.spans = [(j, j + 1) for j in range(count)]
+        self.names = self.columns or list(range(count))
+
+    def cells(self, X: Any) -> tuple[Array, Array | None]:
+        """Numbers in units of their spread; texts, categories and sparse rows as their codes."""
+        if self.scales is None or not self.plain:
+            return self.encode(X), None
+        centre, spread = self.scales
+        values = (_numbers(self._ordered(X)) - centre) / spread
+        observed = ~np.isnan(values)
+        return np.nan_to_num(values, nan=0.0), None if observed.all() else observed
+
+    def encode(self, X: Any) -> NDArray[np.float32]:
+        """Gaps are filled where the model can rebuild what it transforms."""
+        if self.scales is not None and self.plain and hasattr(self.model, "inverse_transform"):
+            x, observed = self.cells(X)
+            if observed is not None:
+                x = filled(x, ~observed, self._rebuilt)
+                X = self._original(x)
+        z = self.model.transform(self._ordered(X))
+        z = np.asarray(z.toarray() if hasattr(z, "toarray") else z, np.float32)
+        return z.reshape(len(z), -1)
+
+    def _ordered(self, X: Any) -> Any:
+        columns = self.columns
+        return X[columns] if columns and is_frame(X) and list(X.columns) != columns else X
+
+    def _original(self, x: Array) -> Any:
+        values = x * self.scales[1] + self.scales[0]  # type: ignore[index]
+        if not self.columns:
+            return values
+        import pandas
+
+        return pandas.DataFrame(values, columns=self.columns)
+
+    def _rebuilt(self, x: Array) -> Array:
+        made = self.model.inverse_transform(self.model.transform(self._original(x)))
+        rebuilt: Array = (_numbers(made) - self.scales[0]) / self.scales[1]  # type: ignore[index]
+        return rebuilt
+
+
+def _may_have_gaps(X: Any) -> bool:
+    """Whether rows could lack a cell: whole numbers and sparse rows never do."""
+    return not (is_sparse(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "biu"))
+
+
+def _numeric(X: Any) -> bool:
+    try:
+        np.asarray(X, np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _numbers(X: Any) -> Array:
+    values = np.asarray(X, np.float64)
+    need(values.ndim >= 2, "X", "be 2-D, one row a line", f"{values.ndim}-D", "Use X.reshape(1, -1)")
+    return values.reshape(len(values), -1)

@@ -1,0 +1,60 @@
+"""The model a retriever trains when it is given none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.corruptions import Distortion, MaskingNoise
+from isthmus.inputs import Folder, Pictures, Source
+from isthmus.losses import Multinomial
+from isthmus.networks import MLP, Suited
+from isthmus.retrieval.rows import is_sparse, is_texts
+from isthmus.training import Trainer
+
+__all__ = ["default_model"]
+
+CODE = 32
+WORDS = 64
+
+
+def default_model(X: Any) -> Any:
+    """An autoencoder that gives back rows from what was done to them, so that its code keeps what matters.
+
+    Pictures are moved, turned and bent, and given back as they were: codes of one thing seen twice are alike.
+    Of sparse rows half the entries are hidden, of tables a quarter of the cells.
+    """
+    if is_texts(X):
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.pipeline import make_pipeline
+
+        return make_pipeline(
+            TfidfVectorizer(sublinear_tf=True, min_df=2), TruncatedSVD(WORDS, random_state=0)
+        )
+    if is_sparse(X):
+        return Autoencoder(
+            min(WORDS, X.shape[1] - 1),
+            architecture=MLP((512,), from_pca=False),
+            loss=Multinomial(),
+            corruption=MaskingNoise(0.5),
+        )
+    if isinstance(X, Pictures) or (not isinstance(X, Source) and _pictured(X)):
+        return Autoencoder(
+            CODE,
+            architecture=MLP((512, 256)),
+            corruption=Distortion(),
+            trainer=Trainer(batch_size=512, lr=2e-3),
+        )
+    if isinstance(X, Folder) or (hasattr(X, "ndim") and X.ndim > 2):
+        return Autoencoder(CODE, architecture=Suited())
+    return Autoencoder("auto", corruption=MaskingNoise(0.25))
+
+
+def _pictured(X: Any) -> bool:
+    """Whether an array is read as pictures of at least 8 pixels a side."""
+    from isthmus.inputs import Auto, ImagesSchema
+
+    return (
+        getattr(X, "ndim", 2) > 2 and isinstance(Auto().fit(X[:64]), ImagesSchema) and min(X.shape[1:3]) >= 8
+    )

@@ -1,0 +1,120 @@
+"""The approximate index: usearch's graph, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.retrieval.exact import Found, nearest
+
+if TYPE_CHECKING:
+    from isthmus.retrieval.index import Graph, Held
+
+__all__ = ["Links", "built", "measured", "restored"]
+
+Search = Callable[[Any, int], Any]
+
+TESTED = 256  # vectors that recall is measured on
+K = 10
+LEAST = 16  # effort of a search that is tried first
+HIGHEST = 1000  # effort; pgvector's limit as well
+LOOSE = 20_000  # vectors beside the graph before they are put into it
+
+
+class Links:
+    """A graph over the first rows of what is held; keys are places."""
+
+    loose = LOOSE
+
+    def __init__(self, graph: Any, facts: dict[str, Any]) -> None:
+        self.graph, self.facts = graph, facts
+
+    def __len__(self) -> int:
+        return len(self.graph)
+
+    def search(self, held: Held | None, queries: NDArray[Any], k: int) -> Found:
+        """Distances and places (q, k) of the nearest it finds, whether or not they are alive."""
+        self.graph.expansion_search = max(int(self.facts["effort"]), k)
+        found = self.graph.search(queries, k, threads=1)
+        keys, squares = np.asarray(found.keys), np.asarray(found.distances)
+        places = keys.reshape(len(queries), -1).astype(np.int64)
+        distances = np.sqrt(np.maximum(squares.reshape(places.shape), 0)).astype(np.float32)
+        if places.shape[1] < k:
+            more = ((0, 0), (0, k - places.shape[1]))
+            distances, places = (
+                np.pad(distances, more, constant_values=np.inf),
+                np.pad(places, more, constant_values=-1),
+            )
+        lost = np.arange(places.shape[1]) >= np.asarray(getattr(found, "counts", k)).reshape(-1, 1)
+        return np.where(lost, np.inf, distances), np.where(lost, -1, places)
+
+    def add(self, vectors: NDArray[Any]) -> None:
+        """Take in more."""
+        first = len(self.graph)
+        self.graph.add(np.arange(first, first + len(vectors), dtype=np.uint64), vectors, threads=1)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file."""
+        self.graph.save(str(path))
+
+
+def built(part: Graph, vectors: NDArray[Any]) -> Links:
+    """The graph of vectors (n, d), its effort raised until it finds enough of the true neighbours."""
+    graph = _empty(part, vectors.shape[1])
+    keys = np.arange(len(vectors), dtype=np.uint64)
+    for start in range(0, len(vectors), 65_536):
+        some = slice(start, start + 65_536)
+        graph.add(keys[some], vectors[some], threads=1)
+    links = Links(graph, {"effort": part.effort})
+
+    def approximate(effort: int, queries: Any, k: int) -> Any:
+        links.facts["effort"] = effort
+        return links.search(None, queries, k)[1]
+
+    links.facts |= measured(vectors, len(vectors), part, lambda q, k: nearest(q, vectors, k)[1], approximate)
+    return links
+
+
+def restored(part: Graph, width: int, path: Path, facts: dict[str, Any]) -> Links:
+    """A graph from its file."""
+    graph = _empty(part, width)
+    graph.load(str(path))
+    return Links(graph, facts)
+
+
+def _empty(part: Graph, width: int) -> Any:
+    from usearch.index import Index
+
+    return Index(
+        ndim=width,
+        metric="l2sq",
+        dtype="f32",
+        connectivity=part.links,
+        expansion_add=part.effort,
+        multi=False,
+    )
+
+
+def measured(
+    vectors: NDArray[Any], rows: int, part: Graph, exact: Search, approximate: Callable[[int, Any, int], Any]
+) -> dict[str, Any]:
+    """Recall at 10 against exact search, on vectors of the set moved a little, and the least effort for it.
+
+    exact(queries, k) and approximate(effort, queries, k) give numbers or places (q, k).
+    """
+    rng = np.random.default_rng(0)
+    some = vectors[rng.choice(len(vectors), min(TESTED, len(vectors)), replace=False)]
+    other = vectors[rng.choice(len(vectors), len(some))]
+    queries = np.ascontiguousarray(some + 0.1 * (other - some), np.float32)
+    k, effort = min(K, len(vectors)), LEAST
+    true = exact(queries, k)
+    while True:
+        found = approximate(effort, queries, k)
+        recall = sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)) / true.size
+        if recall >= part.recall or effort >= HIGHEST:
+            return {"rows": rows, "recall": recall, "tested": len(queries), "effort": effort}
+        effort = min(HIGHEST, 2 * effort)

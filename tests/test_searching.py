@@ -1,0 +1,102 @@
+"""`isthmus index`, `search` and `duplicates` as a user runs them; the grid of what was found."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from command_line import run
+from isthmus import Autoencoder, Trainer, figures, save
+from isthmus.demo import mixed_table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table with a column the model does not know, a folder of pictures, and their models."""
+    image = pytest.importorskip("PIL.Image")
+    folder = tmp_path_factory.mktemp("searching")
+    table = mixed_table()[:200]
+    quick = Trainer(max_epochs=3, progress=False)
+    save(Autoencoder(3, random_state=0, trainer=quick).fit(table), folder / "t.isthmus")
+    table.assign(code=[f"p{i}" for i in range(200)]).to_csv(folder / "t.csv", index=False)
+    rng = np.random.default_rng(0)
+    (folder / "in").mkdir()
+    base = rng.integers(0, 255, size=(10, 12, 12))
+    pictures = np.clip(base[np.arange(30) % 10] + rng.integers(-9, 9, size=(30, 12, 12)), 0, 255).astype(
+        np.uint8
+    )
+    for i, picture in enumerate(pictures):
+        image.fromarray(picture).save(folder / "in" / f"p{i:02}.png")
+    image.fromarray(pictures[4]).save(folder / "q.png")
+    pd.DataFrame(
+        {"file": [f"p{i:02}.png" for i in range(29, -1, -1)], "kind": np.arange(29, -1, -1) % 10}
+    ).to_csv(folder / "about.csv", index=False)
+    save(Autoencoder(5, random_state=0, trainer=quick).fit(folder / "in"), folder / "p.isthmus")
+    return folder
+
+
+def test_a_folder_is_searched_by_a_picture_and_drawn(folder):
+    """Files and metadata belong together by name; the grid is a picture; JSON says the same."""
+    done = run("index", "p.isthmus", "in", "-o", "ps", "--metadata", "about.csv", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "30 rows" in done.stdout
+    done = run("search", "ps", "q.png", "-k", 3, "--draw", "g.png", "--json", "--why", folder=folder)
+    said = json.loads(done.stdout)
+    assert {line["file"] for line in said["found"]} == {"p04.png", "p14.png", "p24.png"}
+    assert [line["kind"] for line in said["found"]] == [4, 4, 4]
+    assert said["why"][0]["place"].startswith("rows")
+    assert (folder / "g.png").read_bytes()[:4] == b"\x89PNG"
+    found = json.loads(
+        run("search", "ps", "row:4", "-k", 2, "--where", "kind != 4", "--json", folder=folder).stdout
+    )
+    assert all(line["kind"] != 4 for line in found["found"])
+
+
+def test_a_table_is_searched_by_what_a_row_shows(folder):
+    """Columns the model does not know are metadata; a CSV with some columns, and JSON, are questions."""
+    done = run("index", "t.isthmus", "t.csv", "-o", "ts", "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(folder / "t.csv")
+    name = next(c for c in table if table[c].dtype.kind == "f" and table[c][[7, 9]].notna().all())
+    (folder / "half.csv").write_text(f"{name}\n{table[name][7]}\n{table[name][9]}\n")
+    done = run("search", "ts", "half.csv", "-k", 1, "-o", "found.csv", folder=folder)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(folder / "found.csv")
+    np.testing.assert_allclose(found[name], table[name][[7, 9]])
+    asked = json.dumps({name: float(table[name][7])})
+    done = run("search", "ts", asked, "-k", 1, "--where", "code == 'p3'", "--why", folder=folder)
+    assert "p3" in done.stdout
+    assert "Why the first" in done.stdout
+    assert run("duplicates", "ts", "--threshold", 0, "--json", folder=folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("search", "nowhere", "row:1"), "nowhere must be a store; got nothing there"),
+        (("index", "t.isthmus", "t.csv", "-o", "in"), "in must be a new folder"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(folder, arguments, words):
+    """Exit status 1, and nothing is changed."""
+    done = run(*arguments, folder=folder)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert len(list((folder / "in").glob("*.png"))) == 30
+
+
+def test_the_grid_shows_what_was_asked_at_the_left():
+    """One axis; a cell for each sample; signals are drawn as curves."""
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(0)
+    ax = figures.neighbours(
+        rng.random((2, 8, 8)), [rng.random((3, 8, 8)), rng.random((1, 8, 8, 3))], [["0.1"] * 3]
+    )
+    assert len(ax.images) == 2 + 3 + 1
+    assert [text.get_text() for text in ax.texts] == ["0.1"] * 3
+    curves = figures.neighbours(rng.random((1, 2, 64)), [rng.random((2, 2, 64))])
+    assert (len(curves.lines), len(curves.images)) == (6, 0)
