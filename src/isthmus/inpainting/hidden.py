@@ -28,7 +28,9 @@ def hidden_in(
     """
     size = picture.shape[:2]
     planes = picture.reshape(*size, -1)
-    hole = np.isnan(planes).any(2) if picture.dtype.kind == "f" else np.zeros(size, bool)
+    hole: NDArray[np.bool_] = np.zeros(size, bool)
+    if picture.dtype.kind == "f":
+        hole |= np.isnan(planes).any(2)
     if mask is not None:
         hole |= _masked(np.asarray(mask), size)
     if colour is not None:
@@ -41,7 +43,8 @@ def hidden_in(
 def _masked(mask: NDArray[Any], size: tuple[int, ...]) -> NDArray[np.bool_]:
     fits = mask.shape[:2] == size and mask.ndim in (2, 3) and mask.dtype.kind in "buif"
     need(fits, "the mask", f"be {size[0]} x {size[1]} as the picture", mask.shape, "Make it of that size")
-    return np.asarray(mask.reshape(*size, -1) != 0).any(2)
+    hidden: NDArray[np.bool_] = np.any(mask.reshape(*size, -1) != 0, axis=2)
+    return hidden
 
 
 def _painted(planes: NDArray[Any], colour: Any, tolerance: float) -> NDArray[np.bool_]:
@@ -55,5 +58,5 @@ def _painted(planes: NDArray[Any], colour: Any, tolerance: float) -> NDArray[np.
     if wanted.shape != (channels,):
         do = "Use a shade of grey" if channels == 1 else "Use colour=(255, 0, 255)"
         raise must("colour", f"have {channels} numbers, as a pixel has", colour, do)
-    away: NDArray[np.float64] = np.abs(planes - wanted)
-    return np.all(away <= tolerance, axis=2)
+    near: NDArray[np.bool_] = np.all(np.abs(planes - wanted) <= tolerance, axis=2)
+    return near

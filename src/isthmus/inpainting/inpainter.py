@@ -170,7 +170,7 @@ class Inpainter(Estimator):
         for name in ("members", "patches"):
             value = getattr(self, name)
             counts = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
-            need(counts, name, "be a whole number of at least 1", value, f"Leave {name} out")
+            need(bool(counts), name, "be a whole number of at least 1", value, f"Leave {name} out")
 
     # ---------------------------------------------------------------- using
 

@@ -187,5 +187,5 @@ def _conditional(x: Tensor, known: Tensor, mean: Tensor, axes: Tensor, noise: Te
     precision = known.to(x.dtype) / noise
     weighted = precision[:, :, None] * axes
     inner = weighted.mT @ axes + torch.eye(axes.shape[1], device=x.device, dtype=x.dtype)
-    z = torch.linalg.solve(inner, ((x - mean) * precision) @ axes)
+    z: Tensor = torch.linalg.solve(inner, ((x - mean) * precision) @ axes)
     return mean + z @ axes.t()
