@@ -38,6 +38,7 @@ bench-restore: $(VENV)/installed-test
 
 bench-retrieval: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py retrieval retrieval_index
+
 tutorial: $(VENV)/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python docs/tutorial/build.py
 

@@ -43,6 +43,7 @@ SCRIPTS = (
     "denoising_photos",
     "denoising_digits",
     "denoising_audio",
+    "inpainting",
     "mnist30",
     "imputation",
     "retrieval",

@@ -12,7 +12,7 @@ import isthmus
 SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
     0: "parts checks atomic gaussian sealed fingerprint inputs networks codes losses corruptions penalties",
-    1: "objective forward slopes tiling training",
+    1: "objective forward holes slopes tiling training",
     2: "citizen unfitted autoencoder nesting exporting many recipes saving scoring",
     3: "anomaly auditing denoising imputation inpainting retrieval diagnostics",
     4: "figures",

@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from isthmus.denoising import AudioDenoiser, Denoiser, PhotoDenoiser
     from isthmus.diagnostics import pca_comparison
     from isthmus.exporting import export
+    from isthmus.holes import Blocks, HoleMask, Pixels, Strokes
     from isthmus.imputation import Imputer, pool
+    from isthmus.inpainting import Inpainter
     from isthmus.inputs import (
         Auto,
         Boolean,
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
         Completing,
         ConvNet,
         Dictionary,
+        FilledConvNet,
         Linear,
         ReLU,
         ResidualConvNet,
@@ -133,6 +136,8 @@ _HOME = {
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "imputation": "Imputer pool",
+    "inpainting": "Inpainter",
+    "holes": "Blocks HoleMask Pixels Strokes",
     "inputs": (
         "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Sparse Standard Table "
         "UnitRange Unscaled open_source"
@@ -142,8 +147,8 @@ _HOME = {
     ),
     "many": "fit_many",
     "networks": (
-        "MLP Architecture Completing ConvNet Dictionary Linear ReLU ResidualConvNet SiLU Sigmoid "
-        "SpectralMask Suited Tanh"
+        "MLP Architecture Completing ConvNet Dictionary FilledConvNet Linear ReLU ResidualConvNet SiLU "
+        "Sigmoid SpectralMask Suited Tanh"
     ),
     "parts": "Part",
     "penalties": "L1 BitBalance Contraction KLSparsity L2Weights Penalty",
@@ -175,6 +180,7 @@ __all__ = [
     "BitBalance",
     "BlindSpots",
     "BlockMask",
+    "Blocks",
     "Boolean",
     "BoundedSquaredError",
     "Categorical",
@@ -198,11 +204,14 @@ __all__ = [
     "Euclidean",
     "Exact",
     "FileError",
+    "FilledConvNet",
     "GaussianNoise",
     "Graph",
+    "HoleMask",
     "Huber",
     "Images",
     "Imputer",
+    "Inpainter",
     "IsthmusError",
     "KLSparsity",
     "L2Weights",
@@ -221,6 +230,7 @@ __all__ = [
     "Part",
     "Penalty",
     "PhotoDenoiser",
+    "Pixels",
     "Prefix",
     "ReLU",
     "ReLUCode",
@@ -240,6 +250,7 @@ __all__ = [
     "SquaredError",
     "Standard",
     "Standardised",
+    "Strokes",
     "Suited",
     "SwapNoise",
     "Table",

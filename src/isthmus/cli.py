@@ -19,6 +19,7 @@ import typer
 from isthmus.commands.auditing import audit
 from isthmus.commands.denoising import denoise
 from isthmus.commands.impute import impute
+from isthmus.commands.inpainting import inpaint
 from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
 from isthmus.commands.models import INPUTS, KINDS
 from isthmus.commands.options import (
@@ -85,7 +86,8 @@ def fit(
     task: Annotated[
         str,
         typer.Option(
-            help="compress; detect: what does not belong; denoise: take noise out; impute: fill gaps."
+            help="compress; detect: what does not belong; denoise: take noise out; impute: fill gaps; "
+            "inpaint: fill holes in pictures."
         ),
     ] = "compress",
     noisy: Annotated[
@@ -364,6 +366,7 @@ def demo(
 
 
 app.command()(denoise)
+app.command()(inpaint)
 
 
 # ---------------------------------------------------------------- small pieces

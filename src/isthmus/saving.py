@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 import isthmus
-from isthmus import codes, corruptions, inputs, losses, networks, penalties, training
+from isthmus import codes, corruptions, holes, inputs, losses, networks, penalties, training
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, FileError, brief
 from isthmus.inputs.columns import Spec
@@ -43,6 +43,7 @@ USES = {  # what stands on models, and the module that keeps it
     "AudioDenoiser": "isthmus.denoising.saved",
     "Denoiser": "isthmus.denoising.saved",
     "Imputer": "isthmus.imputation.saved",
+    "Inpainter": "isthmus.inpainting.saved",
     "PhotoDenoiser": "isthmus.denoising.saved",
     "SampleDenoiser": "isthmus.denoising.saved",
     "SeriesDetector": "isthmus.anomaly.saved",
@@ -144,7 +145,7 @@ def describe(model: Autoencoder) -> dict[str, Any]:
 
 def known_parts() -> dict[str, type[Record]]:
     """Every record type isthmus itself defines, by name."""
-    modules = (codes, corruptions, inputs, inputs.frames, losses, networks, penalties, training)
+    modules = (codes, corruptions, holes, inputs, inputs.frames, losses, networks, penalties, training)
     found = [value for module in modules for value in vars(module).values()]
     concrete = [v for v in found if inspect.isclass(v) and issubclass(v, Record) and v not in (Record, Spec)]
     return {part.__name__: part for part in concrete}

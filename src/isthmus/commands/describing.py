@@ -18,6 +18,7 @@ REPORTS = {  # what a file may hold, and the function that describes it
     "AudioDenoiser": "isthmus.commands.denoising.denoiser_report",
     "PhotoDenoiser": "isthmus.commands.denoising.denoiser_report",
     "SampleDenoiser": "isthmus.commands.denoising.denoiser_report",
+    "Inpainter": "isthmus.commands.inpainting.inpainter_report",
     "Imputer": "isthmus.commands.impute.imputer_report",
 }
 

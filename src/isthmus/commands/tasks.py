@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TASKS", "Asked", "check_task", "fitted_use"]
 
-TASKS = ("compress", "detect", "denoise", "impute")
+TASKS = ("compress", "detect", "denoise", "impute", "inpaint")
 
 
 class Asked(NamedTuple):
@@ -36,7 +36,7 @@ def check_task(
     if task not in TASKS:
         raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
     if task != "compress" and checkpoint is not None:
-        do = "Ctrl-C keeps the best so far" if task == "denoise" else "It trains several models"
+        do = "Ctrl-C keeps the best so far" if task in ("denoise", "inpaint") else "It trains several models"
         raise must("--checkpoint", f"be left out with --task {task}", checkpoint, do)
     for name, value, of in (
         ("--clean", clean, "detect"),
@@ -51,8 +51,10 @@ def fitted_use(task: str, X: Any, asked: Asked, reading: Any, output: Path, inte
     """Train what a task needs, and save it unless Ctrl-C came before anything was learned."""
     from isthmus.commands.interrupts import nothing_learned
 
-    trained, kept = {"detect": _detect, "denoise": _denoise, "impute": _impute}[task](X, asked)
-    if interrupts and (task == "detect" or (task == "denoise" and _passes(trained) < 1)):
+    trained, kept = {"detect": _detect, "denoise": _denoise, "impute": _impute, "inpaint": _inpaint}[task](
+        X, asked
+    )
+    if interrupts and (task == "detect" or (task in ("denoise", "inpaint") and _passes(trained) < 1)):
         raise nothing_learned(output)
     kept(trained, reading, output)
     return trained
@@ -82,5 +84,13 @@ def _denoise(X: Any, asked: Asked) -> tuple[Any, Any]:
     return fit_denoiser(X, asked.seed, asked.epochs, asked.noisy, shown, asked.device), keep_denoiser
 
 
+def _inpaint(X: Any, asked: Asked) -> tuple[Any, Any]:
+    from isthmus.commands.inpainting import fit_inpainter, keep_inpainter
+
+    shown = None if asked.say else False
+    return fit_inpainter(X, asked.seed, asked.epochs, shown, asked.device), keep_inpainter
+
+
 def _passes(denoiser: Any) -> float:
-    return float(denoiser.model_.history_rows_[-1]["epoch"])
+    model = denoiser.models_[0] if hasattr(denoiser, "models_") else denoiser.model_
+    return float(model.history_rows_[-1]["epoch"])

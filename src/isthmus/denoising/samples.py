@@ -37,7 +37,8 @@ __all__ = ["SampleDenoiser", "default_sample_model"]
 
 SMALL = 16  # pixels a side below which filters see no more than dense layers do
 UPDATES, BATCH = 2_000, 32  # of a training of pictures
-EPOCHS = (4, 100)  # at least, at most
+FEW_PIXELS = 16_000, 64  # the same of pictures of fewer pixels, whose updates cost nothing
+EPOCHS = (4, 800)  # at least, at most
 
 Array = NDArray[np.float64]
 
@@ -55,8 +56,9 @@ def default_sample_model(
         usual = GaussianNoise(0.3) if noise is None else noise
         return Autoencoder(None, architecture=MLP((256, 256)), corruption=usual, trainer=trainer or Trainer())
     large = min(shape[1:3]) >= SMALL
-    epochs = min(EPOCHS[1], max(EPOCHS[0], round(UPDATES * BATCH / max(1, shape[0]))))
-    plan = trainer or Trainer(max_epochs=epochs, batch_size=BATCH, lr=2e-3, bf16=large and fast_in_bf16())
+    updates, batch = (UPDATES, BATCH) if large else FEW_PIXELS
+    epochs = min(EPOCHS[1], max(EPOCHS[0], round(updates * batch / max(1, shape[0]))))
+    plan = trainer or Trainer(max_epochs=epochs, batch_size=batch, lr=2e-3, bf16=large and fast_in_bf16())
     parts: dict[str, Any] = {"loss": SquaredError(), "inputs": Images(), "trainer": plan}
     if not large:
         usual = NoiseLevels(0.0, 0.5) if noise is None else noise

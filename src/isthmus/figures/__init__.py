@@ -5,6 +5,7 @@ else.
 from isthmus.figures.anomalies import anomaly_scores, flagged_ranges, heat_maps, p_value_histogram
 from isthmus.figures.codes import latent_scatter, picture_rows
 from isthmus.figures.curves import training_curve
+from isthmus.figures.holes import inpainted
 from isthmus.figures.judged import (
     component_curve,
     error_map,
@@ -30,6 +31,7 @@ __all__ = [
     "filters",
     "flagged_ranges",
     "heat_maps",
+    "inpainted",
     "jacobian_spectrum",
     "kl_penalty",
     "latent_scatter",

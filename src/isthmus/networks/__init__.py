@@ -5,6 +5,7 @@ from isthmus.networks.architecture import MLP, Architecture, Dictionary, Linear
 from isthmus.networks.chain import Chain, TiedLinear
 from isthmus.networks.completing import Completing
 from isthmus.networks.conv import ConvNet
+from isthmus.networks.filled import FilledConvNet
 from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
 from isthmus.networks.network import Network
 from isthmus.networks.residual import ResidualConvNet
@@ -19,6 +20,7 @@ __all__ = [
     "Completing",
     "ConvNet",
     "Dictionary",
+    "FilledConvNet",
     "Linear",
     "Network",
     "ReLU",
