@@ -24,6 +24,7 @@ from isthmus import (
     Table,
     Trainer,
     Unscaled,
+    figures,
     load,
     save,
 )
@@ -376,3 +377,18 @@ def test_a_file_with_a_model_of_tables_inside_is_refused(tmp_path, photos, curve
     write_sealed(tmp_path / "m.isthmus", header[0], {**header[1], "kind": "PhotoDenoiser"})
     with pytest.raises(FileError, match="architecture of filters"):
         load(tmp_path / "m.isthmus")
+
+
+# ---------------------------------------------------------------- figures
+
+
+def test_restored_pictures_are_drawn_side_by_side_with_a_detail_of_large_ones():
+    large = {
+        "noisy": noisy(scene(220, 240, 0, coloured=True), 20),
+        "clean": scene(220, 240, 0, coloured=True),
+    }
+    axes = figures.restored(large)
+    assert [ax.get_title(loc="left") for ax in axes[:2]] == ["noisy", "clean"]
+    assert len(axes) == 4
+    assert axes[2].images[0].get_array().shape == (96, 96, 3)
+    assert len(figures.restored({"a": scene(40, 30, 0), "b": scene(40, 30, 0)})) == 2

@@ -45,15 +45,16 @@ def _show(ax: Any, picture: NDArray[Any]) -> None:
 
 
 def _liveliest(picture: NDArray[Any]) -> tuple[int, int]:
-    """The top left corner of the square that varies most, the edges left out."""
-    grey = picture if picture.ndim == 2 else picture.mean(2)
-    best, found = -1.0, (0, 0)
-    for top in range(0, grey.shape[0] - CLOSE, CLOSE // 2):
-        for left in range(0, grey.shape[1] - CLOSE, CLOSE // 2):
-            spread = float(grey[top : top + CLOSE, left : left + CLOSE].std())
-            if spread > best:
-                best, found = spread, (top, left)
-    return found
+    """The top left corner of the square in which neighbours differ most, away from the edges."""
+    grey = np.asarray(picture if picture.ndim == 2 else picture.mean(2), dtype=float)
+    steps = np.abs(np.diff(grey, axis=0))[:, 1:] + np.abs(np.diff(grey, axis=1))[1:]
+    edge = CLOSE // 4
+    corners = [
+        (top, left)
+        for top in range(edge, grey.shape[0] - CLOSE - edge, edge)
+        for left in range(edge, grey.shape[1] - CLOSE - edge, edge)
+    ]
+    return max(corners, key=lambda at: float(steps[at[0] : at[0] + CLOSE, at[1] : at[1] + CLOSE].mean()))
 
 
 def _new(count: int, shape: tuple[int, ...], detailed: bool) -> Any:
