@@ -42,6 +42,7 @@ from isthmus.inputs import (
     Inputs,
     RunningMean,
     Source,
+    Sparse,
     as_frame_like,
     as_source,
     encoded,
@@ -533,6 +534,7 @@ class Autoencoder(Transformer):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = isinstance(self.inputs, (Auto, Sparse))
         tags.transformer_tags.preserves_dtype = []
         return tags
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,8 @@ Search = Callable[[Any, int], Any]
 
 TESTED = 256  # vectors that recall is measured on
 K = 10
-LEAST = 16  # effort of a search that is tried first
+LEAST = 10  # effort of a search that is tried first
+MORE = 1.4  # times as much is tried next
 HIGHEST = 1000  # effort; pgvector's limit as well
 LOOSE = 20_000  # vectors beside the graph before they are put into it
 
@@ -117,4 +119,4 @@ def measured(
         recall = sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)) / true.size
         if recall >= part.recall or effort >= HIGHEST:
             return {"rows": rows, "recall": recall, "tested": len(queries), "effort": effort}
-        effort = min(HIGHEST, 2 * effort)
+        effort = min(HIGHEST, math.ceil(MORE * effort))

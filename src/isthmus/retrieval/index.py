@@ -101,14 +101,14 @@ class _Prefixes:
 class Graph(Index):
     """An approximate index from `least` rows on; it needs usearch, the extra `isthmus[search]`.
 
-    recall: share of the true 10 nearest that must be found; the effort of a search is doubled until it is,
+    recall: share of the true 10 nearest that must be found; the effort of a search is raised until it is,
         when the graph is built. links: neighbours of each vector in the graph. effort: vectors looked at for
         each that is built in. least: rows below which all are compared.
     """
 
     recall: float = 0.95
     links: int = 16
-    effort: int = 96
+    effort: int = 64
     least: int = 200_000
 
     def wants(self, rows: int) -> bool:
