@@ -29,8 +29,9 @@ print(
 )
 
 # %% [markdown]
-# Of rows like those it learned from, at most one in a hundred has a p-value of 0.01 or less, however well or
-# badly the model was trained. And it says which cell would have to be different:
+# Of rows like those it learned from, at most one in a hundred has a p-value of 0.01 or less, on average and
+# however well or badly the model was trained; among 89 rows that may be none, or three. And it says which
+# cell would have to be different:
 
 # %%
 for row in range(3):

@@ -123,8 +123,8 @@ def _copies(found: Evidence) -> str:
     if probe.explained < COPIED:
         return ""
     return (
-        f"It copies: it explains {probe.explained:.0%} of rows whose columns were shuffled, which cannot "
-        f"occur, and {found.linear.explained:.0%} of real ones. Use a smaller code, or a corruption or "
+        f"It copies: it explains {probe.explained:.0%} of rows whose columns were shuffled against each "
+        f"other, and {found.linear.explained:.0%} of real ones. Use a smaller code, or a corruption or "
         "penalty that keeps it from copying."
     )
 

@@ -50,10 +50,8 @@ def vector_field(
     if points is not None:
         ax.scatter(*np.asarray(points, float).T, s=5, color=COLOURS[1], alpha=0.6, linewidths=0, label="data")
     moved = ends - starts
-    ax.quiver(
-        *starts.T, *moved.T, color=COLOURS[0], angles="xy", scale_units="xy", scale=1, width=0.0035,
-        headwidth=4, headlength=4.5, label="x to r(x)",
-    )  # fmt: skip
+    arrows = {"width": 0.0035, "headwidth": 4, "headlength": 4.5, "color": COLOURS[0]}
+    ax.quiver(*starts.T, *moved.T, angles="xy", scale_units="xy", scale=1, **arrows)
     ax.set_aspect("equal", adjustable="datalim")
     ax.margins(0.03)
     return finished(ax, title, legend=points is not None)
