@@ -135,9 +135,9 @@ _HOME = {
     "denoising": "AudioDenoiser Denoiser PhotoDenoiser",
     "diagnostics": "pca_comparison",
     "exporting": "export",
+    "holes": "Blocks HoleMask Pixels Strokes",
     "imputation": "Imputer pool",
     "inpainting": "Inpainter",
-    "holes": "Blocks HoleMask Pixels Strokes",
     "inputs": (
         "Auto Boolean Categorical Datetime Images Numeric Shared Signals Source Sparse Standard Table "
         "UnitRange Unscaled open_source"
