@@ -46,7 +46,7 @@ from isthmus.training import Trainer, seed_from
 __all__ = ["Draws", "Inpainter"]
 
 SIDE = 64  # pixels a side of a patch
-PATCHES = 6_000
+PATCHES = 4_000
 LARGEST = 128  # pixels of a picture's longer side up to which it is learned whole
 ROWS = 64  # pictures at a time
 
