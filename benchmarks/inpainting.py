@@ -8,11 +8,10 @@ the test. Defaults were chosen on training pictures of MNIST that are not among 
 to 30; KMNIST and people 31 to 40 had no part in any choice.
 
 Holes: the centre (5/14 of each side, 10 x 10 of 28 x 28), a random block of 8% (8 x 8), half of the pixels,
-strokes. PSNR from the mean squared error over all hidden pixels of all test pictures, in dB. The peers know
-what isthmus knows: the Gaussian conditional mean and the mean of the 10 nearest pictures, by what is
-visible, use the same training pictures; the Gaussian's ridge, for every kind of hole by itself, and both's
-readings were chosen on a tenth of them. Biharmonic (scikit-image), Telea and Navier-Stokes (OpenCV) need
-none. Seconds are CPU: of the fit, and of a filled picture.
+strokes. PSNR from the mean squared error over all hidden pixels of all test pictures, in dB. The Gaussian
+conditional mean and the mean of the 10 pictures nearest on what is visible use the same training pictures;
+the Gaussian's ridge was chosen for every kind of hole by itself on a tenth of them. Biharmonic
+(scikit-image), Telea and Navier-Stokes (OpenCV) need none. Seconds are CPU: of the fit, and of a picture.
 """
 
 from __future__ import annotations
