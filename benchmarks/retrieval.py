@@ -287,7 +287,8 @@ def bars_above(found: dict[str, dict[int, Any]]) -> None:
         ("bits", "bits: Autoencoder, Distortion, ITQ", ("bits: LSH", "bits: PCAH", "bits: ITQ")),
     ):
         for k, score in found[ours].items():
-            print(f"- {k} {kind}:", verdict(score[0], max(found[peer][k][0] for peer in peers if k in found.get(peer, {}))))
+            best = max(found[peer][k][0] for peer in peers if k in found.get(peer, {}))
+            print(f"- {k} {kind}:", verdict(score[0], best))
     print()
 
 
