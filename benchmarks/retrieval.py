@@ -182,7 +182,7 @@ def bars(found: dict[str, dict[int, Any]], sizes: tuple[int, ...]) -> None:
         bar = found["bits: ITQ"][k][0] + 0.05
         stretch = 0.60 if k == 32 else None
         for way in ("Autoencoder, Distortion, ITQ", "Autoencoder, Distortion, BinaryCode"):
-            if k in found[f"bits: {way}"]:
+            if k in found.get(f"bits: {way}", {}):
                 print(f"- {k} bits, {way}:", verdict(found[f"bits: {way}"][k][0], bar, stretch))
     for k in set(sizes) & {16, 32}:
         print(f"- {k} numbers, mAP:", verdict(found["Autoencoder, Distortion"][k][0], 0.52, 0.60))
@@ -287,7 +287,8 @@ def bars_above(found: dict[str, dict[int, Any]]) -> None:
         ("bits", "bits: Autoencoder, Distortion, ITQ", ("bits: LSH", "bits: PCAH", "bits: ITQ")),
     ):
         for k, score in found[ours].items():
-            print(f"- {k} {kind}:", verdict(score[0], max(found[peer][k][0] for peer in peers)))
+            best = max(found[peer][k][0] for peer in peers if k in found.get(peer, {}))
+            print(f"- {k} {kind}:", verdict(score[0], best))
     print()
 
 
