@@ -320,6 +320,7 @@ class Autoencoder(Transformer):
 
     def inverse_transform(self, Z: Any) -> Any:
         """Codes Z (n, n_components_) back as data of the kind that was fitted: a DataFrame, an array."""
+        self.must_be_fitted()
         return self.schema_.decode(self.inverse_encoded(Z))
 
     def inverse_encoded(self, Z: Any) -> NDArray[np.float32]:
