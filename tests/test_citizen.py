@@ -98,13 +98,13 @@ def test_an_estimator_inside_is_set_in_place_and_cloned_apart():
 
 
 def test_tags_are_those_of_scikit_learns_mixins():
-    """Field by field, but for the two that the autoencoder sets: gaps are welcome, dtypes change."""
+    """Field by field, but for three: gaps and sparse data are welcome, dtypes change."""
 
     class Twin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         pass
 
     expected = get_tags(Twin())
-    expected.input_tags.allow_nan = True
+    expected.input_tags.allow_nan = expected.input_tags.sparse = True
     expected.transformer_tags.preserves_dtype = []
     assert get_tags(Autoencoder()) == expected
     assert get_tags(Keeper(None)) == get_tags(BaseEstimator())
