@@ -196,6 +196,12 @@ CASES = [
         _digits(800),
     ),
     Case(
+        "a wide code, hardly trained",
+        "collapsed",
+        _net(64, 2, architecture=MLP((), from_pca=False), code=SigmoidCode(), penalty=0.1 * L1()),
+        _two(curved, 400),
+    ),
+    Case(
         "one short epoch",
         "collapsed",
         _net(8, 0, architecture=PLAIN, trainer=Trainer(1, lr=1e-6)),

@@ -9,7 +9,7 @@ at the top of this file.
     memorises   held-out rows cost at least twice what training rows do, clearly more than PCA's own gap, and
                 the model does no better than PCA there, or returns training rows, or they cost five times
     dead        half of the units, or more, say the same of every row
-    collapsed   every row is answered with about the mean
+    collapsed   every row is answered with about the mean, or a code as wide as the data explains less than half
     worse       PCA is clearly better on held-out rows
     small       less than half is explained, and as many numbers again would explain much more than by chance
     pca         no clear difference from PCA
@@ -43,7 +43,7 @@ DEAD = 0.5  # share of dead units that makes a verdict
 COLLAPSED = 0.1  # share of what PCA explains, at or below which nothing was learned
 BY_HEART = 5.0  # held-out over training error that is memorising whatever PCA does,
 LEFT = 0.75  # where not even so much is explained of the held-out rows
-LOW = 0.5  # share explained below which a code may be too small
+LOW = 0.5  # share explained below which a code may be too small, or a wide one has learned little
 MORE = 0.05  # what as many numbers again must add to it,
 CHANCE = 1.5  # and how many times as much as on shuffled rows
 FULL = 0.9995  # a share that is as good as 1
@@ -167,6 +167,11 @@ def _dead(found: Evidence) -> str:
 
 
 def _collapsed(found: Evidence) -> str:
+    if found.linear.wide and found.linear.explained < LOW:
+        return (
+            f"It has learned little: a code as wide as the data explains {max(0.0, found.linear.explained):.0%} "
+            "of held-out rows. Lower the penalty's weight or the corruption, or train longer."
+        )
     if found.linear.explained > max(COLLAPSED**2, COLLAPSED * found.linear.explained_by_pca):
         return ""
     return (
