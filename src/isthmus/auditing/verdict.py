@@ -9,7 +9,8 @@ at the top of this file.
     memorises   held-out rows cost at least twice what training rows do, clearly more than PCA's own gap, and
                 the model does no better than PCA there, or returns training rows, or they cost five times
     dead        half of the units, or more, say the same of every row
-    collapsed   every row is answered with about the mean, or a code as wide as the data explains less than half
+    collapsed   every row is answered with about the mean, or a code as wide as the data explains less than
+                half
     worse       PCA is clearly better on held-out rows
     small       less than half is explained, and as many numbers again would explain much more than by chance
     pca         no clear difference from PCA
@@ -168,8 +169,9 @@ def _dead(found: Evidence) -> str:
 
 def _collapsed(found: Evidence) -> str:
     if found.linear.wide and found.linear.explained < LOW:
+        share = max(0.0, found.linear.explained)
         return (
-            f"It has learned little: a code as wide as the data explains {max(0.0, found.linear.explained):.0%} "
+            f"It has learned little: a code as wide as the data explains {share:.0%} "
             "of held-out rows. Lower the penalty's weight or the corruption, or train longer."
         )
     if found.linear.explained > max(COLLAPSED**2, COLLAPSED * found.linear.explained_by_pca):
