@@ -134,6 +134,31 @@ def test_a_metric_is_chosen_in_the_units_the_model_works_in():
     assert even.metric_errors_["Euclidean"] == pytest.approx(even.metric_errors_["Standardised"], rel=0.05)
 
 
+def test_the_metric_for_documents_is_chosen_by_their_words():
+    """By how likely they are given the words of neighbours: the figure by hand, and the least one is taken."""
+    from scipy import sparse
+
+    rng = np.random.default_rng(13)
+    topics, kind = rng.dirichlet(np.full(80, 0.05), 3), np.arange(900) % 3
+    words = sparse.csr_array(np.stack([rng.multinomial(40, topics[t]) for t in kind]).astype(float))
+    code = (np.eye(3)[kind] + 0.2 * rng.normal(size=(900, 3))) * rng.lognormal(0, 1.5, (900, 1))
+    best, errors = chosen(code, lambda which: words[which].toarray(), 0, counts=True)
+    assert errors[type(best).__name__] == min(errors.values())
+    dense = words.toarray()
+    aside = np.random.default_rng(0).permutation(900)
+    train = dense[aside[180:]]
+    direction = code - code[aside[180:]].mean(0)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    near = NearestNeighbors(n_neighbors=10).fit(direction[aside[180:]]).kneighbors(direction[aside[:180]])[1]
+    expected = (
+        0.9 * train[near].mean(1) / train[near].mean(1).sum(1, keepdims=True)
+        + 0.1 * train.sum(0) / train.sum()
+    )
+    share = dense[aside[:180]] / 40
+    by_hand = -(share * np.log(np.maximum(expected, 1e-12))).sum(1).mean()
+    assert errors["Cosine"] == pytest.approx(by_hand, rel=1e-6)
+
+
 def test_standardised_counts_every_number_alike():
     """Units of the code do not matter then."""
     scaler = StandardScaler().fit(X)

@@ -83,6 +83,10 @@ class Coder(ABC):
         """Whether codes are bits."""
         return False
 
+    def counts(self, X: Any) -> bool:
+        """Whether rows like X are counts or weights of words: sparse, and nowhere below 0."""
+        return is_sparse(X) and (X.nnz == 0 or float(X.data.min()) >= 0)
+
 
 def _text(names: list[Any]) -> bool:
     return all(isinstance(name, str) for name in names)

@@ -9,8 +9,8 @@ one distance only:
 
 No labels are needed to choose: of rows that were set aside, each is rebuilt as the mean of the training rows
 that are its neighbours under a metric, and the metric with the least error, cell by cell in the model's own
-units, is taken (`chosen`). Measured on MNIST, whitening a code fully ranks noise as high as what matters and
-loses; it is therefore not among them.
+units, is taken (`chosen`); for documents the error is the likelihood of their words. Measured on MNIST,
+whitening a code fully ranks noise as high as what matters and loses; it is therefore not among them.
 
 >>> v = Cosine().learn(np.array([[1.0, 0.0], [-1.0, 0.0]]))(np.array([[0.0, 3.0]]))
 >>> v.tolist()
@@ -36,6 +36,7 @@ BASE = 10_000  # to choose their neighbours from
 NEIGHBOURS = 10
 NUMBERS = 2**25  # of dense rows looked at: 128 MB
 FEW = 200  # rows, at least
+OTHERS = 0.1  # share of what is usual in what is expected of counts
 
 
 class Placed:
@@ -96,10 +97,12 @@ def chosen(
     units: Callable[[NDArray[np.int64]], NDArray[Any]],
     seed: int,
     metrics: Sequence[Metric] = METRICS,
+    counts: bool = False,
 ) -> tuple[Metric, dict[str, float]]:
     """The metric whose neighbours rebuild rows best, and the error of each, for codes z (n, k).
 
-    units: gives the rows of some numbers, (n, d), in the units in which the model weighs errors.
+    units: gives the rows of some numbers, (n, d), in the units in which the model weighs errors. counts: rows
+    are counts or weights of words, and the error is how surprising a row's words are, given its neighbours'.
     """
     order = np.random.default_rng(seed).permutation(len(z))
     width = units(order[:1]).shape[1]
@@ -108,12 +111,35 @@ def chosen(
     if len(base) < 2:
         return Euclidean(), {}
     errors, x, rows = {}, units(aside), units(base)
+    error = _surprise(rows) if counts else _squared
     for metric in metrics:
         place = metric.learn(z[base])
         _, found = nearest(place(z[aside]), place(z[base]), min(NEIGHBOURS, len(base)))
-        wrong = [
-            float(np.square(one - rows[near].mean(0)).mean()) for one, near in zip(x, found, strict=True)
-        ]
+        wrong = [error(one, rows[near].mean(0)) for one, near in zip(x, found, strict=True)]
         errors[type(metric).__name__] = float(np.mean(wrong))
     best = min(metrics, key=lambda metric: errors[type(metric).__name__])
     return best, errors
+
+
+def _squared(x: NDArray[Any], x_hat: NDArray[Any]) -> float:
+    """Mean squared error of one row."""
+    return float(np.square(x - x_hat).mean())
+
+
+def _surprise(rows: NDArray[Any]) -> Callable[[NDArray[Any], NDArray[Any]], float]:
+    """-sum_j s_j log p_j, with s the shares of x and p those of x_hat, mixed with what is usual so that a
+    word that no neighbour has is rare and not impossible.
+    """
+    usual = OTHERS * _shares(rows.mean(0, dtype=np.float64))
+
+    def error(x: NDArray[Any], x_hat: NDArray[Any]) -> float:
+        there = x > 0
+        expected = (1 - OTHERS) * _shares(x_hat)[there] + usual[there]
+        return float(-(_shares(x)[there] * np.log(np.maximum(expected, 1e-12))).sum())
+
+    return error
+
+
+def _shares(x: NDArray[Any]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = x / max(float(x.sum()), 1e-12)
+    return shares

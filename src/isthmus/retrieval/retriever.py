@@ -190,7 +190,8 @@ class Retriever(Estimator):
             need(self.bits is None, "bits", "be None for a code of bits", self.bits, "Leave it out")
             need(self.smoothing is None, "smoothing", "be None for bits", self.smoothing, "Leave it out")
         elif metric is None:
-            metric, errors = chosen(z, lambda which: coder.units(picked(X, which)), seed)
+            counts = coder.counts(X)
+            metric, errors = chosen(z, lambda which: coder.units(picked(X, which)), seed, counts=counts)
         return Space.learn(z, metric, self.smoothing, self.bits, coder.binary, seed), metric, errors
 
     def _fill(self, store: Store, coder: Coder, space: Space, keeper: Any, X: Any, metadata: Any) -> Ids:
