@@ -135,7 +135,7 @@ def test_a_metric_is_chosen_in_the_units_the_model_works_in():
 
 
 def test_the_metric_for_documents_is_chosen_by_their_words():
-    """By how likely they are given the words of neighbours: the figure by hand, and the least one is taken."""
+    """By how likely they are given those of neighbours: the figure by hand, and the least is taken."""
     from scipy import sparse
 
     rng = np.random.default_rng(13)
