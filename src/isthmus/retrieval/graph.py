@@ -15,11 +15,12 @@ from isthmus.retrieval.exact import Found, nearest
 if TYPE_CHECKING:
     from isthmus.retrieval.index import Graph, Held
 
-__all__ = ["Links", "built", "measured", "restored"]
+__all__ = ["Links", "built", "measured", "restored", "set_aside"]
 
 Search = Callable[[Any, int], Any]
 
-TESTED = 256  # vectors that recall is measured on
+TESTED = 512  # vectors that recall is measured on, at most
+ADDED = 65_536  # vectors put into the graph together
 K = 10
 LEAST = 10  # effort of a search that is tried first
 MORE = 1.4  # times as much is tried next
@@ -55,9 +56,13 @@ class Links:
         return np.where(lost, np.inf, distances), np.where(lost, -1, places)
 
     def add(self, vectors: NDArray[Any]) -> None:
-        """Take in more."""
+        """Take in more, which come after those that are there."""
         first = len(self.graph)
         self.graph.add(np.arange(first, first + len(vectors), dtype=np.uint64), vectors, threads=1)
+
+    def put(self, places: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        """Take in the vectors at some places."""
+        self.graph.add(places.astype(np.uint64), np.ascontiguousarray(vectors[places]), threads=1)
 
     def save(self, path: Path) -> None:
         """Write it to a file."""
@@ -65,20 +70,31 @@ class Links:
 
 
 def built(part: Graph, vectors: NDArray[Any]) -> Links:
-    """The graph of vectors (n, d), its effort raised until it finds enough of the true neighbours."""
-    graph = _empty(part, vectors.shape[1])
-    keys = np.arange(len(vectors), dtype=np.uint64)
-    for start in range(0, len(vectors), 65_536):
-        some = slice(start, start + 65_536)
-        graph.add(keys[some], vectors[some], threads=1)
-    links = Links(graph, {"effort": part.effort})
+    """The graph of vectors (n, d), its effort raised until it finds enough of the true neighbours.
+
+    Recall is measured on vectors that are not in the graph yet, as a question's is not; they come last.
+    """
+    links = Links(_empty(part, vectors.shape[1]), {"effort": LEAST})
+    aside = set_aside(len(vectors))
+    rest = np.setdiff1d(np.arange(len(vectors)), aside)
+    for start in range(0, len(rest), ADDED):
+        links.put(rest[start : start + ADDED], vectors)
 
     def approximate(effort: int, queries: Any, k: int) -> Any:
         links.facts["effort"] = effort
         return links.search(None, queries, k)[1]
 
-    links.facts |= measured(vectors, len(vectors), part, lambda q, k: nearest(q, vectors, k)[1], approximate)
+    alive = np.ones(len(vectors), np.bool_)
+    alive[aside] = False
+    found = measured(vectors[aside], part, lambda q, k: nearest(q, vectors, k, alive)[1], approximate)
+    links.facts |= {"rows": len(vectors), **found}
+    links.put(aside, vectors)
     return links
+
+
+def set_aside(rows: int) -> NDArray[np.int64]:
+    """Places of the rows that recall is measured on, ascending."""
+    return np.sort(np.random.default_rng(0).choice(rows, min(TESTED, rows // 5), replace=False))
 
 
 def restored(part: Graph, width: int, path: Path, facts: dict[str, Any]) -> Links:
@@ -102,21 +118,16 @@ def _empty(part: Graph, width: int) -> Any:
 
 
 def measured(
-    vectors: NDArray[Any], rows: int, part: Graph, exact: Search, approximate: Callable[[int, Any, int], Any]
+    queries: NDArray[Any], part: Graph, exact: Search, approximate: Callable[[int, Any, int], Any]
 ) -> dict[str, Any]:
-    """Recall at 10 against exact search, on vectors of the set moved a little, and the least effort for it.
+    """Recall at 10 against exact search, and the least effort for what was asked for.
 
     exact(queries, k) and approximate(effort, queries, k) give numbers or places (q, k).
     """
-    rng = np.random.default_rng(0)
-    some = vectors[rng.choice(len(vectors), min(TESTED, len(vectors)), replace=False)]
-    other = vectors[rng.choice(len(vectors), len(some))]
-    queries = np.ascontiguousarray(some + 0.1 * (other - some), np.float32)
-    k, effort = min(K, len(vectors)), LEAST
-    true = exact(queries, k)
+    true, effort = exact(queries, K), LEAST
     while True:
-        found = approximate(effort, queries, k)
-        recall = sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)) / true.size
+        found = approximate(effort, queries, K)
+        recall = sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)) / max(1, true.size)
         if recall >= part.recall or effort >= HIGHEST:
-            return {"rows": rows, "recall": recall, "tested": len(queries), "effort": effort}
+            return {"recall": recall, "tested": len(queries), "effort": effort}
         effort = min(HIGHEST, math.ceil(MORE * effort))

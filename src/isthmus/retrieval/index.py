@@ -106,7 +106,7 @@ class Graph(Index):
         each that is built in. least: rows below which all are compared.
     """
 
-    recall: float = 0.95
+    recall: float = 0.97
     links: int = 16
     effort: int = 64
     least: int = 200_000
@@ -241,11 +241,10 @@ class Held:
         fails.
         """
         done = len(self.prepared)
-        good = self.alive
+        good, left = self.alive, len(self) - self.dead
         if places is not None:
-            good = np.zeros(len(self), np.bool_)
+            good, left = np.zeros(len(self), np.bool_), len(places)
             good[places] = True
-        left = int(good.sum())
         share = max(left / len(self), 1e-9)
         many = min(
             done, int(k / share * (1 if left == len(self) else 1.5)) + (0 if left == len(self) else 10)

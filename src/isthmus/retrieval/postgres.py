@@ -22,14 +22,13 @@ from isthmus.inputs.frames import DType
 from isthmus.parts import pack, unpack
 from isthmus.retrieval.exact import Found
 from isthmus.retrieval.facts import Fact
-from isthmus.retrieval.graph import measured
+from isthmus.retrieval.graph import measured, set_aside
 from isthmus.retrieval.index import Exact, Graph, Prefix
 from isthmus.retrieval.store import Ids, Store
 from isthmus.retrieval.where import Condition
 
 __all__ = ["PostgresStore"]
 
-SAMPLE = 2_000  # vectors to measure recall with
 INDEXED = 2_000  # numbers of a vector up to which pgvector makes an index
 
 
@@ -97,18 +96,26 @@ class PostgresStore(Store):
         part = Graph() if part is None else part
         if not isinstance(part, Graph) or self.packed or not part.wants(len(self)) or self.width > INDEXED:
             return
-        with self._writing():
+        ids = self.ids()
+        aside = ids[set_aside(len(ids))]
+        with self._writing():  # recall is measured on rows that are not in the graph yet
+            gone = "DELETE FROM {}.items WHERE id = ANY(%s) RETURNING id, vector::text"
+            held = self._do(gone, (aside.tolist(),)).fetchall()
             self._do(
                 f"CREATE INDEX ON {{}}.items USING hnsw (vector vector_l2_ops) "
                 f"WITH (m = {int(part.links)}, ef_construction = {max(2 * part.links, int(part.effort))})"
             )
-        drawn = self._do("SELECT vector::text FROM {}.items ORDER BY id LIMIT %s", (SAMPLE,)).fetchall()
-        vectors = np.array([json.loads(text) for (text,) in drawn], np.float32)
-        exact = lambda queries, k: self._nearest(queries, k, None, None)[1]  # noqa: E731
-        found = measured(
-            vectors, len(self), part, exact, lambda effort, q, k: self._nearest(q, k, None, effort)[1]
-        )
-        self.keep("graph", found)
+            queries = np.array([json.loads(text) for _, text in held], np.float32).reshape(
+                len(held), self.width
+            )
+            found = measured(
+                queries,
+                part,
+                lambda some, k: self._nearest(some, k, None, None)[1],
+                lambda effort, some, k: self._nearest(some, k, None, effort)[1],
+            )
+            self._copy("items (id, vector)", held)
+            self.keep("graph", {"rows": len(ids), **found})
 
     def keep_model(self, file: bytes) -> None:
         """Keep the model's file."""
@@ -314,6 +321,11 @@ class PostgresStore(Store):
                 for j, (number, distance) in enumerate(found):
                     distances[i, j], numbers[i, j] = distance, number
         return distances, numbers
+
+    @property
+    def index_facts(self) -> dict[str, Any]:
+        """What was measured of the graph; nothing where there is none."""
+        return dict(self.setting("graph") or {})
 
     def __len__(self) -> int:
         return int(self._do("SELECT count(*) FROM {}.items").fetchone()[0])

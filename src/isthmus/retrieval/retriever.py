@@ -443,8 +443,7 @@ class Retriever(Estimator):
         if self.metric_errors_:
             shown = ", ".join(f"{name} {error:.4g}" for name, error in self.metric_errors_.items())
             self.notes_.append(f"Metric chosen by how well neighbours rebuild rows set aside: {shown}.")
-        index = getattr(getattr(self.store_, "index", None), "prepared", None)
-        facts = getattr(index, "facts", {})
+        facts = self.store_.index_facts
         if "recall" in facts:
             self.notes_.append(
                 f"Approximate index over {facts['rows']:,} rows: recall of the 10 nearest "

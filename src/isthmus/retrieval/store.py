@@ -129,6 +129,11 @@ class Store(ABC):
     def close(self) -> None:
         """Let go of it."""
 
+    @property
+    def index_facts(self) -> dict[str, Any]:
+        """What was measured of an approximate index; nothing where there is none."""
+        return {}
+
     def __len__(self) -> int:
         return len(self.ids())
 
@@ -378,6 +383,11 @@ class SqliteStore(Store):
         with self.looking():
             found: Found = self.index.nearest(self, queries, k, condition)
             return found
+
+    @property
+    def index_facts(self) -> dict[str, Any]:
+        """What was measured of an approximate index; nothing where there is none."""
+        return dict(getattr(self.index.prepared, "facts", {}))
 
     def __len__(self) -> int:
         with self.lock:
