@@ -13,6 +13,7 @@ the noisy one.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -104,18 +105,25 @@ def filters() -> dict[str, list[Filter]]:
     try:
         import bm3d
 
-        tools["BM3D"] = [one_by_one(lambda p, s=s: by_bm3d(bm3d, p, s)) for s in (0.2, 0.3, 0.5)]
+        tools["BM3D"] = [lambda x, s=s: by_bm3d(bm3d, x, s) for s in (0.2, 0.3, 0.5)]
     except ImportError:
         say("BM3D was not found")
     return tools
 
 
-def by_bm3d(library: Any, picture: Any, sigma: float) -> Any:
-    """BM3D of a picture; one of 8 x 8, on which it breaks down, is mirrored at its edges first."""
-    short = max(0, 24 - len(picture))
-    return np.asarray(library.bm3d(np.pad(picture, (0, short), mode="symmetric"), sigma))[
-        : picture.shape[0], : picture.shape[1]
-    ]
+def by_bm3d(library: Any, pictures: Any, sigma: float) -> Any:
+    """BM3D of all pictures in one mosaic, mirrored at their edges: quicker than one by one, and to its
+    advantage, as it finds like blocks in the neighbours.
+    """
+    n, h, w = pictures.shape
+    edge, across = 4, math.ceil(math.sqrt(n))
+    tiles = np.pad(pictures, ((0, 0), (edge, edge), (edge, edge)), mode="symmetric")
+    tiles = np.concatenate([tiles, tiles[: -n % across]])
+    shape = (-1, across, h + 2 * edge, w + 2 * edge)
+    wide = tiles.reshape(shape).transpose(0, 2, 1, 3)
+    made = np.asarray(library.bm3d(wide.reshape(wide.shape[0] * wide.shape[1], -1), sigma))
+    apart = made.reshape(wide.shape).transpose(0, 2, 1, 3).reshape(tiles.shape)
+    return apart[:n, edge:-edge, edge:-edge]
 
 
 def learned(train: Any, noisy: Any) -> dict[str, list[Filter]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,6 @@ TESTED = 512  # vectors that recall is measured on, at most
 ADDED = 65_536  # vectors put into the graph together
 K = 10
 LEAST = 10  # effort of a search that is tried first
-MORE = 1.4  # times as much is tried next
 HIGHEST = 1000  # effort; pgvector's limit as well
 LOOSE = 20_000  # vectors beside the graph before they are put into it
 
@@ -124,10 +122,21 @@ def measured(
 
     exact(queries, k) and approximate(effort, queries, k) give numbers or places (q, k).
     """
-    true, effort = exact(queries, K), LEAST
-    while True:
+    true = exact(queries, K)
+
+    def recall(effort: int) -> float:
         found = approximate(effort, queries, K)
-        recall = sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)) / max(1, true.size)
-        if recall >= part.recall or effort >= HIGHEST:
-            return {"recall": recall, "tested": len(queries), "effort": effort}
-        effort = min(HIGHEST, math.ceil(MORE * effort))
+        return sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)) / max(1, true.size)
+
+    short, enough = LEAST - 1, LEAST
+    reached = recall(enough)
+    while reached < part.recall and enough < HIGHEST:
+        short, enough = enough, min(HIGHEST, 2 * enough)
+        reached = recall(enough)
+    while reached >= part.recall and enough - short > max(1, enough // 20):
+        between = (short + enough) // 2
+        if (found := recall(between)) >= part.recall:
+            enough, reached = between, found
+        else:
+            short = between
+    return {"recall": reached, "tested": len(queries), "effort": enough}

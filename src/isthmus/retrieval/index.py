@@ -106,7 +106,7 @@ class Graph(Index):
         each that is built in. least: rows below which all are compared.
     """
 
-    recall: float = 0.97
+    recall: float = 0.96
     links: int = 16
     effort: int = 64
     least: int = 200_000
