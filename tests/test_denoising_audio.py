@@ -278,6 +278,9 @@ def test_training_windows_hold_every_recording_at_one_loudness():
     assert len(second)
     assert len(training_windows([np.zeros(500)], 100)) == 0
     assert training_windows([x[:30]], 100).shape == (1, 1, 100)
+    takes = training_windows([np.stack([x, 3 * x + 1])], 100)
+    assert takes.shape == (9, 2, 100)
+    np.testing.assert_allclose(takes[:, 1], 3 * takes[:, 0], atol=1e-4)
 
 
 # ---------------------------------------------------------------- the denoiser
@@ -303,6 +306,21 @@ def test_kind_shape_units_and_offset_come_back(denoiser, noisy):
     assert (both.shape, both.dtype) == ((2, len(noisy)), np.float32)
     assert np.abs(both[0] - base).max() < 1e-4
     assert np.abs(both[0] + both[1]).max() < 1e-4
+
+
+def test_two_noisy_takes_teach_nearly_what_clean_recordings_do(noisy):
+    """Noise2Noise, its second takes beside the clean ones of the same."""
+    clean, rng = chirps(120), np.random.default_rng(5)
+    takes, others = ([x + 0.1 * rng.standard_normal(len(x)) for x in clean] for _ in range(2))
+    truth = np.concatenate(chirps(8, seed=1))
+    gains = []
+    for targets in (others, clean):
+        denoiser = AudioDenoiser(model(), rate=RATE, window=WINDOW, random_state=0).fit(takes, targets)
+        gains.append(si_sdr(truth, denoiser.denoise(noisy)) - si_sdr(truth, noisy))
+    assert gains[0] >= 3
+    assert gains[0] >= gains[1] - 0.5
+    with pytest.raises(DataError, match="y must have the length of X in channel 120"):
+        AudioDenoiser(model(), window=WINDOW).fit(clean, [*clean, clean[0]])
 
 
 @pytest.mark.parametrize("sound", SILENT)
@@ -331,9 +349,9 @@ def test_clipping_stays_within_the_range_of_whole_numbers(denoiser, noisy):
 def test_no_more_is_taken_than_the_noise_that_is_known(denoiser, noisy):
     """The root mean square of what is removed; with none, nothing."""
     for level in (0.05, 0.01):
-        assert float(np.std(noisy - denoiser.denoise(noisy, noise_level=level))) <= level * 1.0001
-    assert np.allclose(denoiser.denoise(noisy, noise_level=0.0), noisy)
-    assert np.array_equal(denoiser.denoise(noisy, noise_level=10.0), denoiser.denoise(noisy))
+        assert float(np.std(noisy - denoiser.denoise(noisy, level=level))) <= level * 1.0001
+    assert np.allclose(denoiser.denoise(noisy, level=0.0), noisy)
+    assert np.array_equal(denoiser.denoise(noisy, level=10.0), denoiser.denoise(noisy))
 
 
 def test_another_rate_is_worked_on_at_the_models(denoiser, noisy):

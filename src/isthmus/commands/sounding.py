@@ -27,7 +27,7 @@ def denoise_sounds(
     place: Path,
     output: Path,
     reference: Path | None = None,
-    noise_level: float | None = None,
+    level: float | None = None,
     shown: bool | None = None,
 ) -> list[Sound]:
     """Restore a WAV file to a file, or a folder to a new folder under the same names.
@@ -37,7 +37,7 @@ def denoise_sounds(
     from isthmus.commands.restoring import restored
 
     def one(source: Path, target: Path, clean: Path | None, told: Callable[[float], Any]) -> Sound:
-        denoiser.denoise_file(source, target, noise_level=noise_level, progress=told)
+        denoiser.denoise_file(source, target, level=level, progress=told)
         return _compared(source, target, clean)
 
     found = restored(place, output, reference, one, "recordings", (".wav",), shown)

@@ -18,6 +18,7 @@ True
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -123,22 +124,32 @@ class AudioDenoiser(Estimator):
 
     # ---------------------------------------------------------------- learning
 
-    def fit(self, X: Any, y: None = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from clean recordings: a folder of WAV files of any rate, depth and length, an array
         (n, channels, time) or (n, time), or a list of arrays (time,) or (channels, time).
+
+        y: where X are noisy, second noisy takes of the same recordings, or clean ones, in the same order.
+        Noise that is another in every take averages out (Lehtinen et al. 2018, Noise2Noise).
 
         Raises DataError for data that cannot be used or are silent, FileError for a folder without a
         recording.
         """
         self._check_parameters()
         recordings, rate, notes = self._recordings(X)
+        if y is not None:
+            recordings = _paired(recordings, self._recordings(y)[0])
         usual = default_sound_model(rate, 1)
         window = self.window or WINDOW * usual.architecture.window  # type: ignore[attr-defined]
         rows = training_windows(_within(recordings, MOST), window)
         need(len(rows) > 0, "X", "have a sound in it", "silence", "Pass clean recordings")
-        self.model_ = self._model(rate, len(rows)).fit(rows)
+        model = self._model(rate, len(rows))
+        if y is None:
+            self.model_ = model.fit(rows)
+        else:
+            self.model_ = model.set_params(corruption=None).fit_pairs(rows[:, :1], rows[:, 1:])
         self.rate_, self.window_, self.facts_ = None if rate is None else int(rate), int(window), {}
-        length = f"{rows.size:,} samples" if rate is None else f"{rows.size / rate:,.0f} seconds"
+        samples = len(rows) * window
+        length = f"{samples:,} samples" if rate is None else f"{samples / rate:,.0f} seconds"
         cut = f"Learned from {length} of sound in {len(rows):,} windows of {window:,} samples."
         self.notes_ = [*notes(), cut, *self.model_.notes_[1:]]
         return self
@@ -186,13 +197,13 @@ class AudioDenoiser(Estimator):
         waveform: Any,
         rate: int | None = None,
         *,
-        noise_level: float | None = None,
+        level: float | None = None,
         progress: Progress | None = None,
     ) -> NDArray[Any]:
         """A recording (time,) or (channels, time) of any length without its noise, in its own shape and kind.
 
         rate: its samples a second, where that is not the model's; what is above half the model's rate is then
-        lost. noise_level: root mean square of the noise, in the waveform's units, where it is known: no more
+        lost. level: root mean square of the noise, in the waveform's units, where it is known: no more
         than that is taken out of a channel. progress: called with the share that is done.
 
         Channels are restored one by one; their means are set aside and put back, and silence stays silence.
@@ -200,16 +211,16 @@ class AudioDenoiser(Estimator):
         """
         self.must_be_fitted()
         sound = _sound(waveform)
-        given = noise_level is None or 0 <= noise_level < math.inf
-        need(given, "noise_level", "be at least 0", noise_level, "Leave it out to have it estimated")
+        given = level is None or 0 <= level < math.inf
+        need(given, "level", "be at least 0", level, "Leave it out to have it estimated")
         other = rate is not None and self.rate_ is not None and rate != self.rate_
         channels = np.atleast_2d(sound).astype(np.float64)
         made = np.empty_like(channels)
         for k, channel in enumerate(channels):
             told = _part(progress, k, len(channels))
             made[k] = self._one(channel, rate if other else None, told)
-            if noise_level is not None:
-                made[k] = _at_most(channel, made[k], noise_level)
+            if level is not None:
+                made[k] = _at_most(channel, made[k], level)
         made = made.reshape(sound.shape)
         restored: NDArray[Any] = whole(made, str(sound.dtype)) if sound.dtype.kind in "iu" else made
         return restored.astype(sound.dtype)
@@ -237,12 +248,12 @@ class AudioDenoiser(Estimator):
         path: str | os.PathLike[str],
         output: str | os.PathLike[str],
         *,
-        noise_level: float | None = None,
+        level: float | None = None,
         progress: Progress | None = None,
     ) -> None:
         """A WAV file without its noise as another, of the same rate, depth and channels, whole or not at all.
 
-        noise_level: as in `denoise`, 1 being full scale. Raises FileError where a file cannot be read or
+        level: as in `denoise`, 1 being full scale. Raises FileError where a file cannot be read or
         written, or would be written over itself.
         """
         self.must_be_fitted()
@@ -257,7 +268,7 @@ class AudioDenoiser(Estimator):
             signal = read_wav(source, head)
         except Exception as error:  # decoders raise nearly everything on hostile bytes
             raise FileError(f"{source} cannot be read: {brief(str(error)).rstrip('.')}.") from None
-        write_wav(target, self.denoise(signal, head.rate, noise_level=noise_level, progress=progress), head)
+        write_wav(target, self.denoise(signal, head.rate, level=level, progress=progress), head)
 
     def _one(self, channel: NDArray[np.float64], rate: int | None, progress: Progress | None) -> Any:
         """One channel (time,), at another rate where one is given."""
@@ -306,13 +317,22 @@ def _sound(waveform: Any) -> NDArray[Any]:
     return sound
 
 
+def _paired(takes: Iterator[NDArray[Any]], others: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """Two takes of each recording, as (2, time)."""
+    for number, (one, other) in enumerate(itertools.zip_longest(takes, others)):
+        got = [None if take is None else len(take) for take in (one, other)]
+        rule = f"have the length of X in channel {number}"
+        need(got[0] == got[1], "y", rule, f"{got[1]} samples for {got[0]}", "Use takes of the same")
+        yield np.stack([one, other])
+
+
 def _within(recordings: Iterator[NDArray[Any]], most: int) -> Iterator[NDArray[Any]]:
     """Recordings until there are so many samples."""
     for recording in recordings:
         if most <= 0:
             return
-        yield recording[:most]
-        most -= len(recording)
+        yield recording[..., :most]
+        most -= recording.shape[-1]
 
 
 def _skipped(folder: Recordings) -> tuple[str, ...]:

@@ -102,9 +102,6 @@ class Denoiser(Estimator):
         if y is None:
             self.denoiser_.fit(X)
         else:
-            need(
-                kind is not AudioDenoiser, "y", "be left out for recordings", "pairs", "Pass clean recordings"
-            )
             self.denoiser_.fit(X, opened_as(y)[0])
         self.notes_ = self.denoiser_.notes_
         return self
@@ -116,7 +113,7 @@ class Denoiser(Estimator):
         """
         self.must_be_fitted()
         if isinstance(self.denoiser_, AudioDenoiser):
-            return self.denoiser_.denoise(X, noise_level=level)
+            return self.denoiser_.denoise(X, level=level)
         return self.denoiser_.denoise(X, level)
 
     def transform(self, X: Any) -> Any:

@@ -31,18 +31,26 @@ Function = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 
 
 def training_windows(recordings: Iterable[Signal], window: int) -> NDArray[np.float32]:
-    """Recordings (time,) as windows (n, 1, window) of mean 0; silent recordings are left out."""
+    """Recordings (time,), or takes of the same (takes, time), as windows (n, takes, window) of mean 0.
+
+    All takes are brought to the loudness of the first; recordings whose first take is silent are left out.
+    """
     pieces: list[Signal] = []
-    for recording in recordings:
-        centred = recording - recording.mean(dtype=np.float64)
-        loudness = math.sqrt(float(np.square(centred, dtype=np.float64).mean()))
+    takes = 1
+    for recording in map(np.atleast_2d, recordings):
+        centred = recording - recording.mean(1, keepdims=True, dtype=np.float64)
+        loudness = math.sqrt(float(np.square(centred[0], dtype=np.float64).mean()))
+        takes = len(centred)
         if loudness > 0:
-            pieces += [(centred / loudness).astype(np.float32), np.zeros(len(centred) // PAUSE, np.float32)]
-    joined = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    if 0 < len(joined) < window:
-        joined = np.resize(joined, window)  # the same over and over
-    rows = joined[: len(joined) // window * window].reshape(-1, 1, window)
-    rows = np.ascontiguousarray(rows[np.sqrt(np.square(rows).mean((1, 2))) > FAINT], np.float32)
+            pause = np.zeros((takes, centred.shape[1] // PAUSE), np.float32)
+            pieces += [(centred / loudness).astype(np.float32), pause]
+    joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((takes, 0), np.float32)
+    time = joined.shape[1]
+    if 0 < time < window:
+        joined = np.tile(joined, math.ceil(window / time))[:, :window]  # the same over and over
+    count = joined.shape[1] // window
+    rows = joined[:, : count * window].reshape(takes, count, window).transpose(1, 0, 2)
+    rows = np.ascontiguousarray(rows[np.sqrt(np.square(rows[:, 0]).mean(1)) > FAINT], np.float32)
     if len(rows):
         rows -= np.float32(rows.mean(dtype=np.float64))
     return rows
