@@ -126,7 +126,8 @@ def measured(
 
     def recall(effort: int) -> float:
         found = approximate(effort, queries, K)
-        return sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)) / max(1, true.size)
+        shared = sum(len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True))
+        return float(shared / max(1, true.size))
 
     short, enough = LEAST - 1, LEAST
     reached = recall(enough)
