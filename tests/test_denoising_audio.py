@@ -220,7 +220,7 @@ def test_channels_are_masked_one_by_one():
     ("part", "layout", "words"),
     [
         (SpectralMask(), Layout.numeric(9), "be signals"),
-        (SpectralMask(window=30), Layout.numeric(999, (1, 999), signal=True), "multiple of 4"),
+        (SpectralMask(window=30), Layout.numeric(999, (1, 999), signal=True), "multiple of 8"),
         (SpectralMask(window=512), Layout.numeric(99, (1, 99), signal=True), "at most 196"),
         (SpectralMask(64, kernel=4), Layout.numeric(999, (1, 999), signal=True), "odd"),
         (SpectralMask(64, dilations=(0,)), Layout.numeric(999, (1, 999), signal=True), "dilations"),

@@ -87,7 +87,7 @@ def fit(
         str,
         typer.Option(
             help="compress; detect: what does not belong; denoise: take noise out; impute: fill gaps; "
-            "inpaint: fill holes in pictures."
+            "inpaint: fill holes in pictures; search: codes in which like is near like."
         ),
     ] = "compress",
     noisy: Annotated[
@@ -121,7 +121,7 @@ def fit(
 ) -> None:
     """Learn a model from FILE and save it."""
     from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
-    from isthmus.commands.models import asked_model
+    from isthmus.commands.models import asked_model, search_model
     from isthmus.commands.ranging import opened_series
     from isthmus.commands.results import kept
     from isthmus.diagnostics import FEW
@@ -137,12 +137,14 @@ def fit(
             X, reading, notes = opens(file, asked)
             X = dropped(held_rows(X), exclude or [])
             model, chosen = asked_model(kind, code, hidden, inputs, X)
+            if task == "search":
+                model = search_model(X, kind, code, hidden).set_params(inputs=model.inputs)
             model.set_params(random_state=seed, trainer__max_epochs=epochs)
             model.set_params(trainer__checkpoint=None if checkpoint is None else str(checkpoint))
             model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
-            if task != "compress":
+            if task not in ("compress", "search"):
                 own = (code, hidden) != (None, None) or kind != "undercomplete"
                 asked_for = Asked(model, own, epochs, seed, clean, window, noisy, say, device)
                 use = fitted_use(task, X, asked_for, reading, output, interrupts)

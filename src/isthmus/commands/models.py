@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["INPUTS", "KINDS", "asked_model", "columns_of"]
+__all__ = ["INPUTS", "KINDS", "asked_model", "columns_of", "search_model"]
 
 KINDS = (
     "undercomplete",
@@ -45,6 +45,19 @@ def asked_model(
     if hidden is not None:
         _widen(model, kind, hidden)
     return model, notes
+
+
+def search_model(X: Any, kind: str, code: int | None, hidden: str | None) -> Autoencoder:
+    """What a retriever would train on X, with a code of so many numbers."""
+    from isthmus.checks import must
+    from isthmus.retrieval.default import default_model
+
+    for name, value, usual in (("--kind", kind, KINDS[0]), ("--hidden", hidden, None)):
+        if value != usual:
+            do = "Leave it out, or use --task compress"
+            raise must(name, "be left out with --task search", value, do)
+    model: Autoencoder = default_model(X)
+    return model if code is None else model.set_params(n_components=code)
 
 
 def columns_of(X: Any) -> int | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TASKS", "Asked", "check_task", "fitted_use"]
 
-TASKS = ("compress", "detect", "denoise", "impute", "inpaint")
+TASKS = ("compress", "detect", "denoise", "impute", "inpaint", "search")
 
 
 class Asked(NamedTuple):
@@ -35,7 +35,7 @@ def check_task(
 
     if task not in TASKS:
         raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
-    if task != "compress" and checkpoint is not None:
+    if task not in ("compress", "search") and checkpoint is not None:
         do = "Ctrl-C keeps the best so far" if task in ("denoise", "inpaint") else "It trains several models"
         raise must("--checkpoint", f"be left out with --task {task}", checkpoint, do)
     for name, value, of in (

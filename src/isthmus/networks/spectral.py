@@ -1,11 +1,12 @@
 """Masks on the short-time spectrum: the network for noisy sounds.
 
     X = STFT(x_tilde)       u = log abs(X), less its mean over the frames around
-    a = sigmoid(u + filters(u)) * X       x_hat = the inverse STFT of a
+    a = sigmoid(u + filters(u, v)) * X       x_hat = the inverse STFT of a
 
 A sound is few of its frequencies at a time, noise is all of them: a network that says place by place how much
 of the spectrum to keep has little to learn, and cannot invent anything. Networks on the waveform itself were
-measured to lose to the Wiener filter in the same training time.
+measured to lose to the Wiener filter in the same training time. Beside u the filters see v, the same of
+spectra a quarter as long, taken twice as often: when things begin and end.
 
 The encoder is the spectrum and its mask, so that the code is the spectrum of the restored sound, real and
 imaginary parts, wider than the sound itself: use it with `n_components=None` and a corruption. The decoder is
@@ -95,8 +96,8 @@ class SpectralMask(Architecture):
         return channels * 2 * (self.window // 2 + 1) * (time // self.hop + 1)
 
     def _check(self, layout: Layout) -> None:
-        whole = isinstance(self.window, int) and self.window >= 8 and self.window % 4 == 0
-        need(whole, "window", "be a multiple of 4 of at least 8", self.window, "Use SpectralMask(window=512)")
+        whole = isinstance(self.window, int) and self.window >= 16 and self.window % 8 == 0
+        need(whole, "window", "be a multiple of 8 of at least 16", self.window, "Use SpectralMask(window=512)")
         odd = isinstance(self.kernel, int) and self.kernel >= 1 and self.kernel % 2 == 1
         need(odd, "kernel", "be an odd number", self.kernel, "Use SpectralMask(kernel=3)")
         for name in ("channels", "around"):
@@ -107,7 +108,7 @@ class SpectralMask(Architecture):
         do = "Use inputs=Signals(), or another architecture"
         need(layout.signal, "X", "be signals for SpectralMask", layout.shape or "rows of a table", do)
         longest = 2 * layout.shape[1] - 2
-        do = f"Use SpectralMask(window={max(8, longest // 8 * 4)})"
+        do = f"Use SpectralMask(window={max(16, longest // 16 * 8)})"
         need(self.window <= longest, "window", f"be at most {longest}", self.window, do)
 
 
@@ -164,8 +165,10 @@ class Masked(nn.Module):
     def __init__(self, spectrum: Spectrum, part: SpectralMask) -> None:
         super().__init__()
         self.spectrum, self.around = spectrum, part.around
+        self.fine = Spectrum(spectrum.window // 4, spectrum.hop // 2, spectrum.channels, spectrum.time)
         bins, wide, size = spectrum.window // 2 + 1, part.channels, part.kernel
-        self.first = nn.Conv1d(bins, wide, size, padding=size // 2)
+        seen = bins + 2 * (self.fine.window // 2 + 1)
+        self.first = nn.Conv1d(seen, wide, size, padding=size // 2)
         self.layers = nn.ModuleList(
             nn.Conv1d(wide, wide, size, padding=step * (size // 2), dilation=step) for step in part.dilations
         )
@@ -179,22 +182,28 @@ class Masked(nn.Module):
         if not torch.is_grad_enabled() and x.shape[0] > AT_ONCE:
             return torch.cat([self(part) for part in x.split(AT_ONCE)])
         bins = self.spectrum.complex(x)
-        return self.spectrum.flat(bins * self.gain(bins), x.shape[0])
+        return self.spectrum.flat(bins * self.gain(bins, self.fine.complex(x)), x.shape[0])
 
-    def gain(self, bins: Tensor) -> Tensor:
-        """Spectra (m, frequencies, frames) -> gains of the same shape."""
-        u = self._levels(bins)
-        h = self.hidden[0](self.first(u))
+    def gain(self, bins: Tensor, fine: Tensor) -> Tensor:
+        """Spectra (m, frequencies, frames), and short ones twice as often, -> gains of the first's shape."""
+        u = self._levels(_log(bins))
+        often = F.pad(_log(fine), (0, 1), mode="replicate")[..., : 2 * u.shape[2]]
+        v = self._levels(torch.cat([often[..., ::2], often[..., 1::2]], 1))
+        h = self.hidden[0](self.first(torch.cat([u, v], 1)))
         for layer, hidden in zip(self.layers, self.hidden[1:], strict=True):
             h = h + hidden(layer(h))
         return torch.sigmoid(u + self.last(h).to(u.dtype))
 
-    def _levels(self, bins: Tensor) -> Tensor:
-        """The log magnitude of every bin, less the mean over all frequencies and the frames around."""
-        level = 0.5 * torch.log(bins.real.square() + bins.imag.square() + QUIET)
+    def _levels(self, level: Tensor) -> Tensor:
+        """Log magnitudes, less their mean over all frequencies and the frames around."""
         width = 2 * self.around + 1
         usual = F.avg_pool1d(level.mean(1, keepdim=True), width, 1, self.around, count_include_pad=False)
         return level - usual
+
+
+def _log(bins: Tensor) -> Tensor:
+    """The logarithm of magnitudes."""
+    return 0.5 * torch.log(bins.real.square() + bins.imag.square() + QUIET)
 
 
 class Wave(nn.Module):
