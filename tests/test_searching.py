@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from command_line import run
-from isthmus import Autoencoder, Trainer, figures, save
+from isthmus import Autoencoder, Distortion, MaskingNoise, Trainer, figures, load, save
 from isthmus.demo import mixed_table
 
 
@@ -53,6 +53,22 @@ def test_a_folder_is_searched_by_a_picture_and_drawn(folder):
         run("search", "ps", "row:4", "-k", 2, "--where", "kind != 4", "--json", folder=folder).stdout
     )
     assert all(line["kind"] != 4 for line in found["found"])
+
+
+def test_a_model_for_search_is_fitted_by_its_task(folder):
+    """That of a retriever: pictures are bent, cells of tables hidden; options of other tasks are refused."""
+    for file, corruption in (("in", Distortion), ("t.csv", MaskingNoise)):
+        done = run(
+            "fit", file, "--task", "search", "-o", "s.isthmus", "--code", 4, "--epochs", 2, folder=folder
+        )
+        assert done.returncode == 0, done.stderr
+        model = load(folder / "s.isthmus")
+        assert isinstance(model.corruption, corruption)
+        assert model.n_components_ == 4
+        assert ("for finding, not for rebuilding" in done.stdout) == (file == "in")
+    done = run("fit", "in", "--task", "search", "--kind", "deep", "-o", "s.isthmus", folder=folder)
+    assert done.returncode == 1
+    assert "--kind must be left out with --task search; got" in done.stderr
 
 
 def test_a_table_is_searched_by_what_a_row_shows(folder):

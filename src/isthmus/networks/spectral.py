@@ -97,7 +97,9 @@ class SpectralMask(Architecture):
 
     def _check(self, layout: Layout) -> None:
         whole = isinstance(self.window, int) and self.window >= 16 and self.window % 8 == 0
-        need(whole, "window", "be a multiple of 8 of at least 16", self.window, "Use SpectralMask(window=512)")
+        need(
+            whole, "window", "be a multiple of 8 of at least 16", self.window, "Use SpectralMask(window=512)"
+        )
         odd = isinstance(self.kernel, int) and self.kernel >= 1 and self.kernel % 2 == 1
         need(odd, "kernel", "be an odd number", self.kernel, "Use SpectralMask(kernel=3)")
         for name in ("channels", "around"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.retrieval.curve import Curve
 from isthmus.retrieval.exact import Found, nearest
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ ADDED = 65_536  # vectors put into the graph together
 K = 10
 LEAST = 10  # effort of a search that is tried first
 HIGHEST = 1000  # effort; pgvector's limit as well
+MANY = 64  # questions that are worth putting in order
 LOOSE = 20_000  # vectors beside the graph before they are put into it
 
 
@@ -33,12 +35,22 @@ class Links:
 
     def __init__(self, graph: Any, facts: dict[str, Any]) -> None:
         self.graph, self.facts = graph, facts
+        self.curve: Curve | None = None
 
     def __len__(self) -> int:
         return len(self.graph)
 
     def search(self, held: Held | None, queries: NDArray[Any], k: int) -> Found:
         """Distances and places (q, k) of the nearest it finds, whether or not they are alive."""
+        if held is not None and len(queries) >= MANY:
+            self.curve = self.curve or Curve(held.vectors)
+            order = self.curve.order(queries)
+            back = np.argsort(order)
+            distances, places = self._search(queries[order], k)
+            return distances[back], places[back]
+        return self._search(queries, k)
+
+    def _search(self, queries: NDArray[Any], k: int) -> Found:
         self.graph.expansion_search = max(int(self.facts["effort"]), k)
         found = self.graph.search(queries, k, threads=1)
         keys, squares = np.asarray(found.keys), np.asarray(found.distances)
@@ -74,7 +86,8 @@ def built(part: Graph, vectors: NDArray[Any]) -> Links:
     """
     links = Links(_empty(part, vectors.shape[1]), {"effort": LEAST})
     aside = set_aside(len(vectors))
-    rest = np.setdiff1d(np.arange(len(vectors)), aside)
+    rest = Curve(vectors).order(vectors)
+    rest = rest[~np.isin(rest, aside)]
     for start in range(0, len(rest), ADDED):
         links.put(rest[start : start + ADDED], vectors)
 
