@@ -18,7 +18,6 @@ True
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from isthmus.checks import FileError, brief, must, need
 from isthmus.citizen import Estimator
 from isthmus.corruptions import NoiseAtSNR
 from isthmus.denoising.metrics import si_sdr, snr
+from isthmus.denoising.sounds import checked, left_out, paired, sounds_of, within
 from isthmus.denoising.windows import in_windows, training_windows
 from isthmus.inputs import Recordings, Signals
 from isthmus.inputs.folders import is_path
@@ -49,7 +49,6 @@ WINDOW = 32  # spectra side by side in a window
 UPDATES, BATCH = 3_000, 8  # a training run: some minutes on one core
 EPOCHS = (4, 400)  # at least, at most
 MOST = 2**27  # samples learned from, at most: 4.6 hours at 8,000 Hz
-CHANNELS = 16  # a sound has at most so many
 
 Progress = Callable[[float], object]
 
@@ -137,10 +136,10 @@ class AudioDenoiser(Estimator):
         self._check_parameters()
         recordings, rate, notes = self._recordings(X)
         if y is not None:
-            recordings = _paired(recordings, self._recordings(y)[0])
+            recordings = paired(recordings, self._recordings(y)[0])
         usual = default_sound_model(rate, 1)
         window = self.window or WINDOW * usual.architecture.window  # type: ignore[attr-defined]
-        rows = training_windows(_within(recordings, MOST), window)
+        rows = training_windows(within(recordings, MOST), window)
         need(len(rows) > 0, "X", "have a sound in it", "silence", "Pass clean recordings")
         model = self._model(rate, len(rows))
         if y is None:
@@ -174,8 +173,8 @@ class AudioDenoiser(Estimator):
             need(place.is_dir(), "X", "be a folder of WAV files", str(X), "Check the path")
             X = Recordings(place, self.rate)
         if isinstance(X, Recordings):
-            return (channel for signal in X.signals() for channel in signal), X.rate, lambda: _skipped(X)
-        kept = [channel for sound in _sounds(X) for channel in np.atleast_2d(sound)]
+            return (channel for signal in X.signals() for channel in signal), X.rate, lambda: left_out(X)
+        kept = [channel for sound in sounds_of(X) for channel in np.atleast_2d(sound)]
         return iter(kept), self.rate, tuple
 
     def _check_parameters(self) -> None:
@@ -210,7 +209,7 @@ class AudioDenoiser(Estimator):
         Raises DataError for what is no sound, or holds values that are not finite.
         """
         self.must_be_fitted()
-        sound = _sound(waveform)
+        sound = checked(waveform)
         given = level is None or 0 <= level < math.inf
         need(given, "level", "be at least 0", level, "Leave it out to have it estimated")
         other = rate is not None and self.rate_ is not None and rate != self.rate_
@@ -230,7 +229,7 @@ class AudioDenoiser(Estimator):
         self.must_be_fitted()
         if is_path(X):
             raise must("X", "be arrays", f"the path {X}", "Use denoise_file for files")
-        made = [self.denoise(sound) for sound in _sounds(X)]
+        made = [self.denoise(sound) for sound in sounds_of(X)]
         return made if isinstance(X, (list, tuple)) else np.stack(made)
 
     def report(self, reference: Any, noisy: Any, restored: Any = None) -> dict[str, float]:
@@ -286,59 +285,7 @@ class AudioDenoiser(Estimator):
         return made * loudness + mean
 
 
-# ---------------------------------------------------------------- sounds as people have them
-
-
-def _sounds(X: Any) -> list[NDArray[Any]]:
-    """A list of arrays, or an array of two or three dimensions, as sounds."""
-    if isinstance(X, (list, tuple)):
-        need(len(X) > 0, "X", "have at least one recording", "none", "Pass recordings")
-        return [_sound(one) for one in X]
-    array = np.asarray(X)
-    do = "Use a list [waveform] for one recording"
-    rule = "be recordings (n, channels, time) or (n, time)"
-    need(array.ndim in (2, 3) and len(array) > 0, "X", rule, f"an array of shape {array.shape}", do)
-    return [_sound(one) for one in array]
-
-
-def _sound(waveform: Any) -> NDArray[Any]:
-    """A waveform (time,) or (channels, time) of finite numbers."""
-    sound = np.asarray(waveform)
-    do = "Use waveform.T" if sound.ndim == 2 else "Use an array of numbers"
-    shaped = sound.ndim in (1, 2) and sound.size > 0
-    shaped = shaped and (sound.ndim == 1 or len(sound) <= CHANNELS or len(sound) <= sound.shape[1])
-    rule = f"be a sound (time,) or (channels, time), {CHANNELS} channels at most"
-    need(shaped, "waveform", rule, f"an array of shape {sound.shape}", do)
-    need(sound.dtype.kind in "iuf", "waveform", "be numbers", sound.dtype, "Use an array of floats")
-    wrong = np.argwhere(~np.isfinite(sound))
-    if len(wrong):
-        got = f"{sound[tuple(wrong[0])]} at sample {wrong[0][-1]:,}"
-        raise must("waveform", "be finite", got, "Mend it, as by np.nan_to_num")
-    return sound
-
-
-def _paired(takes: Iterator[NDArray[Any]], others: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """Two takes of each recording, as (2, time)."""
-    for number, (one, other) in enumerate(itertools.zip_longest(takes, others)):
-        got = [None if take is None else len(take) for take in (one, other)]
-        rule = f"have the length of X in channel {number}"
-        need(got[0] == got[1], "y", rule, f"{got[1]} samples for {got[0]}", "Use takes of the same")
-        yield np.stack([one, other])
-
-
-def _within(recordings: Iterator[NDArray[Any]], most: int) -> Iterator[NDArray[Any]]:
-    """Recordings until there are so many samples."""
-    for recording in recordings:
-        if most <= 0:
-            return
-        yield recording[..., :most]
-        most -= recording.shape[-1]
-
-
-def _skipped(folder: Recordings) -> tuple[str, ...]:
-    """One sentence naming what was left out, or nothing."""
-    shown = "; ".join(folder.skipped[:5])
-    return (f"Skipped {len(folder.skipped):,} files that cannot be read: {shown}.",) if shown else ()
+# ---------------------------------------------------------------- small things
 
 
 def _at_most(noisy: NDArray[Any], made: NDArray[Any], level: float) -> NDArray[Any]:
