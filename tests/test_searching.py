@@ -65,7 +65,7 @@ def test_a_model_for_search_is_fitted_by_its_task(folder):
         model = load(folder / "s.isthmus")
         assert isinstance(model.corruption, corruption)
         assert model.n_components_ == 4
-        assert ("for finding, not for rebuilding" in done.stdout) == (file == "in")
+        assert ("not judged by rebuilding" in " ".join(done.stdout.split())) == (file == "in")
     done = run("fit", "in", "--task", "search", "--kind", "deep", "-o", "s.isthmus", folder=folder)
     assert done.returncode == 1
     assert "--kind must be left out with --task search; got" in done.stderr

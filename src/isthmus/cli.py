@@ -138,9 +138,7 @@ def fit(
             X = dropped(held_rows(X), exclude or [])
             model, chosen = asked_model(kind, code, hidden, inputs, X)
             if task == "search":
-                kept_inputs = model.inputs
-                model, chosen = search_model(X, kind, code, hidden)
-                model.set_params(inputs=kept_inputs)
+                model, chosen = search_model(X, kind, code, hidden).set_params(inputs=model.inputs), []
             model.set_params(random_state=seed, trainer__max_epochs=epochs)
             model.set_params(trainer__checkpoint=None if checkpoint is None else str(checkpoint))
             model.set_params(trainer__progress=None if say else False, trainer__device=device)

@@ -47,10 +47,9 @@ def asked_model(
     return model, notes
 
 
-def search_model(X: Any, kind: str, code: int | None, hidden: str | None) -> tuple[Autoencoder, list[str]]:
-    """What a retriever would train on X, with a code of so many numbers, and notes on it."""
+def search_model(X: Any, kind: str, code: int | None, hidden: str | None) -> Autoencoder:
+    """What a retriever would train on X, with a code of so many numbers."""
     from isthmus.checks import must
-    from isthmus.corruptions import Distortion
     from isthmus.retrieval.default import default_model
 
     for name, value, usual in (("--kind", kind, KINDS[0]), ("--hidden", hidden, None)):
@@ -58,10 +57,7 @@ def search_model(X: Any, kind: str, code: int | None, hidden: str | None) -> tup
             do = "Leave it out, or use --task compress"
             raise must(name, "be left out with --task search", value, do)
     model: Autoencoder = default_model(X)
-    if code is not None:
-        model.set_params(n_components=code)
-    lost = "The code leaves out how a thing lies in its picture: it is for finding, not for rebuilding."
-    return model, [lost] if isinstance(model.corruption, Distortion) else []
+    return model if code is None else model.set_params(n_components=code)
 
 
 def columns_of(X: Any) -> int | None:

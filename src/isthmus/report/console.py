@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.autoencoder import Autoencoder
+from isthmus.corruptions import Distortion
 from isthmus.diagnostics import FEW, PCAComparison, pca_comparison
 from isthmus.inputs import LevelSpec, Schema, Source, TableSchema, TruthSpec, rows_of, sample
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "audit_report", "fit_report", "held_out_comparison", "judged", "model_report"]
 
+FOR_FINDING = (
+    "Its code leaves out how a thing lies in its picture, so it is not judged by rebuilding: search with it, "
+    "and look at what it finds."
+)
 READING = ("header", "separator", "decimal", "encoding", "na")
 
 
@@ -65,6 +70,8 @@ def judged(model: Autoencoder, X: Any) -> dict[str, Any]:
     rows = len(X)
     facts: dict[str, Any] = {"rows": rows, "explained": None, "explained_by_pca": None, "verdict": None}
     facts["kind"] = None
+    if isinstance(model.corruption, Distortion):
+        return facts | {"verdict": FOR_FINDING}
     try:
         found = audit(model, X) if 0 < len(model.held_out_) < rows else None
     except KeyboardInterrupt:  # what has been learned is worth more than a verdict
