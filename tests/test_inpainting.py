@@ -6,11 +6,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from command_line import run
 from isthmus import Autoencoder, DataError, FileError, Images, SquaredError, Trainer, load, save
+from isthmus.denoising import SampleDenoiser
 from isthmus.figures import inpainted
-from isthmus.holes import Blocks, HoleMask, Pixels, Strokes
+from isthmus.holes import Blocks, HoleMask, Painted, Pixels, Strokes
 from isthmus.inpainting import Inpainter, hidden_in
 from isthmus.inpainting.uncertainty import peeled
 from isthmus.inputs.photographs import Photograph, read_photograph, write_photograph
@@ -83,6 +85,31 @@ def test_every_kind_hides_something_and_leaves_something_and_repeats_with_its_se
         assert (share < 1).all()
         assert np.array_equal(drawn, mask.arrays(50, (16, 24), 3))
         assert not np.array_equal(drawn, mask.arrays(50, (16, 24), 4)) or kind == Pixels(1e-9, 1e-9)
+
+
+def test_paint_is_one_colour_and_covers_what_the_holes_do():
+    layout, x = Layout.numeric(1200, (20, 20, 3)), torch.rand(60, 1200)
+    made = Painted((Blocks(0.25, 0.25),))(x, layout, torch.Generator().manual_seed(0)).view(60, 400, 3)
+    changed = (made != x.view(60, 400, 3)).any(2)
+    assert (changed.sum(1) == 100).all()
+    painted = made[changed].view(60, 100, 3)
+    assert torch.equal(painted, painted[:, :1].expand_as(painted))
+    grey = (painted[:, 0] == painted[:, 0, :1]).all(1)
+    assert 15 <= int(grey.sum()) <= 45
+
+
+def test_a_denoiser_finds_and_fills_strokes_that_nobody_points_out():
+    """Digits in grey with a stroke across: nearer to the clean ones, and the rest left nearly alone."""
+    digits = (load_digits().images / 16).astype(np.float32)
+    noise = Painted((Strokes(most=1, width=0.2),))
+    trainer = Trainer(max_epochs=60, batch_size=64, lr=2e-3)
+    denoiser = SampleDenoiser(noise=noise, trainer=trainer, random_state=0).fit(digits[:1400])
+    clean = torch.from_numpy(digits[1400:]).flatten(1)
+    layout = Layout.numeric(64, (8, 8))
+    torn = noise(clean, layout, torch.Generator().manual_seed(1)).view(-1, 8, 8).numpy()
+    made = denoiser.denoise(torn)
+    before, after = (np.square(one - digits[1400:]).mean() for one in (torn, made))
+    assert after < 0.5 * before
 
 
 def test_strokes_are_connected_lines():

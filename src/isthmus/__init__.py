@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from isthmus.denoising import AudioDenoiser, Denoiser, PhotoDenoiser
     from isthmus.diagnostics import pca_comparison
     from isthmus.exporting import export
-    from isthmus.holes import Blocks, HoleMask, Pixels, Strokes
+    from isthmus.holes import Blocks, HoleMask, Painted, Pixels, Strokes
     from isthmus.imputation import Imputer, pool
     from isthmus.inpainting import Inpainter
     from isthmus.inputs import (
@@ -135,7 +135,7 @@ _HOME = {
     "denoising": "AudioDenoiser Denoiser PhotoDenoiser",
     "diagnostics": "pca_comparison",
     "exporting": "export",
-    "holes": "Blocks HoleMask Pixels Strokes",
+    "holes": "Blocks HoleMask Painted Pixels Strokes",
     "imputation": "Imputer pool",
     "inpainting": "Inpainter",
     "inputs": (
@@ -227,6 +227,7 @@ __all__ = [
     "NoiseAtSNR",
     "NoiseLevels",
     "Numeric",
+    "Painted",
     "Part",
     "Penalty",
     "PhotoDenoiser",

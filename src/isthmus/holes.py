@@ -26,7 +26,7 @@ from isthmus.checks import must, need
 from isthmus.corruptions import Corruption
 from isthmus.parts import Layout, Part
 
-__all__ = ["Blocks", "Hole", "HoleMask", "Pixels", "Strokes"]
+__all__ = ["Blocks", "Hole", "HoleMask", "Painted", "Pixels", "Strokes"]
 
 
 class Hole(Part):
@@ -108,12 +108,18 @@ class HoleMask(Corruption):
 
     def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
         """x_tilde (n, d + h * w)."""
-        if layout.signal or len(layout.shape) not in (2, 3):
-            raise must("X", "be pictures for HoleMask", layout.shape or "rows of a table", "Use MaskingNoise")
-        height, width, *colours = layout.shape
-        hidden = self.drawn(len(x), (height, width), generator).to(x.device).flatten(1)
-        shown = x.masked_fill(hidden.repeat_interleave(math.prod(colours), dim=1), 0.0)
+        hidden, colours = self._on(x, layout, generator)
+        shown = x.masked_fill(hidden.repeat_interleave(colours, dim=1), 0.0)
         return torch.cat([shown, hidden.to(x.dtype)], 1)
+
+    def _on(self, x: Tensor, layout: Layout, generator: Generator) -> tuple[Tensor, int]:
+        """Holes (n, h * w) in pictures (n, d), and how many colours these have."""
+        if layout.signal or len(layout.shape) not in (2, 3):
+            name, got = type(self).__name__, layout.shape or "rows of a table"
+            raise must("X", f"be pictures for {name}", got, "Use MaskingNoise")
+        height, width, *colours = layout.shape
+        hidden = self.drawn(len(x), (height, width), generator)
+        return hidden.to(x.device).flatten(1), math.prod(colours)
 
     def drawn(self, n: int, size: tuple[int, int], generator: Generator) -> Tensor:
         """Holes (n, h, w) of booleans, at least one pixel each."""
@@ -133,6 +139,28 @@ class HoleMask(Corruption):
     def arrays(self, n: int, size: tuple[int, int], seed: int) -> NDArray[np.bool_]:
         """The same as a numpy array (n, h, w), from a seed."""
         return self.drawn(n, size, Generator().manual_seed(seed)).numpy()
+
+
+class Painted(HoleMask):
+    """Holes in pictures (n, d) painted over in one colour for each picture, and nothing tells where they are.
+
+    A denoiser that learned with it finds and fills scratches and writing by itself (blind inpainting). The
+    colour is anything between the least and the greatest value of the batch.
+
+    kinds: what the holes are; every picture gets one of them, at even odds.
+    """
+
+    kinds: tuple[Hole, ...] = (Strokes(),)
+
+    def __call__(self, x: Tensor, layout: Layout, generator: Generator) -> Tensor:
+        """x_tilde (n, d)."""
+        hidden, colours = self._on(x, layout, generator)
+        grey = torch.rand(len(x), 1, generator=generator, dtype=x.dtype, device=x.device)
+        mixed = torch.rand(len(x), colours, generator=generator, dtype=x.dtype, device=x.device)
+        plain = grey < 0.5  # half of the pictures in a shade of grey
+        colour = torch.where(plain, 2 * grey, mixed)
+        paint = (x.amin() + (x.amax() - x.amin()) * colour).repeat(1, hidden.shape[1])
+        return torch.where(hidden.repeat_interleave(colours, dim=1), paint, x)
 
 
 def _seed(generator: Generator) -> int:
