@@ -12,7 +12,7 @@ from isthmus.imputation import default_model
 from isthmus.networks import Network
 from isthmus.objective import Objective
 from isthmus.parts import Cell, Layout
-from isthmus.training import completion, loop
+from isthmus.training import checkpoint, completion, loop
 from isthmus.training.average import Average
 from isthmus.training.completion import CompletionStep, Passes, completes
 from isthmus.training.differentiated import DifferentiatedStep
@@ -186,3 +186,32 @@ def test_a_gaussian_asked_for_again_is_the_same_and_not_shared():
     again = Gaussian.of(x.numpy(), x.numpy() != 0)
     assert again.covariance.any()
     assert not np.array_equal(again.covariance, Gaussian.of(x.numpy() * 2, x.numpy() != 0).covariance)
+
+
+def test_a_stopped_training_goes_on_with_the_same_gaps_and_the_same_average(tmp_path, monkeypatch):
+    """Broken off in its eighth round and called again, it ends with the bits of one that was not."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2)) @ rng.normal(size=(2, 4)) + 0.1 * rng.normal(size=(60, 4))
+
+    def fit(name: str) -> Autoencoder:
+        model = default_model(60, 0.3, 4, 4).set_params(
+            trainer__checkpoint=str(tmp_path / name), random_state=0
+        )
+        return model.set_params(trainer__max_epochs=300).fit(X)
+
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
+    whole = fit("whole")
+    step = loop.Run.step
+
+    def stopping(self: loop.Run, batches: object) -> object:
+        if self.step_number == 190:
+            raise RuntimeError("the power went")
+        return step(self, batches)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(loop.Run, "step", stopping)
+        with pytest.raises(RuntimeError, match="power"):
+            fit("broken")
+    again = fit("broken")
+    assert (whole.reconstruct(X) == again.reconstruct(X)).all()
+    assert [line["epoch"] for line in whole.history_rows_] == [line["epoch"] for line in again.history_rows_]
