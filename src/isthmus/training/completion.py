@@ -13,6 +13,7 @@ gaps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -54,7 +55,6 @@ class Passes:
         self.member, self.train = member, cast("Rows", member.train)
         self.keeps = VERSIONS * len(member.train) * 2 * member.objective.layout.width <= NUMBERS
         self.kept: dict[int, Rows] = {}
-        self.watched = None if member.held_out is None else self._made(member.held_out, -1)
 
     def __call__(self, epoch: int) -> Rows:
         """The training rows of one pass."""
@@ -64,6 +64,11 @@ class Passes:
                 self.kept.clear()
             self.kept[number] = self._made(self.train, number)
         return self.kept[number]
+
+    @cached_property
+    def watched(self) -> Rows | None:
+        """The held-out rows, with the same gaps at every look."""
+        return None if self.member.held_out is None else self._made(self.member.held_out, -1)
 
     def _made(self, rows: Rows, number: int) -> Rows:
         objective, encoder, x = self.member.objective, self.member.network.encoder, rows.x
