@@ -19,6 +19,7 @@ these means in the gaps, adds the covariances, takes mu and Sigma anew, and so o
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -31,12 +32,17 @@ ROUNDS = 60  # of EM at most
 CLOSE = 1e-3  # a change of every correlation below this ends it
 RIDGE = 1e-3  # share of the diagonal in Sigma at least, so that no direction is without spread
 SHRINK = 0.1  # more of it, times columns over rows
-BLOCK = 2_000_000  # numbers in the small systems solved at once
+BLOCK = 2_000_000  # numbers in the small systems solved at once, at most
+TOGETHER = 64  # rows whose systems are solved at once, at most: all are as large as the largest of them
 WORK = 4_000_000_000  # multiplications in a round of EM at most: where it would be more, fewer rows are used
 WIDE = 1_024  # features from which on no covariance is learned
+KNOWN = 16  # Gaussians remembered
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+_known: dict[bytes, Gaussian] = {}
 
 
 class Gaussian(NamedTuple):
@@ -47,9 +53,23 @@ class Gaussian(NamedTuple):
 
     @classmethod
     def of(cls, x: NDArray[np.floating], seen: Mask, rows: int = 8_000) -> Gaussian:
-        """Fitted to the rows of x (n, d) where `seen` (n, d); features never seen get mean 0, variance 1."""
+        """Fitted to the rows of x (n, d) where `seen` (n, d); features never seen get mean 0, variance 1.
+
+        The last few are remembered: a network that starts at a Gaussian and whoever blends with it ask for
+        the same one, and EM is dear.
+        """
         step = max(1, -(-len(x) // rows), _too_much(seen))
         table, seen = x[::step].astype(np.float64), seen[::step]
+        key = _digest(table, seen)
+        if key not in _known:
+            while len(_known) >= KNOWN:
+                _known.pop(next(iter(_known)))
+            _known[key] = cls._fitted(table, seen)
+        return cls(*(part.copy() for part in _known[key]))
+
+    @classmethod
+    def _fitted(cls, table: Array, seen: Mask) -> Gaussian:
+        """By EM."""
         centre, scale = _marginals(table, seen)
         z = np.where(seen, (table - centre) / scale, 0.0)
         d = table.shape[1]
@@ -103,7 +123,7 @@ class Gaussian(NamedTuple):
         order = order[: np.count_nonzero(missing)]
         while len(order):
             k = int(missing[order[0]])
-            rows, order = np.split(order, [max(1, BLOCK // (k * k))])
+            rows, order = np.split(order, [max(1, min(TOGETHER, BLOCK // (k * k)))])
             places = np.argsort(seen[rows], axis=1, kind="stable")[:, :k]
             there = ~np.take_along_axis(seen[rows], places, 1)
             system = precision[places[:, :, None], places[:, None, :]]
@@ -120,6 +140,13 @@ def _marginals(x: NDArray[Any], seen: Mask) -> tuple[Array, Array]:
     mean = np.where(seen, x, 0.0).sum(0) / count
     spread = np.sqrt((np.where(seen, x - mean, 0.0) ** 2).sum(0) / count)
     return mean, np.where(spread > 1e-6, spread, 1.0)
+
+
+def _digest(table: Array, seen: Mask) -> bytes:
+    """Of rows where they are seen."""
+    digest = hashlib.blake2b(np.where(seen, table, 0.0).tobytes(), digest_size=16)
+    digest.update(np.packbits(seen).tobytes() + repr(table.shape).encode())
+    return digest.digest()
 
 
 def _too_much(seen: Mask) -> int:

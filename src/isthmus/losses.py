@@ -99,9 +99,13 @@ class Deviance(Loss):
     def gradient(
         self, x: Tensor, output: Tensor, layout: Layout, observed: Tensor | None, models: int, scale: float
     ) -> tuple[Tensor, Tensor]:
-        """In closed form on numbers alone."""
+        """In closed form: 2 (o - x) for numbers, -2 x / (1 + exp(x o)) for yes/no, 2 (softmax(o) - x) for
+        levels.
+        """
         if not layout.all_numeric:
-            return super().gradient(x, output, layout, observed, models, scale)
+            errors = self(x, output, layout)
+            errors = errors if observed is None else errors.mul_(observed)
+            return errors.view(models, -1).sum(1), _mixed_gradient(x, output, layout, observed, scale)
         closed = _bounded_gradient if layout.positive else _squared_gradient
         return closed(x, output, observed, models, scale)
 
@@ -273,6 +277,23 @@ def _squared_gradient(
     wrong = output - x
     wrong = wrong if observed is None else wrong.mul_(observed)
     return _inner(wrong, wrong, models), wrong.mul_(2 * scale)
+
+
+def _mixed_gradient(
+    x: Tensor, output: Tensor, layout: Layout, observed: Tensor | None, scale: float
+) -> Tensor:
+    groups = _groups(layout, x.device)
+    wrong = output - x
+    answers = x[:, groups.binary]
+    wrong[:, groups.binary] = -answers * torch.sigmoid(-answers * output[:, groups.binary])
+    if len(groups.levels):
+        named = ~groups.padding
+        logits = output[:, groups.levels].masked_fill(groups.padding, -torch.inf)
+        level = groups.levels[named]
+        wrong[:, level] = logits.softmax(2)[:, named] - x[:, level]
+    if observed is not None:
+        wrong.mul_(observed[:, groups.cell_of_feature])
+    return wrong.mul_(2 * scale)
 
 
 def _bounded_gradient(

@@ -21,7 +21,7 @@ from typing import Any
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
-from isthmus.training import Member, isolated, suits
+from isthmus.training import Member, completes, isolated, suits
 
 __all__ = ["fit_many"]
 
@@ -100,7 +100,8 @@ def _shape(model: Autoencoder, member: Member) -> Hashable:
     """What must be equal for two members to train together; unique where company brings a network nothing."""
     largest = max((p.numel() for p in member.network.parameters()), default=0)
     batch = model.trainer.plan(len(member.train)).batch_size
-    if not suits(member) or batch * largest > WORTH:
+    together = completes([member]) or (suits(member) and batch * largest <= WORTH)
+    if not together:
         return id(model)
     terms = tuple(
         (name, repr(term.bare), term.goal is None) for name, term in member.objective.terms_by_name.items()

@@ -29,6 +29,7 @@ __all__ = [
     "Fold",
     "Guesses",
     "Hidden",
+    "columns_of",
     "default_model",
     "disagreement",
     "filler_of",
@@ -37,7 +38,8 @@ __all__ = [
 ]
 
 BATCH = 128
-STEPS = 5_000  # updates at most
+FEW = 9  # columns up to which a table has little to learn, and a short training of narrow layers does
+AVERAGED = 0.99  # decay of the mean of weights that is kept
 ROUNDS = 4  # times a gap is filled again by a model that knows of none
 GROUPS = 8  # parts the known cells of a row are hidden in
 ROWS = (250, 1_000)  # rows of a fold on which cells are hidden: at least where it is dear, at most
@@ -49,18 +51,33 @@ GAPS = 0.2  # share of cells missing where cells are hidden, at least
 Array = NDArray[Any]
 
 
-def default_model(rows: int, missing: float, folds: int) -> Autoencoder:
+class Effort(NamedTuple):
+    """Width of the layers, updates at most, highest rate, looks without progress."""
+
+    hidden: int
+    steps: int
+    lr: float
+    patience: int
+
+
+SMALL, LARGE = Effort(96, 2_000, 6e-3, 12), Effort(128, 3_000, 4e-3, 25)
+
+
+def default_model(rows: int, missing: float, folds: int, columns: int = FEW + 1) -> Autoencoder:
     """The model an imputer trains when it is given none: `Completing`, cells hidden in training.
 
     In every row the hidden share lies between half and one and a half times the share that is missing, which
     counts as 0.3 at least.
     """
     share = min(0.6, max(0.3, missing))
-    per_epoch = max(1, -(-int(rows * (1 - 1 / folds)) // BATCH))
-    trainer = Trainer(max(1, round(STEPS / per_epoch)), BATCH, 2e-3, held_out=1 / folds, patience=25)
+    effort = SMALL if columns <= FEW else LARGE
+    epochs = max(1, round(effort.steps / max(1, -(-int(rows * (1 - 1 / folds)) // BATCH))))
+    trainer = Trainer(
+        epochs, BATCH, effort.lr, held_out=1 / folds, patience=effort.patience, averaged=AVERAGED
+    )
     return Autoencoder(
         None,
-        architecture=Completing(),
+        architecture=Completing(effort.hidden),
         corruption=VaryingMask(round(0.5 * share, 3), round(1.5 * share, 3)),
         inputs=Table(scaling=Standard(off_zero=True)),
         trainer=trainer,
@@ -138,7 +155,7 @@ class Fold(NamedTuple):
 
 def folds_of(model: Any, X: Any, missing: float, count: int, seeds: list[int]) -> tuple[list[Fold], Any]:
     """Clones of `model`, each trained without a share 1 / count of the rows of X, and their schema."""
-    first = default_model(len(X), missing, count) if model is None else model
+    first = default_model(len(X), missing, count, columns_of(X)) if model is None else model
     if not isinstance(first, Autoencoder):
         return _of_transformer(first, X, count, seeds)
     models = [clone(first) for _ in range(count)]
@@ -150,6 +167,11 @@ def folds_of(model: Any, X: Any, missing: float, count: int, seeds: list[int]) -
     parts = [np.asarray(one.held_out_, np.int64) for one in models]
     gaussians = _gaussians(x, _spread(schema, x, observed), parts)
     return [Fold(*some) for some in zip(models, gaussians, parts, strict=True)], schema
+
+
+def columns_of(X: Any) -> int:
+    """How many columns a frame or an array has."""
+    return len(X.columns) if hasattr(X, "columns") else int(X.shape[1])
 
 
 def _of_transformer(model: Any, X: Any, count: int, seeds: list[int]) -> tuple[list[Fold], Any]:

@@ -24,7 +24,7 @@ from isthmus.citizen import Transformer
 from isthmus.imputation.blend import blend_of
 from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
-from isthmus.imputation.folds import default_model, disagreement, folds_of, hidden_guesses
+from isthmus.imputation.folds import columns_of, default_model, disagreement, folds_of, hidden_guesses
 from isthmus.imputation.spread import encoded_column, own_column, spread_of
 from isthmus.inputs import Folder, Source, as_frame_like, completed, gaps_of, rows_of, sample
 from isthmus.inputs.arrays import as_array
@@ -127,7 +127,7 @@ class Imputer(Transformer):
     def default_model(self, X: Any) -> Any:
         """The model that None stands for on the table X, to be changed and given instead."""
         rows, _ = _some(_table(X), 0)
-        return default_model(len(rows), _share(rows), int(self.folds))
+        return default_model(len(rows), _share(rows), int(self.folds), columns_of(rows))
 
     # ---------------------------------------------------------------- using
 

@@ -3,7 +3,7 @@
 from isthmus.networks.activations import Activation, ReLU, Sigmoid, SiLU, Tanh
 from isthmus.networks.architecture import MLP, Architecture, Dictionary, Linear
 from isthmus.networks.chain import Chain, TiedLinear
-from isthmus.networks.completing import Completing
+from isthmus.networks.completing import Completing, Filling
 from isthmus.networks.conv import ConvNet
 from isthmus.networks.filled import FilledConvNet
 from isthmus.networks.jacobian import decoder_gram, encoder_gram, probed_encoder, probed_reconstruction
@@ -21,6 +21,7 @@ __all__ = [
     "ConvNet",
     "Dictionary",
     "FilledConvNet",
+    "Filling",
     "Linear",
     "Network",
     "ReLU",

@@ -35,7 +35,7 @@ from isthmus.networks.activations import Activation, SiLU
 from isthmus.networks.architecture import Architecture
 from isthmus.parts import Layout
 
-__all__ = ["Completing"]
+__all__ = ["Completing", "Filling"]
 
 BINS = 8  # intervals between quantiles a number is placed among
 FACTORS = 48  # directions of the covariance kept at most
@@ -63,7 +63,7 @@ class Completing(Architecture):
             need(whole, name, "be a whole number of at least 1", value, f"Use Completing({name}=2)")
         wide = self.code_width(layout)
         need(n_components == wide, "n_components", "be None for Completing", n_components, "Leave it out")
-        return _Filling(self, layout), _Correcting(layout.width, self.hidden)
+        return Filling(self, layout), _Correcting(layout.width, self.hidden)
 
     def code_width(self, layout: Layout) -> int:
         """The fill, the gaps and the hidden layer."""
@@ -72,7 +72,7 @@ class Completing(Architecture):
     @torch.no_grad()
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         """Learn the Gaussian and the quantiles from the training rows x (n, d), gaps being 0."""
-        cast("_Filling", encoder).learn(x)
+        cast("Filling", encoder).learn(x)
 
 
 class _Correcting(nn.Module):
@@ -91,7 +91,7 @@ class _Correcting(nn.Module):
         return output
 
 
-class _Filling(nn.Module):
+class Filling(nn.Module):
     """x (n, d) with gaps at 0 -> (fill, gaps, hidden)."""
 
     mean: Tensor
@@ -119,15 +119,30 @@ class _Filling(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(part.hidden, part.hidden) for _ in range(part.depth))
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.no_grad():
-            seen = self.seen(x)
-            fill = self.filled(x, seen)
-            gaps = (~seen).to(x.dtype)
-            h = torch.cat([fill, gaps, self.placed(fill)], 1)
-        h = self.first(h)
+        fixed = self.fixed(x)
+        h = self.first(self.read(fixed, self.knots))
         for layer in self.layers:
             h = h + layer(self.activation(h))
+        fill, gaps = fixed.split(x.shape[1], 1)
         return torch.cat([self.scored(fill), gaps, self.activation(h)], 1)
+
+    @torch.no_grad()
+    def fixed(self, x: Tensor) -> Tensor:
+        """What training does not change: the filled rows, and 1 where a feature is a gap: (n, 2 d)."""
+        seen = self.seen(x)
+        return torch.cat([self.filled(x, seen), (~seen).to(x.dtype)], 1)
+
+    @torch.no_grad()
+    def read(self, fixed: Tensor, knots: Tensor) -> Tensor:
+        """What the layers read of `fixed` (.., n, 2 d): the same, and where each number lies among its
+        quantiles, the `knots` (numbers, bins + 1): (.., n, in).
+
+        Of several models at once, `knots` are (models, 1, numbers, bins + 1).
+        """
+        low = knots[..., :-1]
+        width = (knots[..., 1:] - low).clamp_min(1e-2)
+        placed = (fixed[..., self.numbers, None] - low).div_(width).clamp_(0, 1)
+        return torch.cat([fixed, placed.flatten(-2)], -1)
 
     def seen(self, x: Tensor) -> Tensor:
         """Which features are observed: (n, d); those of a group together."""
@@ -152,12 +167,6 @@ class _Filling(nn.Module):
         known = (weight * (x - self.mean)) @ factors
         z = torch.cholesky_solve(known[:, :, None], torch.linalg.cholesky(system))[:, :, 0]
         return torch.where(seen, x, (self.mean + z @ factors.t()).to(x.dtype))
-
-    def placed(self, fill: Tensor) -> Tensor:
-        """Where each number lies among its quantiles: (n, bins * numbers), each entry from 0 to 1."""
-        low = self.knots[:, :-1]
-        width = (self.knots[:, 1:] - low).clamp_min(1e-2)
-        return ((fill[:, self.numbers, None] - low) / width).clamp_(0, 1).flatten(1)
 
     def scored(self, fill: Tensor) -> Tensor:
         """The fill in the units of the output: numbers as they are, half-logits, logs of probabilities."""

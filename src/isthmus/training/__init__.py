@@ -1,5 +1,6 @@
 """Training: the trainer (a part), its plan, and the one loop."""
 
+from isthmus.training.completion import completes
 from isthmus.training.dense import suits
 from isthmus.training.devices import fast_in_bf16
 from isthmus.training.member import Member
@@ -13,6 +14,7 @@ __all__ = [
     "Rows",
     "Stream",
     "Trainer",
+    "completes",
     "fast_in_bf16",
     "isolated",
     "reading",

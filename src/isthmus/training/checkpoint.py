@@ -94,7 +94,8 @@ class Checkpoint:
 
 
 def _of_run(run: Run) -> dict[str, Tensor]:
-    return {"weights": run.flat.weights, "first": run.adam.first, "second": run.adam.second}
+    found = {"weights": run.flat.weights, "first": run.adam.first, "second": run.adam.second}
+    return found if run.average is None else {**found, "average": run.average.mean}
 
 
 def _of_member(member: Member) -> dict[str, dict[str, Tensor]]:

@@ -20,11 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isthmus.networks import Chain, TiedLinear
-from isthmus.training.differentiated import CHUNK, DifferentiatedStep
+from isthmus.networks import Chain
 from isthmus.training.flat import Flat
 from isthmus.training.member import Member
-from isthmus.training.rows import Batch, Rows, Together
+from isthmus.training.products import Products
+from isthmus.training.rows import Batch, Together
+from isthmus.training.written import Forward, Generators, WrittenStep
 
 __all__ = ["DenseStep", "suits"]
 
@@ -43,48 +44,14 @@ def suits(member: Member) -> bool:
     return chains and trainable and known and not blind
 
 
-class _Layer:
-    """One product of a chain: weight (.., out, in), bias (.., 1, out) and their gradients."""
-
-    def __init__(self, weight: Tensor, grad: Tensor, bias: Tensor | None, bias_grad: Tensor | None) -> None:
-        many = weight.ndim == 3
-        self.mm: Any = torch.bmm if many else torch.mm
-        self.addmm: Any = torch.baddbmm if many else torch.addmm
-        self.weight, self.turned, self.grad = weight, weight.mT, grad
-        self.bias, self.bias_grad = bias, bias_grad
-        self.adds = False  # whether the gradient was begun by another layer that shares the weight
-
-    def forward(self, h: Tensor, out: Tensor) -> Tensor:
-        """Write h W^T + b into `out`; without a bias, add h W^T to what stands there."""
-        self.addmm(out if self.bias is None else self.bias, h, self.turned, out=out)
-        return out
-
-    def learn(self, g: Tensor, h: Tensor) -> None:
-        """Write g^T h and the sum of g's rows into the gradients."""
-        if self.adds:
-            self.addmm(self.grad, g.mT, h, out=self.grad)
-        else:
-            self.mm(g.mT, h, out=self.grad)
-        if self.bias_grad is not None:
-            torch.sum(g, -2, out=self.bias_grad)
-
-    def back(self, g: Tensor, out: Tensor, adds: bool = False) -> Tensor:
-        """Write g W into `out`, or add it to what stands there."""
-        if adds:
-            self.addmm(out, g, self.weight, out=out)
-        else:
-            self.mm(g, self.weight, out=out)
-        return out
-
-
 class _Half:
     """One chain: what a forward pass leaves behind is what the backward pass reads."""
 
-    def __init__(self, step: DenseStep, chain: Any) -> None:
-        self.step, self.activation = step, chain.activation
-        self.layers = [step.layer(layer) for layer in chain.layers]
-        self.road = None if chain.road is None else step.layer(chain.road)
-        self.gaps = None if chain.gaps is None else step.layer(chain.gaps)
+    def __init__(self, products: Products, chain: Any) -> None:
+        self.products, self.activation = products, chain.activation
+        self.layers = [products.layer(layer) for layer in chain.layers]
+        self.road = None if chain.road is None else products.layer(chain.road)
+        self.gaps = None if chain.gaps is None else products.layer(chain.gaps)
         self.widths = [layer.weight.shape[-2] for layer in self.layers]
         self.width_in = self.layers[0].weight.shape[-1]
 
@@ -92,7 +59,7 @@ class _Half:
         """(.., n, in) -> (.., n, out)."""
         self.x, self.a, self.h = x, [], [x]
         for i, layer in enumerate(self.layers):
-            a = layer.forward(self.h[-1], self.step.buffer(x, self, "a", i, self.widths[i]))
+            a = layer.forward(self.h[-1], self.products.buffer(x, self, "a", i, self.widths[i]))
             if i == 0 and self.gaps is not None:
                 self.blank = (x == 0).to(x.dtype)
                 self.gaps.forward(self.blank, a)
@@ -103,7 +70,7 @@ class _Half:
 
     def backward(self, g: Tensor, needed: bool) -> Tensor | None:
         """Gradients from g = dL/d out (.., n, out); dL/d in where `needed`. Overwrites g."""
-        into = self.step.buffer(g, self, "in", 0, self.width_in) if needed else None
+        into = self.products.buffer(g, self, "in", 0, self.width_in) if needed else None
         if self.road is not None:
             self.road.learn(g, self.x)
             if into is not None:
@@ -113,24 +80,23 @@ class _Half:
             layer.learn(g, h)
             if i == 0:
                 break
-            g = layer.back(g, self.step.buffer(g, self, "g", i, self.widths[i - 1]))
+            g = layer.back(g, self.products.buffer(g, self, "g", i, self.widths[i - 1]))
             g = self.activation.pull(g, self.a[i - 1], h)
         if self.gaps is not None:
             self.gaps.learn(g, self.blank)
         return None if into is None else self.layers[0].back(g, into, adds=self.road is not None)
 
 
-class DenseStep:
+class DenseStep(WrittenStep):
     """Fills `flat.grads` for one batch a member; all members have networks of one shape."""
 
     def __init__(self, members: Sequence[Member], flat: Flat, bf16: bool) -> None:
         self.members, self.flat, self.models = members, flat, len(members)
         self.bf16 = bf16
-        self.low = flat.weights.to(torch.bfloat16) if bf16 else flat.weights
-        self.low_grads = torch.zeros_like(self.low) if bf16 else flat.grads
-        self.buffers: dict[Any, Tensor] = {}
+        self.products = products = Products(flat, bf16)
+        self.low, self.low_grads = products.weights, products.grads
         network = members[0].network
-        self.encoder, self.decoder = _Half(self, network.encoder), _Half(self, network.decoder)
+        self.encoder, self.decoder = _Half(products, network.encoder), _Half(products, network.decoder)
         if network.is_tied:
             for layer in self.encoder.layers:
                 layer.adds = True
@@ -145,26 +111,6 @@ class DenseStep:
             lambdas = self.flat.weights.new_tensor([float(named[name].weight) for named in terms])
             self.terms.append((name, term, lambdas))
 
-    def layer(self, module: Any) -> _Layer:
-        """A dense layer of the first network as the products of all of them."""
-        tied = isinstance(module, TiedLinear)
-        own = module.source.weight if tied else module.weight
-        weight, grad = (self.flat.stacked(m, own) for m in (self.low, self.low_grads))
-        if tied:
-            weight, grad = weight.mT, grad.mT
-        if module.bias is None:
-            return _Layer(weight, grad, None, None)
-        bias, bias_grad = (self.flat.stacked(m, module.bias) for m in (self.low, self.low_grads))
-        return _Layer(weight, grad, bias if self.models == 1 else bias[:, None, :], bias_grad)
-
-    def buffer(self, like: Tensor, *key: Any) -> Tensor:
-        """Memory for (.., n, width), the same at every step with as many rows; `key` ends in the width."""
-        name = (like.shape[-2], *key)
-        found = self.buffers.get(name)
-        if found is None:
-            found = self.buffers[name] = like.new_empty(*like.shape[:-1], key[-1])
-        return found
-
     # ---------------------------------------------------------------- a step
 
     @torch.no_grad()
@@ -173,30 +119,14 @@ class DenseStep:
         if self.bf16:
             self.low.copy_(self.flat.weights)
         generators = [member.generator for member in self.members]
-        terms, g = self._forward(batches, generators, training=True)
+        terms, g = self.forward(batches, generators, training=True)
         g_z = self.decoder.backward(g.to(self.low.dtype), needed=True)
         self.encoder.backward(self._through_code(g_z), needed=False)
         if self.bf16:
             self.flat.grads.copy_(self.low_grads)
         return terms
 
-    @torch.no_grad()
-    def evaluate(self, rows: Sequence[Rows]) -> list[dict[str, float]]:
-        """Every term on other rows, with the same draws of noise each time; one dict a member."""
-        if len({len(some) for some in rows}) > 1 or self.bf16:
-            return DifferentiatedStep(self.members, self.flat, bf16=False).evaluate(rows)
-        sums: dict[str, Tensor] = {}
-        generators = [torch.Generator(self.low.device).manual_seed(0) for _ in rows]
-        for batches in zip(*(some.chunks(max(256, CHUNK // self.models)) for some in rows), strict=True):
-            terms, _ = self._forward(batches, generators, training=False)
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value * len(batches[0].x)
-        values = {name: (value / len(rows[0])).tolist() for name, value in sums.items()}
-        return [{name: value[m] for name, value in values.items()} for m in range(self.models)]
-
-    def _forward(
-        self, batches: Sequence[Batch], generators: Sequence[torch.Generator], training: bool
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def forward(self, batches: Sequence[Batch], generators: Generators, training: bool) -> Forward:
         """The terms of the objective, and the gradient of the loss by the output (.., n, d)."""
         with torch.set_grad_enabled(training):  # how a corruption or a code knows
             x, x_tilde, observed = self._joined(batches, generators)
@@ -221,7 +151,8 @@ class DenseStep:
         self, batches: Sequence[Batch], generators: Sequence[torch.Generator]
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Clean x and x_tilde (.., n, d), and observed (models * n, cells)."""
-        if isinstance(batches, Together) and not any(m.objective.corruption for m in self.members):
+        clean = not any(member.objective.corruption for member in self.members)
+        if isinstance(batches, Together) and batches.x_tilde is None and clean:
             return batches.x, batches.x.to(self.low.dtype), batches.observed
         seen = [
             member.objective.corrupted(batch.x, generator) if batch.x_tilde is None else batch.x_tilde

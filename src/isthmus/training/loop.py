@@ -12,16 +12,20 @@ sums over cells and no fixed threshold would suit both 5 columns and 5,000.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from isthmus.checks import TrainingError
 from isthmus.training.adam import Adam
+from isthmus.training.average import Average
 from isthmus.training.checkpoint import Checkpoint
+from isthmus.training.completion import CompletionStep, Passes, completes
 from isthmus.training.dense import DenseStep, suits
 from isthmus.training.differentiated import DifferentiatedStep, rows_at_once
 from isthmus.training.flat import Flat
@@ -31,6 +35,7 @@ from isthmus.training.plan import Plan
 from isthmus.training.progress import ProgressBar
 from isthmus.training.ranks import Ranks
 from isthmus.training.rows import Batch, Rows
+from isthmus.training.stream import Stream
 
 __all__ = ["Run"]
 
@@ -46,9 +51,14 @@ class Run:
         plan: Plan,
         bf16: bool = False,
         checkpoint: Checkpoint | None = None,
+        averaged: float = 0.0,
     ) -> None:
         self.everyone, self.plan, self.bf16, self.checkpoint = list(members), plan, bf16, checkpoint
-        self.kind = DenseStep if all(map(suits, members)) else DifferentiatedStep
+        self.kind: type[Any] = DenseStep if all(map(suits, members)) else DifferentiatedStep
+        self.passes: dict[int, Passes] = {}
+        if not bf16 and completes(members):
+            self.kind = CompletionStep
+            self.passes = {id(member): Passes(member) for member in members}
         self.step_number = 0
         self.all_goals = {id(member): Goals(member, plan) for member in members}
         self.steps_per_round = min(goals.steps_per_round for goals in self.all_goals.values())
@@ -57,6 +67,7 @@ class Run:
         for member in members:
             member.remember()
         self._gather(self.everyone)
+        self.average = Average(self.flat.weights, averaged) if averaged else None
         self.ranks = Ranks.here(self.flat.weights.device)
 
     def _gather(self, members: Sequence[Member]) -> None:
@@ -125,6 +136,8 @@ class Run:
         self.adam.first.copy_(adam.first[going])
         self.adam.second.copy_(adam.second[going])
         self.adam.counts = [adam.counts[row] for row in going]
+        if self.average is not None:
+            self.average.follow(self.flat.weights, going)
         return self.batches()
 
     @property
@@ -140,18 +153,23 @@ class Run:
     def batches(self) -> Iterator[Sequence[Batch]]:
         """One batch a member, from where the run stands to the end of the plan."""
         first, skip = divmod(self.step_number, self.plan.steps_per_epoch)
-        size, rows = self.plan.batch_size, [member.train for member in self.members]
-        held = [r for r in rows if isinstance(r, Rows)]
-        together = len(rows) > 1 and len(held) == len(rows) and all(r.x is held[0].x for r in held)
-        together = together and all(r.seen is None for r in held)
+        size = self.plan.batch_size
         for epoch in range(first, self.plan.epochs):
+            rows = [self._rows(member, epoch) for member in self.members]
+            held = [r for r in rows if isinstance(r, Rows)]
             orders = [member.order(epoch) for member in self.members]
-            if together:
+            if len(rows) > 1 and len(held) == len(rows) and all(r.x is held[0].x for r in held):
                 yield from held[0].batches_beside(held[1:], size, orders, skip)
             else:
                 passes = [r.batches(size, order, skip) for r, order in zip(rows, orders, strict=True)]
                 yield from zip(*passes, strict=True)
             skip = 0
+
+    def _rows(self, member: Member, epoch: int) -> Rows | Stream:
+        return self.passes[id(member)](epoch) if self.passes else member.train
+
+    def _watched(self, member: Member) -> Rows | None:
+        return self.passes[id(member)].watched if self.passes else member.held_out
 
     def round(self, batches: Iterator[Sequence[Batch]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
@@ -180,6 +198,8 @@ class Run:
         rate = self.plan.rate(self.step_number)
         self.adam.step([rate * member.slowed for member in self.members])
         self.step_number += 1
+        if self.average is not None:
+            self.average.update(self.step_number)
         return terms
 
     def _shared(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
@@ -210,9 +230,14 @@ class Run:
 
     def look(self, terms: Sequence[dict[str, float]]) -> None:
         """A line of history for every member that is still going, its held-out rows evaluated."""
+        with contextlib.nullcontext() if self.average is None else self.average.shown():
+            self._record(terms)
+        self._steered()
+
+    def _record(self, terms: Sequence[dict[str, float]]) -> None:
         seconds = time.perf_counter() - self.started
-        held_out = [member.held_out for member in self.members]
-        seen = [] if None in held_out else self.differentiate.evaluate(held_out)  # type: ignore[arg-type]
+        held_out = [self._watched(member) for member in self.members]
+        seen = [] if None in held_out else self.differentiate.evaluate(held_out)
         for row, (member, goals) in enumerate(zip(self.members, self.goals, strict=True)):
             if member.stalled(self.patience):
                 continue
@@ -222,7 +247,6 @@ class Run:
             line.update(lr=self.plan.rate(self.step_number) * member.slowed, seconds=seconds)
             goals.steer(line, self.step_number)
             member.record(line, *goals.judged(line, self.step_number))
-        self._steered()
 
     def _steered(self) -> None:
         """Train on with the lambdas that the goals ask for."""
@@ -246,6 +270,8 @@ class Run:
                 f"{member.blame(batch)}. Use a lower rate (trainer__lr), or look at that value."
             )
         self.adam.reset(row)
+        if self.average is not None:
+            self.average.restart(row)
         self.flat.grads[row].zero_()
         member.usual_norm = None
         member.slowed = 0.1

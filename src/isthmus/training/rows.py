@@ -30,11 +30,14 @@ class Batch(NamedTuple):
 class Together(Sequence[Batch]):
     """One batch each of several models as one block of memory.
 
-    x (models, n, d), observed (models * n, cells) or None, numbers (models, n).
+    x (models, n, d), observed (models * n, cells) or None, numbers (models, n), x_tilde (models, n, width)
+    or None.
     """
 
-    def __init__(self, x: Tensor, observed: Tensor | None, numbers: Tensor) -> None:
-        self.x, self.observed, self.numbers = x, observed, numbers
+    def __init__(
+        self, x: Tensor, observed: Tensor | None, numbers: Tensor, x_tilde: Tensor | None = None
+    ) -> None:
+        self.x, self.observed, self.numbers, self.x_tilde = x, observed, numbers, x_tilde
 
     def __len__(self) -> int:
         return len(self.x)
@@ -45,7 +48,8 @@ class Together(Sequence[Batch]):
             raise IndexError(model)
         n = self.x.shape[1]
         observed = None if self.observed is None else self.observed[model * n : (model + 1) * n]
-        return Batch(self.x[model], observed, self.numbers[model])
+        x_tilde = None if self.x_tilde is None else self.x_tilde[model]
+        return Batch(self.x[model], observed, self.numbers[model], x_tilde)
 
 
 class Rows:
@@ -66,6 +70,10 @@ class Rows:
         self.x, self.observed, self.seen = x, observed, seen
         self.places = torch.arange(len(x)) if places is None else places
         self._numbers, self._all = numbers, places is None
+
+    def showing(self, seen: Tensor | None) -> Rows:
+        """The same rows with `seen` (all, width), or x again, as what the encoder is shown."""
+        return Rows(self.x, self.observed, self.places, self._numbers, seen)
 
     @property
     def numbers(self) -> Tensor:
@@ -125,9 +133,12 @@ class Rows:
         """A pass of these rows beside equally long passes of others of the same memory, gathered at once."""
         pairs = zip((self, *others), generators, strict=True)
         orders = torch.stack([rows.shuffled(generator) for rows, generator in pairs])
+        shown, bare = [rows.seen for rows in (self, *others) if rows.seen is not None], self.showing(None)
         for places in orders[:, skip * size :].split(size, dim=1):
-            x, observed, numbers, _ = self._gather(places.flatten())
-            yield Together(x.view(*places.shape, -1), observed, numbers.view(places.shape))
+            x, observed, numbers, _ = bare._gather(places.flatten())
+            seen = [s.index_select(0, at) for s, at in zip(shown, places.to(x.device), strict=False)]
+            x_tilde = torch.stack(seen) if seen else None
+            yield Together(x.view(*places.shape, -1), observed, numbers.view(places.shape), x_tilde)
 
     def shuffled(self, generator: torch.Generator) -> Tensor:
         """The places in random order."""

@@ -28,6 +28,8 @@ class Trainer(Part):
     lr: the highest learning rate of Adam, reached after a short warm-up and then lowered along a cosine.
     held_out: share of the rows kept from training, to stop on and to report; 0 for none.
     patience: looks at the held-out rows without progress that end the run.
+    averaged: decay of a running mean of the weights, which is what is looked at and kept: 0.99 for a mean of
+        the last hundred updates or so, 0 for the weights themselves.
     bf16: matrix products in bfloat16: about twice as fast where layers are wide (64 and more) and batches
         large (256 and more), slower elsewhere.
     progress: draw a bar; None draws one where standard error is a terminal.
@@ -42,6 +44,7 @@ class Trainer(Part):
     lr: float | None = None
     held_out: float = 0.1
     patience: int | None = None
+    averaged: float = 0.0
     bf16: bool = False
     progress: bool | None = None
     checkpoint: str | None = None
@@ -63,6 +66,7 @@ class Trainer(Part):
         chosen_device(self.device, 0)
         path = self.checkpoint
         need(path is None or isinstance(path, str), "checkpoint", "be a path as text", path, "Use str(path)")
+        need(0 <= self.averaged < 1, "averaged", "lie in [0, 1)", self.averaged, "Use averaged=0.99")
         need(0 <= self.held_out < 1, "held_out", "lie in [0, 1)", self.held_out, "Use held_out=0.1")
 
     def plan(self, rows: int) -> Plan:
@@ -82,7 +86,7 @@ class Trainer(Part):
         for member in members:
             member.to(device)
         checkpoint = None if self.checkpoint is None else Checkpoint(self.checkpoint, identity)
-        run = Run(members, plan, self.bf16, checkpoint)
+        run = Run(members, plan, self.bf16, checkpoint, self.averaged)
         with suitable_threads(products):
             run.go(self.progress)
         return plan

@@ -1,0 +1,166 @@
+"""The step of `Completing`, written out: what it adds to the fill, for several models at once.
+
+    h_0 = F x_in,   h_l = h_(l-1) + W_l phi(h_(l-1)),   o = fill + gaps * V phi(h_L)
+
+The fill and what is read of it do not change in training. So they are made pass by pass, for all rows in one
+go, and the passes are used again once there are `VERSIONS` different ones: on a table with thirty columns
+the small systems behind a fill cost more than all the products that follow.
+
+A pass has its noise from a generator of its own, so that a training that is taken up again meets the same
+gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from isthmus.networks import Filling
+from isthmus.training.differentiated import CHUNK
+from isthmus.training.flat import Flat
+from isthmus.training.member import Member
+from isthmus.training.products import Products
+from isthmus.training.rows import Batch, Rows, Together
+from isthmus.training.written import Forward, Generators, WrittenStep
+
+__all__ = ["CompletionStep", "Passes", "completes"]
+
+VERSIONS = 64  # of every row, with other gaps each time
+NUMBERS = 2**24  # kept at most for one model; where it would be more, every pass is made anew
+NOISE = 2**40  # far from the seeds that order the batches
+
+
+def completes(members: Sequence[Member]) -> bool:
+    """Whether all members are of the kind whose gradients are written here, and equally long."""
+    sizes = {(len(m.train), 0 if m.held_out is None else len(m.held_out)) for m in members}
+    return len(sizes) == 1 and all(map(_completes, members))
+
+
+def _completes(member: Member) -> bool:
+    network, objective = member.network, member.objective
+    ours = type(network.encoder) is Filling and network.code.transparent and not objective.terms_by_name
+    plain = isinstance(member.train, Rows) and member.train.seen is None
+    noisy = objective.corruption is not None and not objective.corruption.blind
+    return ours and plain and noisy and all(p.requires_grad for p in network.parameters())
+
+
+class Passes:
+    """The rows of a member as the part of its network that is not trained leaves them: `seen` (all, 2 d)."""
+
+    def __init__(self, member: Member) -> None:
+        self.member, self.train = member, cast("Rows", member.train)
+        self.keeps = VERSIONS * len(member.train) * 2 * member.objective.layout.width <= NUMBERS
+        self.kept: dict[int, Rows] = {}
+
+    def __call__(self, epoch: int) -> Rows:
+        """The training rows of one pass."""
+        number = epoch % VERSIONS if self.keeps else epoch
+        if number not in self.kept:
+            if not self.keeps:
+                self.kept.clear()
+            self.kept[number] = self._made(self.train, number)
+        return self.kept[number]
+
+    @cached_property
+    def watched(self) -> Rows | None:
+        """The held-out rows, with the same gaps at every look."""
+        return None if self.member.held_out is None else self._made(self.member.held_out, -1)
+
+    def _made(self, rows: Rows, number: int) -> Rows:
+        objective, encoder, x = self.member.objective, self.member.network.encoder, rows.x
+        seed = (self.member.seed * 1_000_003 + NOISE + number) % 2**63
+        generator = torch.Generator(x.device).manual_seed(seed)
+        places = rows.places.to(x.device)
+        seen = x.new_empty(len(x), 2 * x.shape[1])
+        for part in places.split(CHUNK):
+            seen[part] = encoder.fixed(objective.corrupted(x[part], generator))  # type: ignore[operator]
+        return rows.showing(seen)
+
+
+class CompletionStep(WrittenStep):
+    """Fills `flat.grads` for one batch a member, each row of which is (fill, gaps) already."""
+
+    def __init__(self, members: Sequence[Member], flat: Flat, bf16: bool) -> None:
+        self.members, self.flat, self.bf16 = members, flat, False
+        self.products = products = Products(flat, bf16=False)
+        encoders: list[Any] = [member.network.encoder for member in members]
+        decoder: Any = members[0].network.decoder
+        self.encoder, self.activation = encoders[0], encoders[0].activation
+        self.first, self.last = products.layer(encoders[0].first), products.layer(decoder.correction)
+        self.layers = [products.layer(layer) for layer in encoders[0].layers]
+        knots = [encoder.knots for encoder in encoders]
+        self.knots = knots[0] if len(knots) == 1 else torch.stack(knots)[:, None]
+        self.objective = members[0].objective
+
+    @torch.no_grad()
+    def __call__(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """The terms of the objective before the update, each (models,)."""
+        terms, g = self.forward(batches, [member.generator for member in self.members], training=True)
+        self._backward(g)
+        return terms
+
+    def forward(self, batches: Sequence[Batch], generators: Generators, training: bool) -> Forward:
+        """The terms of the objective, and the gradient of the loss by the output (.., n, d)."""
+        x, fixed, observed = self._joined(batches, generators)
+        fill, self.gaps = fixed.split(x.shape[-1], -1)
+        output = self._corrected(self.encoder.read(fixed, self.knots))
+        flat, models = (-1, x.shape[-1]), len(self.members)
+        scored = self.encoder.scored(fill.reshape(flat)).view(x.shape)
+        output = torch.addcmul(scored, self.gaps, output)
+        total, g = self.objective.loss.gradient(
+            x.view(flat), output.view(flat), self.objective.layout, observed, models, 1 / x.shape[-2]
+        )
+        loss = total / x.shape[-2]
+        return {"objective": loss, "loss": loss.clone()}, g.view(x.shape)
+
+    def _joined(
+        self, batches: Sequence[Batch], generators: Generators
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Clean x (.., n, d), (fill, gaps) (.., n, 2 d) and observed (models * n, cells)."""
+        if isinstance(batches, Together) and batches.x_tilde is not None:
+            return batches.x, batches.x_tilde, batches.observed
+        each = zip(batches, self.members, generators, strict=True)
+        fixed = [self._fixed(batch, member, generator) for batch, member, generator in each]
+        if len(batches) == 1:
+            return batches[0].x, fixed[0], batches[0].observed
+        masks = [batch.observed for batch in batches]
+        observed = None if masks[0] is None else torch.cat(masks)  # type: ignore[arg-type]
+        return torch.stack([batch.x for batch in batches]), torch.stack(fixed), observed
+
+    def _fixed(self, batch: Batch, member: Member, generator: torch.Generator) -> Tensor:
+        if batch.x_tilde is not None:
+            return batch.x_tilde
+        found: Tensor = member.network.encoder.fixed(member.objective.corrupted(batch.x, generator))  # type: ignore[operator]
+        return found
+
+    def _corrected(self, h: Tensor) -> Tensor:
+        """The correction (.., n, d) from what is read (.., n, in), and on the way what `_backward` needs."""
+        buffer, self.read = self.products.buffer, h
+        width = self.first.weight.shape[-2]
+        self.a = [self.first.forward(h, buffer(h, "h", 0, width))]
+        self.s = []
+        for i, layer in enumerate(self.layers):
+            self.s.append(self.activation(self.a[-1]))
+            self.a.append(layer.forward(self.s[-1], buffer(h, "h", i + 1, width)).add_(self.a[-1]))
+        self.s.append(self.activation(self.a[-1]))
+        return self.last.forward(self.s[-1], buffer(h, "o", self.last.weight.shape[-2]))
+
+    def _backward(self, g: Tensor) -> None:
+        """Gradients of all layers from that by the output (.., n, d)."""
+        g = g.mul_(self.gaps)
+        self.last.learn(g, self.s[-1])
+        g = self.last.back(g, self.products.buffer(g, "g", self.first.weight.shape[-2]))
+        g = self.activation.pull(g, self.a[-1], self.s[-1])
+        for i in range(len(self.layers) - 1, -1, -1):
+            layer = self.layers[i]
+            layer.learn(g, self.s[i])
+            pulled = layer.back(g, self.products.buffer(g, "p", g.shape[-1]))
+            g = g.add_(self.activation.pull(pulled, self.a[i], self.s[i]))
+        self.first.learn(g, self.read)
+
+    def refresh(self) -> None:
+        """There are no lambdas here."""
