@@ -1,9 +1,14 @@
-"""One nested fit beside an autoencoder trained for every size of the code: held-out errors and cost.
+"""One curve beside an autoencoder trained for every size of the code: held-out errors and cost.
 
 `component_curve` was settled on digits, letter and wine_white; fault, satellite and pendigits were looked at
-once, at the end. Both learn from the same four fifths of the rows and are judged on the other fifth, by the
-squared error of a row in the units the model sees. Every separate autoencoder is the default one, stopped by
-held-out rows of its own. Time is CPU time.
+once, at the end, but for a tiny run with --small, where satellite's kinks showed that what stands between
+trained sizes ought to follow PCA. Both learn from the same four fifths of the rows and are judged on the
+other fifth, by the squared error of a row in the units the model sees. Every separate autoencoder is the
+default one, stopped by held-out rows of its own. Time is CPU time.
+
+The bar is against the separate fits of the curve's own seed. Two separate fits of one size with other seeds
+differ too, so they are repeated with three: `seeds` is how far, at most, another seed's is from that one, and
+the bar is of use only where that is well below 5%. The mean over the seeds is compared with as well.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from measuring import arguments, say, table, verdict
 ADBENCH = FOLDER / "anomaly" / "adbench"
 TABLES = FOLDER / "tables" / "uci_imputation"
 ROWS = 4_000
+SEEDS = (0, 1, 2)  # the curve's own first
 
 
 def adbench(name: str) -> Callable[[], Any]:
@@ -51,13 +57,18 @@ def parted(X: Any, small: bool) -> tuple[Any, Any]:
     return X[: len(X) * 4 // 5], X[len(X) * 4 // 5 :]
 
 
-def alone(k: int, train: Any, test: Any, trainer: Trainer) -> tuple[float, float]:
+def alone(k: int, seed: int, train: Any, test: Any, trainer: Trainer) -> tuple[float, float]:
     """Held-out error of an autoencoder trained for k numbers, and its CPU seconds."""
     start = time.process_time()
-    model = Autoencoder(k, trainer=trainer, random_state=0).fit(train)
+    model = Autoencoder(k, trainer=trainer, random_state=seed).fit(train)
     seconds = time.process_time() - start
     x = model.schema_.encode(test).x
     return float(np.square(x - model.reconstruct_encoded(test)).sum(1).mean()), seconds
+
+
+def percent(values: Any, sign: str = "+") -> str:
+    """One after the other, in whole percent."""
+    return " ".join(f"{value:{sign}.0%}" for value in values)
 
 
 def main() -> None:
@@ -73,26 +84,29 @@ def main() -> None:
         start = time.process_time()
         curve = component_curve(train, test, most=most, model=Autoencoder(trainer=trainer))
         seconds = time.process_time() - start
-        fits = [alone(k, train, test, trainer) for k in range(1, most + 1)]
-        apart = [curve.error[k] / error - 1 for k, (error, _) in enumerate(fits)]
-        shares[name] = seconds / sum(cost for _, cost in fits)
-        worst[name] = max(apart, key=abs)
-        above = max(apart)
-        say(f"{name}: {worst[name]:+.1%}, {shares[name]:.2f}")
-        within = sum(abs(gap) <= 0.05 for gap in apart)
+        every = [[alone(k, s, train, test, trainer) for k in range(1, most + 1)] for s in SEEDS]
+        errors, costs = np.moveaxis(np.array(every), 2, 0)
+        apart = curve.error / errors[0] - 1
+        from_mean = curve.error / errors.mean(0) - 1
+        between = np.abs(errors / errors[0] - 1).max(0)
+        shares[name] = seconds / costs.sum(1).mean()
+        worst[name] = np.abs(apart).max(), np.abs(from_mean).max(), between.max()
+        say(f"{name}: {worst[name][0]:.1%}, {shares[name]:.2f}")
         lines.append(
-            (f"{name} ({role})", most, f"{seconds:.1f} s", f"{shares[name]:.2f}", f"{within} of {most}",
-             f"{above:+.1%}", f"{min(apart):+.1%}", " ".join(f"{gap:+.0%}" for gap in apart), curve.suggested)
+            (f"{name} ({role})", len(curve.trained), most, f"{seconds:.1f} s", f"{shares[name]:.2f}",
+             f"{(np.abs(apart) <= 0.05).sum()} of {most}", percent(apart), percent(from_mean),
+             percent(between, ""), curve.suggested)
         )  # fmt: skip
-    header = ["data", "sizes", "cost", "share of separate fits", "within 5%", "most above", "most below"]
-    table([*header, "curve over separate fit - 1, by k", "suggested"], lines)
+    header = ["data", "sizes trained", "of", "cost", "share of separate fits", "within 5%"]
+    header += ["curve over separate fit - 1, by k", "over their mean of three seeds", "seeds", "suggested"]
+    table(header, lines)
     if worst:
-        print(
-            "- share of the time of separate fits, at most:",
-            verdict(max(shares.values()), 0.25, at_most=True),
-        )
-        apart = max(abs(gap) for gap in worst.values())
+        at_most = max(shares.values())
+        print("- share of the time of separate fits, at most:", verdict(at_most, 0.25, at_most=True))
+        apart, from_mean, between = (max(kind) for kind in zip(*worst.values(), strict=True))
         print("- farthest from a separate fit, either way:", verdict(apart, 0.05, at_most=True))
+        print(f"- farthest from the mean of three separate fits: {from_mean:.1%}")
+        print(f"- farthest a separate fit of another seed is from that of the curve's seed: {between:.1%}")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ def test_the_curve_finds_the_dimension_of_a_curved_surface_and_pcas_is_exact():
     assert curve.suggested == 4, str(curve)
     assert list(curve.k) == [1, 2, 3, 4, 5, 6, 7]
     assert (np.diff(curve.error) <= 1e-12).all()
-    x, y = (curve.nested.schema_.encode(rows).x.astype(float) for rows in (train, test))
+    assert curve.trained == tuple(curve.models) == (1, 2, 3, 4, 5, 6, 7)
+    x, y = (curve.models[7].schema_.encode(rows).x.astype(float) for rows in (train, test))
     for k in (1, 4, 7):
         pca = PCA(k).fit(x)
         assert curve.pca_error[k - 1] == pytest.approx(
@@ -93,6 +94,30 @@ def test_the_curve_finds_the_dimension_of_a_curved_surface_and_pcas_is_exact():
         )
     assert curve.error[3] < 0.5 * curve.pca_error[3]
     assert list(curve.frame["k"]) == list(curve.k)
+
+
+def test_the_curve_of_small_networks_is_that_of_autoencoders_fitted_alone():
+    """Each size side by side with the others ends where a fit of the same epochs and rate ends.
+
+    Not of one number: so short a fit is chaotic, and another order of a sum makes hundredths.
+    """
+    train, test = curved(300, 0), curved(200, 1)
+    curve = component_curve(train, test, most=3, model=Autoencoder(trainer=Trainer(max_epochs=30)))
+    short = Trainer(max_epochs=10, lr=6e-3)
+    for k in (2, 3):
+        alone = Autoencoder(k, trainer=short, random_state=0).fit(train)
+        wrong = alone.schema_.encode(test).x - alone.reconstruct_encoded(test)
+        assert curve.error[k - 1] == pytest.approx(float(np.square(wrong).sum(1).mean()), rel=1e-3)
+        assert curve.models[k].transform(test).shape == (200, k)
+
+
+def test_large_networks_are_trained_for_a_few_sizes_and_read_off_between_them():
+    """What is left of PCA's error is interpolated, as logarithms."""
+    model = Autoencoder(architecture=MLP((600, 500)), trainer=Trainer(max_epochs=4, batch_size=64))
+    curve = component_curve(curved(200, 0), curved(100, 1), most=6, model=model)
+    assert curve.trained == tuple(curve.models) == (1, 2, 4, 6)
+    left = np.log(curve.error / curve.pca_error)[[3, 4, 5]]
+    assert left[1] == pytest.approx(np.interp(np.log(5), np.log([4, 6]), left[[0, 2]]))
 
 
 def test_a_curve_of_a_mixed_table_with_gaps():

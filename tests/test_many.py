@@ -104,16 +104,45 @@ def test_folds_of_one_length_train_together(runs):
         assert one.fingerprint_ == alone.fingerprint_
 
 
+@pytest.mark.parametrize("architecture", [SMALL, MLP((16, 8), tied=True), MLP((16, 8), from_pca=False)])
+def test_sizes_of_the_code_train_together_as_each_would_alone(architecture, runs):
+    """The numbers beyond a code's own are zero on both sides and stay so; the fitted model has none."""
+    sizes = [{"n_components": k, "random_state": k} for k in (1, 3, 5)]
+    together = fit_many(models(sizes, architecture=architecture), X)
+    assert runs == [3]
+    for one, alone in zip(together, models(sizes, architecture=architecture), strict=True):
+        alone.fit(X)
+        assert one.transform(X).shape == (400, one.n_components)
+        assert np.allclose(one.reconstruct(X), alone.reconstruct(X), atol=1e-3)
+        assert one.continue_fit(X).n_components_ == one.n_components
+
+
+def test_numbers_at_zero_on_both_sides_are_never_learned():
+    """To the bit, after training in a wider network."""
+    from isthmus.nesting import widened
+
+    model = models([{}])[0]
+    member = model._prepared(X)
+    member.network = wide = widened(model, 7)
+    before = wide.reconstruct(member.train.x)
+    assert np.allclose(before.detach(), model.network_.reconstruct(member.train.x).detach(), atol=1e-6)
+    model.trainer([member])
+    chains = [(wide.encoder.last.weight, 3), (wide.encoder.road.weight, 3), (wide.encoder.last.bias, 3)]
+    chains += [(wide.decoder.first.weight.T, 3), (wide.decoder.road.weight.T, 3)]
+    assert all((weight[k:] == 0).all() and (weight[:k] != 0).any() for weight, k in chains)
+
+
 def test_what_is_not_alike_trains_apart(runs):
     """Other shapes, penalties without a closed form, closed-form models, large networks."""
     mixed = [
         *models([{}, {"architecture": MLP((7,))}, {"penalty": 1e-3 * Contraction()}]),
         *models([{}], random_state=5),
         Autoencoder(3, architecture=Linear()),
+        *models([{"n_components": k, "code": SigmoidCode()} for k in (2, 3)]),
     ]
     fitted = fit_many(mixed, X)
-    assert sorted(runs) == [1, 1, 2]
-    assert all(model.transform(X).shape == (400, 3) for model in fitted)
+    assert sorted(runs) == [1, 1, 1, 1, 2]
+    assert [model.transform(X).shape[1] for model in fitted] == [3, 3, 3, 3, 3, 2, 3]
     assert fitted == mixed
     runs.clear()
     wide = load_digits().data[:200]

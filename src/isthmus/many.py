@@ -1,7 +1,7 @@
 """Many as one: several autoencoders of one shape trained as one batched program.
 
-Ensembles, seeds, folds, noise levels, paths of lambda: small networks that differ in their weights, their
-rows or one number of the objective. Trained one after another they spend most of their time between the
+Ensembles, seeds, folds, noise levels, paths of lambda, sizes of the code: small networks that differ in
+their weights, their rows or one number. Trained one after another they spend most of their time between the
 products; side by side every product serves all of them. Each stops on its own held-out rows, and ends where
 it would have ended alone, but for the rounding of a batched product; the kink of ReLU may make 1e-4 of the
 loss of that.
@@ -16,14 +16,21 @@ loss of that.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
+from isthmus.nesting import narrowed, widened
 from isthmus.training import Member, completes, isolated, suits
 
-__all__ = ["fit_many"]
+if TYPE_CHECKING:
+    from torch import nn
+
+    from isthmus.networks import Chain
+
+__all__ = ["alike", "fit_many"]
 
 WORTH = 1_000_000  # multiplications in a layer's product beyond which one network keeps the machine busy
 TOGETHER = 64  # models in one program at most
@@ -38,7 +45,8 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     models : sequence of Autoencoder
         Alike in what shapes the program (architecture, code, loss, trainer, kinds of penalty) or not: those
         that are alike train together, others one by one. They may differ in `random_state`, in the
-        corruption, in the penalties' weights, and in their rows.
+        corruption, in the penalties' weights, in their rows, and in `n_components` where nothing but dense
+        layers, a linear code and no penalty follow from it.
     X : data, or a list of as many data as there are models
         What each is fitted on; folds of equal length train together.
 
@@ -70,6 +78,14 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     return list(models)
 
 
+def alike(models: Sequence[Autoencoder], X: Any) -> bool:
+    """Whether `fit_many` would train them on X as one program; they are left as they are."""
+    copies, known = [copy.copy(model) for model in models], dict[Any, Any]()
+    members = [(model, model._prepared(X, known)) for model in copies]
+    shapes = {None if member is None else _shape(model, member) for model, member in members}
+    return len(shapes) == 1
+
+
 def _leave(group: Sequence[tuple[Autoencoder, Member]]) -> None:
     """Models whose turn comes after Ctrl-C stay at their start."""
     for model, member in group:
@@ -81,12 +97,16 @@ def _leave(group: Sequence[tuple[Autoencoder, Member]]) -> None:
 
 def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
     """One program for a group of one shape."""
-    first = group[0][0]
+    first, widest = group[0][0], max(model.n_components_ for model, _ in group)
+    for model, member in group:
+        member.network = widened(model, widest)
     with isolated(first._seed):
         plan = first.trainer(
             [member for _, member in group], "+".join(model._identity() for model, _ in group)
         )
     for model, member in group:
+        if member.network is not model.network_:
+            model.network_ = narrowed(model.network_, member.network).to(member.network.memory.device).eval()
         model._trained(member, plan)
 
 
@@ -108,4 +128,13 @@ def _shape(model: Autoencoder, member: Member) -> Hashable:
     )
     held_out = -1 if member.held_out is None else len(member.held_out)
     parts = (model.architecture, model.code, model.loss, model.trainer)
-    return (model.schema_.layout, model.n_components_, len(member.train), held_out, terms, *map(repr, parts))
+    size = None if _widens(model) else model.n_components_
+    return (model.schema_.layout, size, len(member.train), held_out, terms, *map(repr, parts))
+
+
+def _widens(model: Autoencoder) -> bool:
+    """Whether more numbers at zero would change nothing, and cost little: those of the code are few."""
+    network = model.network_
+    layers = cast("Chain", network.encoder).layers[:-1]
+    hidden = min((cast("nn.Linear", layer).out_features for layer in layers), default=0)
+    return network.code.transparent and model.penalty is None and model.n_components_ <= hidden

@@ -1,7 +1,11 @@
-"""Nesting: a fitted model cut down to the first numbers of its code.
+"""Nesting: a model cut down to the first numbers of its code, or set into one with a wider code.
 
 In a nested code every prefix is a code. What the encoder computes for the numbers beyond the first k, and
 what the decoder makes of them, are rows and columns of weights that can be left out; everything else stays.
+
+The other way round, numbers whose weights are zero on both sides change nothing, and never will: the slope
+of either side's weight is a product with the other's, so training leaves both at zero, to the bit. That is
+how codes of several sizes train side by side in networks of one shape.
 """
 
 from __future__ import annotations
@@ -10,14 +14,16 @@ import copy
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from isthmus.checks import must, need
 from isthmus.codes import Nested
+from isthmus.networks import Network
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["truncated"]
+__all__ = ["narrowed", "truncated", "widened"]
 
 
 def truncated(model: Autoencoder, k: int) -> Autoencoder:
@@ -27,17 +33,39 @@ def truncated(model: Autoencoder, k: int) -> Autoencoder:
         raise must("the code", "be nested, so that a prefix of it is a code", model.code, "Use code=Nested()")
     good = isinstance(k, int) and not isinstance(k, bool) and 1 <= k <= whole
     need(good, "k", f"be a whole number between 1 and {whole}", k, "Use truncate(2)")
-    weights = model.network_.state_dict()
     cut = copy.copy(model)
     cut.n_components, cut.n_components_ = k, k
     cut.history_rows_, cut.notes_ = (
         list(model.history_rows_),
         [*model.notes_, f"Cut from {whole} numbers to {k}."],
     )
-    cut.network_ = cut._build_network()
-    with torch.no_grad():
-        for name, here in cut.network_.state_dict().items():
-            place = tuple(slice(size) for size in here.shape)  # the first k along the axis that differs
-            here.copy_(weights[name][place])
+    cut.network_ = narrowed(cut._build_network(), model.network_)
     cut.network_.eval()
     return cut
+
+
+@torch.no_grad()
+def narrowed(narrow: Network, wide: Network) -> Network:
+    """The narrower network with the weights of the wider one, as far as they reach."""
+    weights = wide.state_dict()
+    for name, here in narrow.state_dict().items():
+        here.copy_(weights[name][_corner(here)])
+    return narrow
+
+
+@torch.no_grad()
+def widened(model: Autoencoder, k: int) -> Network:
+    """The model's network with a code of k numbers, those beyond its own at zero on both sides."""
+    if k == model.n_components_:
+        return model.network_
+    other = copy.copy(model)
+    other.n_components_ = k
+    wide, weights = other._build_network(), model.network_.state_dict()
+    for name, there in wide.state_dict().items():
+        there.zero_()[_corner(weights[name])] = weights[name]
+    return wide
+
+
+def _corner(weight: Tensor) -> tuple[slice, ...]:
+    """Where a weight lies in that of a network with a wider code: the first entries along every axis."""
+    return tuple(slice(size) for size in weight.shape)

@@ -1,9 +1,14 @@
-"""How many components? Held-out error for every size of the code, from one nested fit.
+"""How many components? Held-out error for every size of the code, from one fit, beside PCA's.
 
-One autoencoder with a nested code of K numbers holds a model of every size k <= K (Rippel, Gelbart & Adams
-2014). Such a model has to serve all sizes at once, and is a tenth or a third worse than one trained for k
-alone. So at a few sizes, each about 1.6 times the one before, the nested model is cut to k and trained on for
-a fifth of the usual time; between them the gain is interpolated over log k. `trained` says which.
+The codes of 1, 2, ... K numbers are trained side by side as one program: in networks of one shape, each with
+a prefix of the code for its own and the numbers beyond it at zero (`isthmus.nesting`). Each learns from the
+rows an autoencoder fitted alone would learn from, starts where that starts and stops as it stops, in about a
+third of its epochs at three times its rate. So the curve says what such a fit would reach, about as closely
+as two fits of other seeds agree. One network that serves all prefixes at once (`Nested`, Rippel, Gelbart &
+Adams 2014) does not say that: it gives away some of every size for the others, and regularises.
+
+Networks so large that company brings them nothing are trained for sizes about a factor of two apart only;
+between them what is left of PCA's error is interpolated, its logarithm over log k. `trained` says which.
 
 PCA's curve on the same rows is exact, from one decomposition. Where the error stops falling the number is
 suggested at which one more standard error of it is not worth another number (the one-standard-error rule of
@@ -18,27 +23,29 @@ Breiman et al. 1984); where it goes on falling, the bend of the curve.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.auditing.axes import Axes
-from isthmus.auditing.subject import Look, Subject, drawn, subject_of
+from isthmus.auditing.subject import Subject, drawn, subject_of
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import need
 from isthmus.codes import LinearCode, Nested
 from isthmus.inputs import Source, as_frame_like, rows_of
+from isthmus.many import alike, fit_many
 from isthmus.parts import Record
+from isthmus.training import Trainer
 
 __all__ = ["ComponentCurve", "component_curve", "parted"]
 
 HELD_OUT = 0.2
-STEP = 1.6  # between sizes that are trained on
-FULL = 0.3  # share of rows that keep the whole nested code
-NESTED, EACH = 0.3, 0.2  # of a usual fit's epochs: for the nested fit, and for each size trained on
-RATE = 3.0  # times the usual learning rate, for those
+TOGETHER, ALONE = 0.35, 0.3  # of a usual fit's epochs, side by side and one by one
+RATE = 3.0  # times its rate
 MOST = 32
+TINY = 1e-300
 
 Array = NDArray[np.float64]
 
@@ -47,8 +54,8 @@ class ComponentCurve(Record):
     """Held-out error by number of components, beside PCA's.
 
     k (K,): 1, 2, ...; error, pca_error (K,): mean squared error of a row, in the units the model sees;
-    mean_error: that of the mean alone; rows: how many were held out. trained: sizes that were trained on.
-    nested: the fitted nested model; `nested.truncate(k)` is a start for one of k numbers.
+    mean_error: that of the mean alone; rows: how many were held out. trained: sizes that were trained;
+    models: the fitted autoencoder of each of those, by size.
     """
 
     k: NDArray[np.int64]
@@ -59,7 +66,7 @@ class ComponentCurve(Record):
     suggested: int
     reason: str
     trained: tuple[int, ...]
-    nested: Autoencoder
+    models: dict[int, Autoencoder]
 
     @property
     def frame(self) -> Any:
@@ -100,8 +107,7 @@ def component_curve(
     model : Autoencoder or None
         Whose architecture, loss, inputs and trainer to use; its code must be linear or nested.
 
-    Raises DataError where `most` or the model cannot be used. Reference: Rippel, Gelbart & Adams (2014),
-    Learning ordered representations with nested dropout, ICML.
+    Raises DataError where `most` or the model cannot be used.
     """
     base = Autoencoder() if model is None else model
     plain = isinstance(base.code, (LinearCode, Nested))
@@ -109,29 +115,26 @@ def component_curve(
     X = base.inputs.open(X)
     if X_test is None:
         X, X_test, _ = parted(X, random_state)
-    nested = _nested(base, X, most, random_state)
-    subject = subject_of(nested, X, X_test, random_state)
-    K = nested.n_components_
-    axes = Axes(subject.base, K, subject.bounds, random_state)
-    at_once = np.array([_errors(subject, subject.test, nested, k) for k in range(1, K + 1)])
-    sizes = _sizes(K)
-    gains = [math.log(_trained_on(nested, X, k, subject) / max(at_once[k - 1].mean(), 1e-300)) for k in sizes]
+    models = _fitted(base, X, most, random_state)
+    K = max(models)
+    subject = subject_of(models[K], X, X_test, random_state)
+    axes, test = Axes(subject.base, K, subject.bounds, random_state), subject.test
     k = np.arange(1, K + 1)
-    by_row = at_once * np.exp(np.interp(np.log(k), np.log(sizes), gains))[:, None]
+    pca_error = np.array([axes.errors(test.x, int(size), test.seen).mean() for size in k])
+    by_row = _filled(models, np.array([_errors(subject, m) for m in models.values()]), pca_error)
     error = np.minimum.accumulate(by_row.mean(1))  # a larger code can do what a smaller one does
-    test = subject.test
     mean_error = float(axes.errors(test.x, 0, test.seen).mean())
     suggested, reason = _suggestion(by_row, error, mean_error)
     return ComponentCurve(
         k=k,
         error=error,
-        pca_error=np.array([axes.errors(test.x, int(size), test.seen).mean() for size in k]),
+        pca_error=pca_error,
         mean_error=mean_error,
         rows=len(test.x),
         suggested=suggested,
         reason=reason,
-        trained=tuple(sizes),
-        nested=nested,
+        trained=tuple(models),
+        models=models,
     )
 
 
@@ -146,52 +149,56 @@ def parted(X: Any, seed: int) -> tuple[Any, Any, NDArray[np.int64]]:
     return rows_of(X, np.sort(mixed[count:])), rows_of(X, kept), kept
 
 
-def _nested(base: Autoencoder, X: Any, most: int | None, seed: int) -> Autoencoder:
-    """One nested fit, as wide as asked for."""
+def _fitted(base: Autoencoder, X: Any, most: int | None, seed: int) -> dict[int, Autoencoder]:
+    """An autoencoder of every size that is trained, the largest among them."""
     width = base.inputs.fit(X).layout.width
     usual = min(MOST, max(8, 2 * math.ceil(math.sqrt(width))), max(1, width - 1))
     K = usual if most is None else most
     good = isinstance(K, int) and 1 <= K < max(2, width)
-    need(
-        good,
-        "most",
-        f"be a whole number from 1 to {width - 1}, less than the data's width",
-        K,
-        "Leave it out",
-    )
-    model = Autoencoder(**base.get_params(deep=False))
-    trainer = base.trainer.with_params(held_out=0.0, max_epochs=_epochs(base, len(X), NESTED))
-    return model.set_params(n_components=K, code=Nested(FULL), trainer=trainer, random_state=seed).fit(X)
+    rule = f"be a whole number from 1 to {width - 1}, less than the data's width"
+    need(good, "most", rule, K, "Leave it out")
+    fixed = {**base.get_params(deep=False), "code": LinearCode(), "random_state": seed}
+    ends = [Autoencoder(**{**fixed, "n_components": k}) for k in (1, K)]
+    together = alike(ends, X)
+    trainer = _shorter(base.trainer, len(X), TOGETHER if together else ALONE)
+    sizes = list(range(1, K + 1)) if together else _sizes(K)
+    models = [Autoencoder(**{**fixed, "n_components": k, "trainer": trainer}) for k in sizes]
+    return dict(zip(sizes, fit_many(models, X), strict=True))
 
 
-def _trained_on(nested: Autoencoder, X: Any, k: int, subject: Subject) -> float:
-    """Mean held-out error of the nested model cut to k numbers and trained on."""
-    cut = nested.truncate(k)
-    plan = nested.trainer.plan(len(X))
-    trainer = nested.trainer.with_params(lr=RATE * plan.lr, max_epochs=_epochs(nested, len(X), EACH / NESTED))
-    cut.set_params(code=LinearCode(), trainer=trainer)
-    cut.network_.code = LinearCode()
-    return float(_errors(subject, subject.test, cut.continue_fit(X), k).mean())
+def _shorter(trainer: Trainer, rows: int, share: float) -> Trainer:
+    """A share of the epochs at a higher rate."""
+    plan = trainer.plan(max(1, round((1 - trainer.held_out) * rows)))
+    shorter: Trainer = trainer.with_params(max_epochs=max(1, round(share * plan.epochs)), lr=RATE * plan.lr)
+    return shorter
 
 
-def _errors(subject: Subject, look: Look, model: Autoencoder, k: int) -> Array:
-    """Squared error of every row from the first k numbers of its code."""
-    z = model.examine(look.x.astype(np.float32))[0].copy()
-    z[:, k:] = 0
-    x_hat = np.clip(model.inverse_encoded(z), *subject.bounds)
+def _errors(subject: Subject, model: Autoencoder) -> Array:
+    """Squared error of every row that was held out."""
+    look = subject.test
+    x_hat = np.clip(model.examine(look.x.astype(np.float32))[1], *subject.bounds)
     return np.asarray((np.square(look.x - x_hat) * look.seen).sum(1))
 
 
-def _epochs(model: Autoencoder, rows: int, share: float) -> int:
-    return max(1, round(share * model.trainer.plan(rows).epochs))
-
-
 def _sizes(K: int) -> list[int]:
-    """1, 2, 3, 5, 8, ... K."""
-    sizes = [1]
-    while sizes[-1] < K:
-        sizes.append(min(K, max(sizes[-1] + 1, round(sizes[-1] * STEP))))
-    return sizes
+    """1, 2, 4, 8, ... K, or nearer together: evenly over log k, rounded up."""
+    steps = max(1, math.ceil(math.log2(K)))
+    return sorted({math.ceil(K ** (i / steps) - 1e-9) for i in range(steps + 1)})
+
+
+def _filled(trained: Iterable[int], by_row: Array, pca_error: Array) -> Array:
+    """Errors by row for every k, from those of the sizes trained: a blend of the two neighbours', such that
+    their mean over PCA's error is interpolated, its logarithm over log k.
+    """
+    sizes, mean = np.array(list(trained)), np.maximum(by_row.mean(1), TINY)
+    k, pca = np.arange(1, sizes[-1] + 1), np.maximum(pca_error, TINY)
+    aim = pca * np.exp(np.interp(np.log(k), np.log(sizes), np.log(mean / pca[sizes - 1])))
+    right = np.searchsorted(sizes, k)
+    left = np.maximum(right - 1, 0)
+    fall = mean[left] - mean[right]
+    share = np.where(fall > 0, (mean[left] - aim) / np.where(fall > 0, fall, 1.0), 1.0)
+    share = np.where(k == sizes[right], 1.0, np.clip(share, 0.0, 1.0))[:, None]
+    return np.asarray((1 - share) * by_row[left] + share * by_row[right])
 
 
 def _suggestion(by_row: Array, error: Array, mean_error: float) -> tuple[int, str]:
