@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import ortho_group
+from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 
 from command_line import run
@@ -28,6 +29,7 @@ from isthmus import (
 )
 from isthmus.auditing.axes import Axes
 from isthmus.auditing.dimension import two_nn
+from isthmus.auditing.finding import plainly, times
 from isthmus.auditing.stability import canonical, matched_atoms, procrustes
 from isthmus.auditing.verdict import KINDS
 from isthmus.demo import mixed_table
@@ -266,3 +268,28 @@ def test_what_cannot_rebuild_is_refused():
         audit(Binarizer(), independent(20, 0), independent(20, 1))
     with pytest.raises(DataError, match="seeds must be 0, or at least 2"):
         audit(PCA(2), independent(20, 0), independent(20, 1), seeds=1)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [(0.5, "0.5 times"), (2.345, "2.3 times"), (468.2, "470 times"), (np.inf, "over 1,000 times")],
+)
+def test_ratios_are_told_as_people_say_them(ratio, said):
+    """Two digits, no exponent, and nothing exact about what is huge."""
+    assert times(ratio) == said
+
+
+def test_a_number_keeps_its_digits_and_has_no_exponent():
+    """Three digits of a large one and of a small one."""
+    assert [plainly(number, 3) for number in (1.0345, 12_345.0)] == ["1.03", "12,300"]
+
+
+def test_the_message_about_columns_names_what_was_asked():
+    """Rows with a column too few: the model that was audited is named, by numbers and by names."""
+    iris = load_iris().data
+    pca = PCA(2).fit(iris)
+    with pytest.raises(DataError, match="X has 3 features, but PCA is expecting 4 features"):
+        audit(pca, iris, iris[:, :3])
+    frame = pd.DataFrame(iris, columns=list("abcd"))
+    with pytest.raises(DataError, match=r"must have the columns PCA was fitted on; got others: d, e\."):
+        audit(PCA(2).fit(frame), frame, frame.rename(columns={"d": "e"}))

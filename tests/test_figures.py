@@ -52,6 +52,7 @@ PATH = Tradeoff(
     (),
     False,
 )
+CELLS = {"value": [1.1, 2.0], "lower": [0.5, 1.0], "upper": [1.5, 3.0]}
 CALLS = {
     "activations": lambda ax: figures.activations(CODES, ax=ax),
     "component_curve": lambda ax: figures.component_curve(CURVE, ax=ax),
@@ -59,6 +60,7 @@ CALLS = {
         np.linspace(0, 1, 9), {"plain": np.linspace(0, 1, 9)}, points=np.array([0.2]), ax=ax
     ),
     "error_map": lambda ax: figures.error_map(RNG.uniform(size=(4, 5, 3)), ax=ax),
+    "filled_cells": lambda ax: figures.filled_cells(CELLS, np.array([1.0, 9.0]), ax=ax),
     "jacobian_spectrum": lambda ax: figures.jacobian_spectrum({"a": np.ones(3)}, dimension=2.0, ax=ax),
     "kl_penalty": lambda ax: figures.kl_penalty(ax=ax),
     "latent_scatter": lambda ax: figures.latent_scatter(PLANE, colour=np.arange(30) % 3, ax=ax),

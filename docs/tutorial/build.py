@@ -5,8 +5,8 @@
     python docs/tutorial/build.py --quick -o /tmp/x  # one epoch everywhere, to see that every line runs
 
 A page is divided by lines `# %%` (code) and `# %% [markdown]` (text in comments), as Jupyter and most editors
-read scripts. Where the last line of a piece of code is an expression, its value is shown: axes as a picture,
-anything else as text.
+read scripts. Where the last line of a piece of code is an expression, its value is shown: axes, or several on
+one figure, as a picture, anything else as text.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 HERE = Path(__file__).resolve().parent
 MARK = re.compile(r"^# %%( \[markdown\])?\s*$", re.M)
 WIDTH = 110  # dots per inch of a picture
+LARGE = 150_000  # bytes from which on a picture is kept as JPEG: those that show photographs
 
 
 class Piece(NamedTuple):
@@ -57,6 +60,25 @@ def executed(code: str, space: dict[str, Any]) -> tuple[str, Any]:
     return out.getvalue(), value
 
 
+def axes_in(value: Any) -> list[Any]:
+    """Axes, or those in an array or list of them; of anything else none."""
+    some = list(np.ravel(value)) if isinstance(value, (list, np.ndarray)) else [value]
+    return some if some and all(hasattr(ax, "get_title") for ax in some) else []
+
+
+def picture(ax: Any, place: Path) -> str:
+    """The figure saved as PNG, or as JPEG where that would be large, and the Markdown that shows it."""
+    png, jpg = (place.with_suffix(ending) for ending in (".png", ".jpg"))
+    for old in (png, jpg):
+        old.unlink(missing_ok=True)
+    ax.figure.savefig(png, dpi=WIDTH)
+    if png.stat().st_size > LARGE:
+        png.unlink()
+        ax.figure.savefig(jpg, dpi=WIDTH, pil_kwargs={"quality": 65})
+    title = ax.figure.get_suptitle() or ax.get_title("left") or "picture"
+    return f"![{title}]({png.name if png.exists() else jpg.name})"
+
+
 def built(page: Path, folder: Path, quick: bool) -> Path:
     """Execute one page; the Markdown file that was written."""
     script = page.read_text()
@@ -70,11 +92,9 @@ def built(page: Path, folder: Path, quick: bool) -> Path:
             continue
         parts.append(f"```python\n{piece.text}\n```")
         said, value = executed(piece.text, space)
-        if hasattr(value, "figure"):
+        if axes := axes_in(value):
             pictures += 1
-            name = f"{page.stem}-{pictures}.png"
-            value.figure.savefig(folder / name, dpi=WIDTH)
-            parts.append(f"![{value.get_title('left') or 'picture'}]({name})")
+            parts.append(picture(axes[0], folder / f"{page.stem}-{pictures}"))
         elif value is not None:
             said += f"{value}\n"
         if said:

@@ -130,22 +130,24 @@ class _OfTransformer(Reader):
         self.model, self.centre, self.scale, self.columns = model, centre, scale, columns
         self.spans = [(j, j + 1) for j in range(len(centre))]
         self.names = columns or list(range(len(centre)))
+        self.name = type(model).__name__
 
     def encode(self, X: Any) -> tuple[Array, Array | None]:
         if self.columns and hasattr(X, "columns"):
             other = set(X.columns) ^ set(self.columns)
+            named = ", ".join(sorted(map(str, other)))
             need(
                 not other,
                 "X",
-                "have the columns of fit",
-                f"others: {sorted(map(str, other))}",
+                f"have the columns {self.name} was fitted on",
+                f"others: {named}",
                 "Name them so",
             )
             X = X[self.columns]
         values = _numbers(X)
         if values.shape[1] != len(self.centre):
             raise DataError(
-                f"X has {values.shape[1]} features, but AnomalyDetector is expecting {len(self.centre)} "
+                f"X has {values.shape[1]} features, but {self.name} is expecting {len(self.centre)} "
                 "features as input."
             )
         return (values - self.centre) / self.scale, None

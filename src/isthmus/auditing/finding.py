@@ -8,7 +8,7 @@ import numpy as np
 
 from isthmus.parts import Record
 
-__all__ = ["Finding", "shown"]
+__all__ = ["Finding", "plainly", "shown", "times"]
 
 
 class Finding(Record):
@@ -31,3 +31,13 @@ def shown(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [shown(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def plainly(number: float, digits: int = 2) -> str:
+    """A number to so many digits, never with an exponent: "2.3", "470", "12,000"."""
+    return f"{float(f'{number:.{digits}g}'):,.12g}"
+
+
+def times(ratio: float, digits: int = 2) -> str:
+    """How many times as much: "2.3 times", "470 times", "over 1,000 times"."""
+    return "over 1,000 times" if ratio > 1000 else f"{plainly(ratio, digits)} times"

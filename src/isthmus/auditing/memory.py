@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.auditing.finding import Finding
+from isthmus.auditing.finding import Finding, plainly, times
 from isthmus.auditing.linear import shuffled_base
 from isthmus.auditing.subject import Subject
 
@@ -44,9 +44,8 @@ class Gap(Finding):
     z: float
 
     def __str__(self) -> str:
-        pca = f" (PCA: {self.pca_ratio:.2f})" if np.isfinite(self.pca_ratio) else ""
-        times = f"{self.ratio:.3g}" if self.ratio < 1000 else "over 1,000"
-        return f"the error on held-out rows is {times} times that on training rows{pca}"
+        pca = f" (PCA: {plainly(self.pca_ratio, 3)})" if np.isfinite(self.pca_ratio) else ""
+        return f"the error on held-out rows is {times(self.ratio, 3)} that on training rows{pca}"
 
 
 class Copies(Finding):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isthmus.auditing.finding import Finding
+from isthmus.auditing.finding import Finding, plainly, times
 from isthmus.auditing.linear import shuffled_base
 from isthmus.auditing.subject import Subject
 
@@ -35,9 +35,9 @@ class NoiseProbe(Finding):
     dependence: float
 
     def __str__(self) -> str:
-        pca = f" (PCA: {self.pca_ratio:.2g})" if np.isfinite(self.pca_ratio) else ""
+        pca = f" (PCA: {plainly(self.pca_ratio)})" if np.isfinite(self.pca_ratio) else ""
         return (
-            f"rows with their columns shuffled cost {self.ratio:.3g} times as much{pca}, "
+            f"rows with their columns shuffled cost {times(self.ratio, 3)} as much{pca}, "
             f"and {max(0.0, self.explained):.0%} of them is explained"
         )
 

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from isthmus.auditing.finding import plainly, times
 from isthmus.auditing.linear import AgainstPCA
 from isthmus.auditing.memory import Attractors, Copies, Gap
 from isthmus.auditing.probe import NoiseProbe
@@ -148,9 +149,9 @@ def _memorises(found: Evidence) -> str:
     strained = found.strained and (tied or by_heart or found.falls >= FALLEN)
     if not strained and not found.copies.share >= HALF:
         return ""
-    sign = f"held-out rows cost {_times(found.gap.ratio)} what training rows do"
+    sign = f"held-out rows cost {times(found.gap.ratio)} what training rows do"
     if np.isfinite(found.gap.pca_ratio):
-        sign += f" (PCA: {found.gap.pca_ratio:.2g})"
+        sign += f" (PCA: {plainly(found.gap.pca_ratio)})"
     if found.falls >= FALLEN:
         sign += f", and {found.falls:.0%} of rows fall onto training rows"
     return f"It memorises: {sign}. Add noise, shrink the code, or get more rows."
@@ -220,7 +221,7 @@ def _strained(found: Evidence) -> str:
     if not found.strained:
         return ""
     return (
-        f"{_beats(found)} But held-out rows cost {_times(found.gap.ratio)} what training rows do: more rows, "
+        f"{_beats(found)} But held-out rows cost {times(found.gap.ratio)} what training rows do: more rows, "
         "or a corruption, would help."
     )
 
@@ -234,7 +235,7 @@ def _beats(found: Evidence) -> str:
     if linear.wide:
         said = (
             f"It explains {linear.explained:.1%} of {linear.rows:,} held-out rows and is no copy: rows with "
-            f"their columns shuffled cost {_times(found.probe.ratio)} as much."
+            f"their columns shuffled cost {times(found.probe.ratio)} as much."
         )
     else:
         said = (
@@ -265,10 +266,6 @@ def _beside(found: Evidence) -> str:
         f"explains {linear.explained:.1%} of the variation of {linear.rows:,} held-out rows with "
         f"{_counted(linear.n_components)}; PCA explains {linear.explained_by_pca:.1%}"
     )
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.2g} times" if ratio < 1000 else "over 1,000 times"
 
 
 def _counted(numbers: int) -> str:

@@ -3,6 +3,7 @@ else.
 """
 
 from isthmus.figures.anomalies import anomaly_scores, flagged_ranges, heat_maps, p_value_histogram
+from isthmus.figures.cells import filled_cells
 from isthmus.figures.codes import latent_scatter, picture_rows
 from isthmus.figures.curves import training_curve
 from isthmus.figures.holes import inpainted
@@ -28,6 +29,7 @@ __all__ = [
     "component_curve",
     "contraction_along_line",
     "error_map",
+    "filled_cells",
     "filters",
     "flagged_ranges",
     "heat_maps",
