@@ -19,7 +19,7 @@ Array = NDArray[Any]
 def component_curve(curve: Any, *, ax: Any = None, title: str | None = None) -> Any:
     """Shares explained by number of components, of the autoencoder and of PCA, with the suggestion.
 
-    `curve` is what `isthmus.component_curve` returns; filled marks are sizes that were trained on.
+    `curve` is what `isthmus.component_curve` returns; filled marks are sizes that were trained.
     """
     ax = axes_or_new(ax, 5.5, 3.6)
     k = np.asarray(curve.k)
