@@ -342,10 +342,19 @@ def test_the_version_is_told():
 
 
 def test_demo_trains_draws_and_saves(tmp_path):
-    """Quickly: models, pictures and the table."""
+    """Quickly: models, pictures, the table, its gaps filled, a page about it, a line for each of the uses."""
     done = run("demo", "-o", tmp_path, "--quick")
     assert done.returncode == 0, done.stderr
-    assert {"reconstructions.png", "training.png", "patients.isthmus", "patients.csv"} <= {
-        p.name for p in tmp_path.iterdir()
-    }
-    assert "PCA" in done.stdout
+    made = {path.name for path in tmp_path.iterdir()}
+    assert {"reconstructions.png", "training.png", "patients.isthmus", "patients.csv", "report.html"} <= made
+    assert {"anomalies.png", "noise.jpg", "holes.png", "patients-filled.csv", "search.png"} <= made
+    for words in (
+        "PCA",
+        "spoiled by hand 3 are flagged",
+        "dB restored",
+        "grey levels off",
+        "gaps",
+        "nearest",
+    ):
+        assert words in " ".join(done.stdout.replace("│", " ").split())
+    assert not pd.read_csv(tmp_path / "patients-filled.csv").isna().any().any()

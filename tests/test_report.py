@@ -17,7 +17,9 @@ import pytest
 
 from command_line import run
 from isthmus import Autoencoder, Trainer, audit, save
+from isthmus.auditing.worst import Worst
 from isthmus.demo import mixed_table
+from isthmus.report.drawings import heat
 from isthmus.report.page import HEADS, Facts, html_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -113,6 +115,40 @@ def test_pictures_are_carried_as_they_are(pictures):
     data = rows_in(pictures)
     assert data["shape"] == [16, 16, 3]
     assert {len(base64.b64decode(row[name])) for row in data["rows"] for name in ("x", "x_hat")} == {768}
+
+
+def test_a_map_of_errors_frames_the_worst_regions(pictures):
+    """Three squares, their shares in words beside what would be even; no number has an exponent."""
+    assert pictures.count('class="frame"') == 3
+    assert "Of all error they have, where 4% would be even: rows " in pictures
+    drawn = "".join(re.findall(r"<svg.*?</svg>", pictures, re.S))
+    assert not re.search(r">[0-9.]+e[+-]", drawn)
+
+
+def test_the_worst_regions_are_where_the_errors_are():
+    """Put there by hand, one twice as bad as the other; none overlaps another, and no error has no region."""
+    error = np.full((12, 12), 0.01)
+    error[2:4, 7:9], error[9:11, 1:3] = 2.0, 1.0
+    found = worst_of(error).regions(2)
+    assert [(one.top, one.left, one.side) for one in found] == [(2, 7, 2), (9, 1, 2)]
+    assert found[0].share == pytest.approx(8 / error.sum())
+    assert str(found[0]) == "rows 2 to 3, columns 7 to 8"
+    assert worst_of(np.zeros((12, 12))).regions() == []
+    assert len(worst_of(np.ones((4, 4))).regions(9)) == 4
+
+
+def worst_of(error: np.ndarray) -> Worst:
+    """What an audit would say of pictures with these errors."""
+    return Worst(
+        explained=np.zeros(error.size), error=error.ravel(), names=(), shape=error.shape, lost=error.size
+    )
+
+
+def test_a_large_map_is_drawn_with_few_squares():
+    """At most 48 by 48, whatever the picture's size."""
+    drawn = heat(np.random.default_rng(0).uniform(size=(300, 131)), [(10, 20, 30)], "map")
+    assert drawn.count("<rect") <= 48 * 48 + 1
+    assert drawn.count("frame") == 1
 
 
 def test_everything_has_a_name_for_those_who_do_not_see_it(table, pictures):

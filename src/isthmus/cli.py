@@ -361,7 +361,7 @@ def demo(
     ),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer epochs: see that everything works.")] = False,
 ) -> None:
-    """Train every classical kind on bundled data, beside PCA, and draw what they do."""
+    """Every classical kind and the four uses on bundled data, beside something simpler, and a report."""
     from isthmus.demo import run
 
     run(output, quick)

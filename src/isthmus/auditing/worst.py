@@ -6,7 +6,7 @@ rebuilt and 0, or less, for one the code knows nothing of.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,27 @@ from numpy.typing import NDArray
 from isthmus.auditing.finding import Finding
 from isthmus.auditing.subject import Subject
 
-__all__ = ["Worst", "worst"]
+__all__ = ["Square", "Worst", "worst"]
 
 SHOWN = 5
+SHARE = 6  # a region's side is so small a part of a picture's shorter side
 
 Array = NDArray[np.float64]
+
+
+class Square(NamedTuple):
+    """A square of a picture, by its first row and column, and its share of all squared error."""
+
+    top: int
+    left: int
+    side: int
+    share: float
+
+    def __str__(self) -> str:
+        return f"rows {self._span(self.top)}, columns {self._span(self.left)}"
+
+    def _span(self, start: int) -> str:
+        return f"{start} to {start + self.side - 1}"
 
 
 class Worst(Finding):
@@ -45,6 +61,32 @@ class Worst(Finding):
         """Cells that vary, worst first."""
         known = np.flatnonzero(np.isfinite(self.explained))
         return [int(j) for j in known[np.argsort(self.explained[known], kind="stable")]]
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether a row is a picture (h, w) or (h, w, channels), as far as its shape tells."""
+        flat = len(self.shape) == 2 or (len(self.shape) == 3 and self.shape[2] in (1, 3))
+        return flat and min(self.shape[:2]) > 3
+
+    @property
+    def map(self) -> Array:
+        """Of a picture the mean squared error by place, (h, w), summed over channels."""
+        error: Array = self.error.reshape(*self.shape[:2], -1).sum(2)
+        return error
+
+    def regions(self, count: int = 3) -> list[Square]:
+        """The squares of a picture with the largest errors, one after the other, none over another."""
+        left = self.map.copy()
+        side = max(2, round(min(left.shape) / SHARE))
+        found: list[Square] = []
+        for _ in range(count):
+            sums = np.lib.stride_tricks.sliding_window_view(left, (side, side)).sum((2, 3))
+            top, start = (int(i) for i in np.unravel_index(int(sums.argmax()), sums.shape))
+            if not np.isfinite(sums.max()) or sums.max() <= 0:
+                break
+            found.append(Square(top, start, side, float(sums.max() / self.map.sum())))
+            left[top : top + side, start : start + side] = -np.inf
+        return found
 
     @property
     def place(self) -> str:

@@ -15,7 +15,7 @@ from isthmus.commands.options import Decimal, Encoding, Header, InFile, Json, Mo
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["report"]
+__all__ = ["facts_of", "report"]
 
 
 def report(
@@ -51,7 +51,7 @@ def report(
     asked = asked_reading(header, na, separator, decimal, encoding)
     X, other = training_rows(fitted, file, test, asked)
     found = audit(fitted, X, other)
-    page = html_report(found, _facts(fitted, model, file, test, output), rows)
+    page = html_report(found, facts_of(fitted, model, file, test, output), rows)
     write_atomically(output, lambda place: place.write(page.encode()))
     facts = {"kind": found.kind, "verdict": found.verdict, "output": str(output)}
     if as_json:
@@ -60,7 +60,7 @@ def report(
         typer.echo(f"{found.verdict}\n-> {output}")
 
 
-def _facts(model: Autoencoder, path: Path, file: str, test: str | None, output: Path) -> Any:
+def facts_of(model: Autoencoder, path: Path, file: str, test: str | None, output: Path) -> Any:
     """Parameters, versions, and the lines that make the page again."""
     from isthmus.report.console import model_report
     from isthmus.report.page import Facts

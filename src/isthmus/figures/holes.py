@@ -13,6 +13,7 @@ __all__ = ["inpainted"]
 
 HOLE = (0.93, 0.17, 0.55)
 GAP = 0.02  # of a picture's width, between two
+TALL = 6.5  # inches of all rows together, unless they are many
 
 
 def inpainted(
@@ -68,7 +69,7 @@ def _side_by_side(columns: dict[str, NDArray[np.float64]], ax: Any, title: str) 
         for row, picture in enumerate(pictures):
             top, left = row * (height + gap), column * (width + gap)
             mosaic[top : top + height, left : left + width] = picture
-    inches = min(3.2, max(1.1, 12 / len(columns)))
+    inches = min(3.2, max(1.1, 12 / len(columns)), max(1.0, TALL * width / down))
     ax = axes_or_new(ax, inches * len(columns), inches * down / width + 0.4)
     ax.imshow(mosaic, interpolation="nearest" if width < 200 else "antialiased")
     _bare(ax, title)

@@ -59,5 +59,7 @@
       show((chosen + step + data.rows.length) % data.rows.length);
     });
   });
-  if (data.rows.length) { show(0); }
+  var first = 0;
+  data.rows.forEach(function (row, i) { if (Number(row.error) > Number(data.rows[first].error)) { first = i; } });
+  if (data.rows.length) { show(first); }
 })();

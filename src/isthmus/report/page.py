@@ -21,7 +21,8 @@ from isthmus.auditing import Audit
 from isthmus.auditing.subject import Look
 from isthmus.inputs import rows_of
 from isthmus.inputs.arrays import as_array
-from isthmus.report.drawings import bars, lines, scatter
+from isthmus.report.drawings import lines, scatter
+from isthmus.report.places import where
 
 __all__ = ["Facts", "html_report"]
 
@@ -38,7 +39,7 @@ HEADS = {
     "noise": ("There is nothing to learn", "warn"),
     "nothing": ("It cannot be judged", "warn"),
 }
-COLUMNS, CELLS = 20, 40  # columns in the chart, cells told of a row
+CELLS = 40  # told of a row
 PIXELS = 64  # a picture's longer side in the page
 MISSING = {"None", "nan", "NaN", "<NA>", "NaT"}
 FAR = 2.0  # standard units by which a cell is far off
@@ -71,7 +72,7 @@ def html_report(found: Audit, facts: Facts, rows: int = 300) -> str:
         _numbers(found),
         "</section>",
         _pictures(found, chosen, own, pca) if count else "",
-        _where(found),
+        where(found.worst),
         _looks(found),
         _training(facts.history),
         _settings(facts),
@@ -98,7 +99,7 @@ def _numbers(found: Audit) -> str:
     shown = {"of held-out rows explained": _percent(linear.explained)}
     if not linear.wide:
         shown["by PCA with as many numbers"] = _percent(linear.explained_by_pca)
-    shown["columns"] = f"{len(found.worst.names):,}"
+    shown["numbers in a picture" if found.worst.is_picture else "columns"] = f"{len(found.worst.names):,}"
     shown["numbers in the code"] = f"{found.units.count:,}"
     shown["rows it was judged by"] = f"{linear.rows:,}"
     inside = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in shown.items())
@@ -119,27 +120,11 @@ def _pictures(found: Audit, chosen: Array, own: Array, pca: Array) -> str:
     better = f"{below:.0%} of rows lie below the line: this model rebuilds them better than PCA does"
     return (
         '<h2>Row by row</h2><p class="hint screen">Point at, or tap, a row to see it and what is rebuilt '
-        "from its code. Orange: the twentieth with the largest errors.</p>"
+        "from its code; the one rebuilt worst comes first. Orange: the twentieth with the largest errors.</p>"
         f'<div class="two"><figure>{first}<figcaption>Rows that are near here have similar codes</figcaption>'
         f"</figure><figure>{second}<figcaption>{better}</figcaption></figure></div>"
         '<div id="detail" role="region" aria-label="The row pointed at" aria-live="polite"></div>'
     )
-
-
-def _where(found: Audit) -> str:
-    """Columns, worst first; of a picture, its worst place in words."""
-    worst = found.worst
-    if worst.shape:
-        return f"<h2>Where it fails</h2><p>It rebuilds worst around {escape(worst.place)}.</p>"
-    order = worst.order[:COLUMNS]
-    if not order:
-        return ""
-    left = len(worst.order) - len(order)
-    more = f'<p class="hint">And {left} columns that are explained better.</p>' if left else ""
-    label = "Share of every column that is explained, worst first"
-    drawn = bars([worst.names[j] for j in order], [float(worst.explained[j]) for j in order], label)
-    head = '<h2>Which columns come back</h2><figure class="narrow">'
-    return f"{head}{drawn}<figcaption>{label}</figcaption></figure>{more}"
 
 
 def _looks(found: Audit) -> str:
@@ -188,7 +173,7 @@ def _data(found: Audit, chosen: Array, own: Array, pca: Array) -> dict[str, Any]
         {"number": int(n), "error": f"{a:.3g}", "pca": f"{b:.3g}"}
         for n, a, b in zip(numbers, own, pca, strict=True)
     ]
-    if len(shape) in (2, 3) and min(shape[:2]) > 3 and (len(shape) == 2 or shape[2] in (1, 3)):
+    if found.worst.is_picture:
         size, pairs = _as_pictures(subject.test, chosen, shape)
         for row, (x, x_hat) in zip(rows, pairs, strict=True):
             row |= {"x": x, "x_hat": x_hat}

@@ -1,9 +1,4 @@
-"""The demo: every classical kind on real data, beside PCA with as many numbers.
-
-Digits (1,797 pictures of 8 x 8, from scikit-learn) show the kinds; a table of 442 patients, scikit-learn's
-diabetes data with its columns in their own units, two of them categories, and a twentieth of the cells
-emptied, shows mixed columns.
-"""
+"""The classical kinds on digits, each beside PCA with as many numbers."""
 
 from __future__ import annotations
 
@@ -16,39 +11,14 @@ from numpy.typing import NDArray
 from isthmus import figures, recipes
 from isthmus.autoencoder import Autoencoder
 from isthmus.corruptions import GaussianNoise
+from isthmus.demo.data import split_digits
 from isthmus.diagnostics import PCAComparison, pca_comparison
 from isthmus.inputs import Table, UnitRange
-from isthmus.report.console import held_out_comparison
 from isthmus.saving import save
 
-__all__ = ["mixed_table", "run", "split_digits"]
+__all__ = ["shown_kinds"]
 
 PIXELS = Table(scaling=UnitRange(0, 16))
-
-
-def split_digits() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scikit-learn's digits, 1,400 to learn from and 397 to judge by."""
-    from sklearn.datasets import load_digits
-
-    X = load_digits().data
-    X = X[np.random.default_rng(0).permutation(len(X))]
-    return X[:1400], X[1400:]
-
-
-def mixed_table(seed: int = 0) -> Any:
-    """Scikit-learn's diabetes data as a table with categories, a yes/no column and gaps."""
-    from sklearn.datasets import load_diabetes
-
-    table = load_diabetes(as_frame=True, scaled=False).frame
-    table["sex"] = table["sex"].map({1.0: "female", 2.0: "male"})
-    table["age"] = table["age"].astype(int)
-    table.insert(
-        3, "weight class", np.select([table["bmi"] < 25, table["bmi"] < 30], ["normal", "over"], "obese")
-    )
-    table["progressed"] = table.pop("target") > 140
-    gaps = np.random.default_rng(seed).random(table.shape) < 0.05
-    gaps[:, [0, -1]] = False  # whole numbers and yes/no without gaps keep their dtypes
-    return table.mask(gaps)
 
 
 def kinds(quick: bool) -> dict[str, Autoencoder]:
@@ -70,12 +40,8 @@ def kinds(quick: bool) -> dict[str, Autoencoder]:
     return made
 
 
-def run(folder: Path, quick: bool = False) -> None:
-    """Train, print, draw and save into `folder`."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    folder.mkdir(parents=True, exist_ok=True)
+def shown_kinds(console: Any, folder: Path, quick: bool) -> dict[str, Autoencoder]:
+    """Train every kind on the digits, print them beside PCA, draw and save them; the fitted models."""
     train, test = split_digits()
     models = kinds(quick)
     results = {}
@@ -84,10 +50,8 @@ def run(folder: Path, quick: bool = False) -> None:
             results[name] = pca_comparison(model.fit(train), train, test, getattr(model.code, "k", None))
         save(model, folder / f"digits-{name.replace(', ', '-').replace(' ', '-')}.isthmus")
     console.print(_table("Digits: 397 pictures never seen, 64 pixels each", models, results))
-    _show_table(console, folder, quick)
-    for path in _draw(folder, models, results, test):
-        console.print(f"drawn: {path}")
-    console.print("\nNow your own file:  isthmus fit FILE.csv --code 8 -o mine.isthmus", style="bold")
+    _draw(folder, models, results, test)
+    return models
 
 
 def _table(title: str, models: dict[str, Autoencoder], results: dict[str, PCAComparison]) -> Any:
@@ -105,29 +69,10 @@ def _table(title: str, models: dict[str, Autoencoder], results: dict[str, PCACom
     return table
 
 
-def _show_table(console: Any, folder: Path, quick: bool) -> None:
-    """The mixed table: fit, compare, and three patients before and after."""
-    patients = mixed_table()
-    model = Autoencoder(5, random_state=0)
-    if quick:
-        model.set_params(trainer__max_epochs=3)
-    model.fit(patients)
-    save(model, folder / "patients.isthmus")
-    patients.to_csv(folder / "patients.csv", index=False)
-    console.print(
-        f"\nA table of {len(patients)} patients, 12 mixed columns, {int(patients.isna().sum().sum())} gaps:"
-    )
-    console.print(f"the autoencoder {held_out_comparison(model, patients)}", markup=False)
-    few = patients.head(3)
-    console.print("\nthree patients, and the same rebuilt from 5 numbers:")
-    console.print(few.round(1).to_string(index=False), markup=False)
-    console.print(model.reconstruct(few).round(1).to_string(index=False), markup=False)
-    console.print("")
-
-
 def _draw(
     folder: Path, models: dict[str, Autoencoder], results: dict[str, PCAComparison], test: NDArray[np.float64]
-) -> list[Path]:
+) -> None:
+    """What comes back, what the atoms look like, how training went."""
     chosen = ["linear", "undercomplete", "denoising", "sparse, top 8"]
     few = test[:12]
     names = {name: f"{name} ({models[name].n_components_})" for name in chosen}
@@ -138,15 +83,11 @@ def _draw(
         (8, 8),
         title=f"Digits never seen, through 8 numbers: {1 - share:.0%} less error than PCA",
     )
-    paths = [folder / "reconstructions.png"]
-    ax.figure.savefig(paths[0], dpi=150)
+    ax.figure.savefig(folder / "reconstructions.png", dpi=150)
     for name in ("sparse, top 8", "linear"):
         atoms = models[name].network_.state_dict()["decoder.layers.0.weight"].numpy().T
         title = f"The {len(atoms)} {'atoms of a sparse code' if 'top' in name else 'principal axes'}"
         ax = figures.filters(atoms, (8, 8), title=title)
-        paths.append(folder / f"filters-{name.split(',')[0]}.png")
-        ax.figure.savefig(paths[-1], dpi=150)
+        ax.figure.savefig(folder / f"filters-{name.split(',')[0]}.png", dpi=150)
     ax = figures.training_curve(models["undercomplete"].history_rows_, title="Training from PCA onwards")
-    paths.append(folder / "training.png")
-    ax.figure.savefig(paths[-1], dpi=150)
-    return paths
+    ax.figure.savefig(folder / "training.png", dpi=150)
