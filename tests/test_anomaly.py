@@ -237,7 +237,7 @@ def test_columns_of_other_transformers_go_by_name():
     frame = pd.DataFrame(sheet(200, 0)[:, :4], columns=list("abcd"))
     detector = AnomalyDetector(PCA(2), random_state=0).fit(frame)
     assert np.array_equal(detector.score_samples(frame[list("dbca")]), detector.score_samples(frame))
-    with pytest.raises(DataError, match="columns of fit"):
+    with pytest.raises(DataError, match="columns PCA was fitted on"):
         detector.predict(frame.rename(columns={"a": "z"}))
 
 

@@ -18,6 +18,7 @@ from isthmus import Autoencoder, BinaryCode, DataError, FileError, Nested, Train
 from isthmus.retrieval import ITQ, Cosine, Euclidean, Graph, MeanShift, Prefix, Retriever, Standardised
 from isthmus.retrieval.exact import nearest, pairs_within
 from isthmus.retrieval.metric import chosen
+from isthmus.retrieval.where import read_where
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4)) @ RNG.normal(size=(4, 6))
@@ -512,6 +513,52 @@ def test_an_approximate_index_is_measured_and_never_shortens_an_answer(tmp_path)
         assert (retriever.kneighbors(rows[:50], 3)[1] >= 50).all()
         new = retriever.add(rows[:50], {"n": range(50)})
         np.testing.assert_array_equal(retriever.kneighbors(rows[:50], 1)[1][:, 0], new)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2024-05-31", "2024-05-31 00:00:00"),
+        ("2024-05-31T14:30", "2024-05-31 14:30:00"),
+        ("2024-05-31 14:30:05.25", "2024-05-31 14:30:05.250000"),
+    ],
+)
+def test_moments_in_a_condition_are_those_of_the_store(text, moment):
+    """A day is its first second, in a comparison and in a list."""
+    kinds = {"day": "time"}
+    assert read_where(f"day > '{text}'", kinds).values == (moment,)
+    assert read_where(f"day in ('{text}',)", kinds).values == (moment,)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "1.5.2024", "2024-5-1", "2024-13-45", "", "NaT"])
+def test_what_is_no_moment_is_refused_in_a_condition(text):
+    with pytest.raises(DataError, match="day in where must be compared with a moment"):
+        read_where(f"day > '{text}'", {"day": "time"})
+
+
+def test_a_moment_may_be_asked_as_text():
+    """In a dict, by the dtype of fit; what is none, and lists of several lengths, are refused."""
+    rng = np.random.default_rng(3)
+    days = pd.date_range("2024-01-01", periods=80)
+    df = pd.DataFrame({"a": rng.normal(size=80), "day": days, "c": rng.choice(list("xy"), 80)})
+    model = Autoencoder(2, trainer=Trainer(max_epochs=3), random_state=0)
+    retriever = Retriever(model).fit(df)
+    assert retriever.query({"day": "2024-02-03"}, k=1)["row"].tolist() == [33]
+    assert len(retriever.query({"a": 0.0}, k=50, where="day <= '2024-01-09'")) == 9
+    with pytest.raises(DataError, match="column 'day' must hold moments; got soon"):
+        retriever.query({"day": "soon"})
+    with pytest.raises(DataError, match="a query must have columns of one length"):
+        retriever.query({"a": [1.0, 2.0], "c": "x"})
+    with pytest.raises(DataError, match="a row number must be one of those in the store; got 99"):
+        retriever.why({"a": 0.0}, 99)
+
+
+def test_few_short_texts_have_a_default_model():
+    """As many numbers as there are words, less one."""
+    texts = [f"{c} {s}" for c in ("red", "blue", "green") for s in ("hat", "shoe", "coat")]
+    assert Retriever().fit(texts).query("red hat", k=1)["row"].tolist() == [0]
+    with pytest.raises(DataError, match="X must be texts with two different words at least"):
+        Retriever().fit(["a"])
 
 
 @pytest.mark.skipif(not POSTGRES, reason="no server")

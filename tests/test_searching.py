@@ -71,6 +71,20 @@ def test_a_model_for_search_is_fitted_by_its_task(folder):
     assert "--kind must be left out with --task search; got" in done.stderr
 
 
+def test_metadata_of_a_folder_go_by_the_names_of_files(folder):
+    """Without a column of names they are refused; files that have no line are counted."""
+    about = pd.read_csv(folder / "about.csv")
+    about.rename(columns={"file": "name"}).to_csv(folder / "nameless.csv", index=False)
+    about[:25].to_csv(folder / "short.csv", index=False)
+    done = run("index", "p.isthmus", "in", "-o", "n", "--metadata", "nameless.csv", folder=folder)
+    assert done.returncode == 1
+    assert "--metadata must have a column 'file' for a folder" in done.stderr
+    assert not (folder / "n").exists()
+    done = run("index", "p.isthmus", "in", "-o", "n", "--metadata", "short.csv", folder=folder)
+    assert done.returncode == 0
+    assert "5 of 30 files have no line in short.csv" in done.stderr
+
+
 def test_a_table_is_searched_by_what_a_row_shows(folder):
     """Columns the model does not know are metadata; a CSV with some columns, and JSON, are questions."""
     done = run("index", "t.isthmus", "t.csv", "-o", "ts", "--json", folder=folder)

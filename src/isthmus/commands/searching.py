@@ -206,13 +206,20 @@ def _metadata(file: str | None, beside: Any, labels: dict[str, Any]) -> Any:
     import pandas
 
     from isthmus.checks import must
+    from isthmus.commands.words import tell
     from isthmus.inputs.files import as_pandas, read
 
     if file is None:
         return beside
     table = as_pandas(read(file))
     names = labels.get("file")
-    if names is not None and "file" in table.columns:
+    if names is not None:
+        if "file" not in table.columns:
+            do = "Name the column with the files' names so"
+            raise must("--metadata", "have a column 'file' for a folder", list(table.columns)[:5], do)
+        lacking = len(set(names) - set(table["file"]))
+        if 0 < lacking < len(names):
+            tell(f"{lacking:,} of {len(names):,} files have no line in {file}.")
         table = table.drop_duplicates("file").set_index("file").reindex(names)
         if table.isna().all(axis=None):
             raise must(

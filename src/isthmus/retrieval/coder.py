@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
+from isthmus.inputs import TableSchema
 from isthmus.inputs.frames import is_frame
 from isthmus.retrieval.rows import is_sparse, is_texts
 
@@ -52,9 +53,7 @@ class Coder(ABC):
         """A question as rows: a dict as a row of a frame, a frame with the columns it lacks left empty."""
         columns = self.columns
         if isinstance(X, Mapping):
-            import pandas
-
-            X = pandas.DataFrame({k: v if isinstance(v, (list, tuple)) else [v] for k, v in X.items()})
+            X = _tabled(X, self.moments)
         if columns is None or not is_frame(X):
             return X
         lacking = [name for name in columns if name not in set(X.columns)]
@@ -73,6 +72,11 @@ class Coder(ABC):
         return X.with_columns([polars.lit(None).alias(str(name)) for name in lacking])
 
     @property
+    def moments(self) -> list[Any]:
+        """Names of the columns of X that hold moments, where that is known."""
+        return []
+
+    @property
     def columns(self) -> list[Any] | None:
         """Names of the columns of X, where it had some."""
         names = getattr(self.model, "feature_names_in_", None)
@@ -86,6 +90,21 @@ class Coder(ABC):
     def counts(self, X: Any) -> bool:
         """Whether rows like X are counts or weights of words: sparse, and nowhere below 0."""
         return is_sparse(X) and (X.nnz == 0 or float(X.data.min()) >= 0)
+
+
+def _tabled(asked: Mapping[Any, Any], moments: list[Any]) -> Any:
+    """A dict of values, or of lists of them, as a DataFrame, moments read from text."""
+    import pandas
+
+    columns = {name: v if isinstance(v, (list, tuple)) else [v] for name, v in asked.items()}
+    lengths = sorted({len(column) for column in columns.values()})
+    need(len(lengths) == 1, "a query", "have columns of one length", lengths, "Use one value for each")
+    for name in set(moments) & set(columns):
+        try:
+            columns[name] = pandas.to_datetime(pandas.Series(columns[name]), format="ISO8601")
+        except (ValueError, TypeError):
+            raise must(f"column {name!r}", "hold moments", columns[name][0], "Use '2024-05-31'") from None
+    return pandas.DataFrame(columns)
 
 
 def _text(names: list[Any]) -> bool:
@@ -122,6 +141,12 @@ class _OfAutoencoder(Coder):
     def columns(self) -> list[Any] | None:
         """Those of the schema."""
         return list(self.model.schema_.names) if self.model.schema_.named else None
+
+    @property
+    def moments(self) -> list[Any]:
+        """Those whose dtype was one of moments."""
+        specs = self.model.schema_.columns if isinstance(self.model.schema_, TableSchema) else ()
+        return [spec.name for spec in specs if "date" in spec.dtype.text.lower()]
 
     @property
     def binary(self) -> bool:

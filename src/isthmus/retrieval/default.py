@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isthmus.autoencoder import Autoencoder
+from isthmus.checks import need
 from isthmus.corruptions import Distortion, MaskingNoise
 from isthmus.inputs import Folder, Pictures, Source
 from isthmus.losses import Multinomial
@@ -25,13 +26,7 @@ def default_model(X: Any) -> Any:
     Of sparse rows half the entries are hidden, of tables a quarter of the cells.
     """
     if is_texts(X):
-        from sklearn.decomposition import TruncatedSVD
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.pipeline import make_pipeline
-
-        return make_pipeline(
-            TfidfVectorizer(sublinear_tf=True, min_df=2), TruncatedSVD(WORDS, random_state=0)
-        )
+        return _of_texts(X)
     if is_sparse(X):
         return Autoencoder(
             min(WORDS, X.shape[1] - 1),
@@ -49,6 +44,24 @@ def default_model(X: Any) -> Any:
     if isinstance(X, Folder) or (hasattr(X, "ndim") and X.ndim > 2):
         return Autoencoder(CODE, architecture=Suited())
     return Autoencoder("auto", corruption=MaskingNoise(0.25))
+
+
+def _of_texts(X: Any) -> Any:
+    """Latent semantic analysis, of words that occur twice where there are more than the code has numbers."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    for twice in (2, 1):
+        try:
+            words = len(TfidfVectorizer(min_df=twice).fit(X).vocabulary_)
+        except ValueError:  # not one
+            words = 0
+        if words > WORDS:
+            break
+    need(words > 1, "X", "be texts with two different words at least", words, "Use longer texts")
+    size = min(WORDS, words - 1)
+    return make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=twice), TruncatedSVD(size, random_state=0))
 
 
 def _pictured(X: Any) -> bool:

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.checks import DataError, must, need
 from isthmus.inputs.frames import Column, DType, is_frame, read_columns, write_frame
 from isthmus.parts import Record
 
-__all__ = ["WIDEST", "Fact", "as_metadata", "columns_of", "described", "frame_of"]
+__all__ = ["WIDEST", "Fact", "as_metadata", "columns_of", "described", "frame_of", "stored_moments"]
 
 WIDEST = 900  # columns that are stored one by one; databases have a limit
 
@@ -104,8 +105,8 @@ def _plain(fact: Fact, column: Column) -> list[Any]:
     if fact.kind == "time" and numbers is not None:
         gone = np.isnan(numbers)
         moments = np.where(gone, 0, np.rint(numbers)).astype(np.int64).astype("datetime64[us]")
-        texts = np.char.replace(np.datetime_as_string(moments), "T", " ")
-        return [None if missing else _short(text) for text, missing in zip(texts.tolist(), gone, strict=True)]
+        texts = stored_moments(moments)
+        return [None if missing else text for text, missing in zip(texts, gone, strict=True)]
     if numbers is not None and fact.kind == "number":
         whole = fact.sql == "BIGINT"
         return [None if value != value else int(value) if whole else value for value in numbers.tolist()]
@@ -126,9 +127,10 @@ def _numbers(fact: Fact, values: Sequence[Any]) -> list[Any]:
     return list(values)
 
 
-def _short(text: str) -> str:
-    """A moment without digits that are all zero."""
-    return text.removesuffix(".000000")
+def stored_moments(moments: NDArray[Any]) -> list[str]:
+    """Moments as texts that sort as they do, to the second or the microsecond."""
+    texts = np.datetime_as_string(moments.astype("datetime64[us]"))
+    return [text.removesuffix(".000000") for text in np.char.replace(texts, "T", " ").tolist()]
 
 
 def frame_of(facts: Sequence[Fact], columns: Sequence[Sequence[Any]], library: str = "pandas") -> Any:

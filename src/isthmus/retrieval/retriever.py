@@ -314,8 +314,9 @@ class Retriever(Estimator):
         asked = self._coder.asked(question(X, self.model_, self._keeper))
         need(count(asked) == 1, "X", "be one row", count(asked), "Use X[:1]")
         with self.store_.looking():
-            (number,) = row_numbers(row)
-            found, others = self._keeper.restore(self.store_, np.array([number])), self._others()
+            number = row_numbers(row)
+            self.store_.refuse_unknown(number, self.store_.known(number))
+            found, others = self._keeper.restore(self.store_, number), self._others()
         return agreement(self._coder, asked, found, others)
 
     def rows(self, rows: Any = None, where: str | None = None) -> Any:

@@ -24,7 +24,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from isthmus.checks import DataError, brief, must
+from isthmus.retrieval.facts import stored_moments
 
 __all__ = ["Condition", "read_where"]
 
@@ -33,6 +36,7 @@ COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=",
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|`([^`]*)`""")
 SUITABLE = {"number": (int, float), "truth": (bool, int), "text": (str,), "time": (str,)}
+ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?)?")
 EXAMPLE = "Use price < 20 and label == 'shoe'"
 
 
@@ -166,7 +170,20 @@ class _Reader:
         fits = isinstance(value, SUITABLE[kind]) and (kind == "truth" or not isinstance(value, bool))
         if not fits or (isinstance(value, int) and abs(value) >= 2**63):
             raise must(f"{column} in where", f"be compared with a {kind}", value, EXAMPLE)
+        if kind == "time":
+            return _moment(column, str(value))
         return sign * value if isinstance(value, (int, float)) else value
+
+
+def _moment(column: str, text: str) -> str:
+    """A moment as stores keep it: '2024-05-01' is its first second."""
+    try:
+        if not ISO.fullmatch(text.strip()):
+            raise ValueError(text)
+        return stored_moments(np.array([text.strip()], "datetime64[us]"))[0]
+    except ValueError:
+        do = f"Use {column} >= '2024-05-31' or '2024-05-31 14:30'"
+        raise must(f"{column} in where", "be compared with a moment", text, do) from None
 
 
 def _joined(word: str, parts: Sequence[Condition]) -> Condition:
