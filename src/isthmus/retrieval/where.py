@@ -70,7 +70,8 @@ def read_where(text: str, kinds: Mapping[str, str]) -> Condition:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, DataError):
             raise
-        raise must("where", "be a condition", text, EXAMPLE) from None
+        do = f"{EXAMPLE}; `class` and names with blanks or signs stand between backticks"
+        raise must("where", "be a condition", text, do) from None
 
 
 class _Reader:
