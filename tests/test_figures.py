@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -103,6 +104,35 @@ def test_titles_say_what_was_found():
     assert found == f"6 rows, {len(np.unique(CODES.argmax(1)))} different units strongest"
     title = figures.latent_scatter(PLANE, title="mine").get_title("left")
     assert title == "mine"
+
+
+def test_the_picture_book_draws_every_figure():
+    """Each by its name in one of the two scripts, the theme apart."""
+    folder = Path(__file__).resolve().parents[1] / "examples"
+    scripts = "".join((folder / name).read_text() for name in ("picture_book.py", "pictures_of_uses.py"))
+    assert [name for name in figures.__all__ if f"figures.{name}(" not in scripts] == []
+
+
+def test_names_of_groups_do_not_lie_on_each_other():
+    """Three groups at one place: every pair of names keeps a twentieth of the map between it."""
+    z = np.vstack([PLANE, PLANE + 0.01, PLANE - 0.01])
+    ax = figures.latent_scatter(z, colour=np.repeat(["a", "b", "c"], len(PLANE)))
+    places = np.array([text.get_position() for text in ax.texts]) / np.ptp(z, axis=0)
+    apart = [np.linalg.norm(one - other) for one, other in itertools.combinations(places, 2)]
+    assert min(apart) > 0.05
+
+
+def test_ticks_of_a_logarithmic_axis_have_no_powers_of_ten():
+    """Ones, twos and fives as plain numbers, the rest without a name."""
+    ax = figures.loss_terms(HISTORY)
+    told = [ax.yaxis.get_major_formatter()(value) for value in (0.1, 0.2, 0.3, 5.0)]
+    assert told == ["0.1", "0.2", "", "5"]
+
+
+def test_filled_cells_are_told_apart_by_their_intervals():
+    """One of two holds the truth."""
+    ax = CALLS["filled_cells"](None)
+    assert ax.get_title("left") == "1 of 2 hidden values lie inside their intervals"
 
 
 def test_the_kl_penalty_is_zero_at_rho_and_its_value_elsewhere():

@@ -314,7 +314,9 @@ def test_the_figure_shows_every_picture_once(small):
     ax = inpainted(clean, hole, small.transform(clean, hole), clean=clean)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["given", "filled", "clean"]
     ax = inpainted(clean[0], square(), clean[0], draws=found.pictures, spread=found.spread)
-    assert ax.images[0].get_array().shape == (12, 5 * 13 - 1, 3)
+    opaque = ax.images[0].get_array()[..., 3]
+    assert opaque.shape == (12, 5 * 13 - 1)
+    assert opaque.sum() == 5 * 12 * 12  # between pictures the paper is seen, light or dark
 
 
 def test_the_command_line_fits_fills_and_reports(tmp_path):

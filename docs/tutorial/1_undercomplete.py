@@ -27,7 +27,7 @@ X = np.stack([turn * np.cos(turn), turn * np.sin(turn)], 1) / 4 + 0.06 * rng.nor
 model = Autoencoder(1, architecture=MLP((64, 64)), trainer=Trainer(max_epochs=250), random_state=0).fit(X)
 pca = PCA(1).fit(X)
 rebuilt = {"PCA(1)": views.rebuilt(pca, X), "autoencoder, 1 number": model.reconstruct(X)}
-figures.manifolds(X, rebuilt, title="One number each: a straight line, and a curve")
+figures.manifolds(X, rebuilt, title="One number each: PCA cuts across, the curve follows")
 
 # %% [markdown]
 # PCA is the same game with both halves linear, so all it can do is to lay a straight line through the data
@@ -60,7 +60,7 @@ model = Autoencoder(8, inputs=base.inputs, trainer=Trainer(max_epochs=50), rando
 eight = PCA(8).fit(train)
 few = test[:12]
 rows = {"autoencoder": model.reconstruct(few), "PCA": views.rebuilt(eight, few).clip(0, 16)}
-figures.reconstructions(few, rows, (8, 8), title="Digits never seen, from 8 numbers")
+figures.reconstructions(few, rows, (8, 8), title="From 8 numbers: the strokes stay where PCA blurs them")
 
 # %% [markdown]
 # A good reconstruction is a promise, not a proof. The network might have learned its 1,400 digits by heart,
@@ -77,7 +77,7 @@ print(audit(model, train, test))
 
 # %%
 two = Autoencoder(2, inputs=base.inputs, trainer=Trainer(max_epochs=80), random_state=0).fit(train)
-figures.latent_scatter(two.transform(test), colour=labels, title="Digits in two numbers, coloured afterwards")
+figures.latent_scatter(two.transform(test), colour=labels, title="In two numbers the kinds begin to part")
 
 # %% [markdown]
 # Walking from the code of one digit to that of another, everything in between is decoded as well:
@@ -85,7 +85,9 @@ figures.latent_scatter(two.transform(test), colour=labels, title="Digits in two 
 # %%
 between = views.interpolations(model, test[:4], test[4:8])
 names = [f"{a} to {b}" for a, b in zip(labels[:4], labels[4:8], strict=True)]
-figures.picture_rows(between, (8, 8), names=names, along="from one code to the other")
+figures.picture_rows(
+    between, (8, 8), names=names, title="On the way strokes move", along="from one code to the other"
+)
 
 # %% [markdown]
 # Next: [codes that are wide, and mostly off](2_sparse.md).

@@ -54,7 +54,7 @@ cleaned = {
     "denoising": model.reconstruct(noisy[:12]),
 }
 figures.reconstructions(
-    test[:12], cleaned, (8, 8), title="Digits never seen, with noise, and what is made of them"
+    test[:12], cleaned, (8, 8), title="Trained for it, a network takes more of the noise out"
 )
 
 # %%

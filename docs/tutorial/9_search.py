@@ -27,7 +27,7 @@ model = Autoencoder(
     trainer=Trainer(max_epochs=80, batch_size=128, lr=2e-3, held_out=0.0),
     random_state=0,
 )
-retriever = Retriever(model).fit(train, metadata={"kind": kinds[:1400]})
+retriever = Retriever(model, random_state=0).fit(train, metadata={"kind": kinds[:1400]})
 print(retriever.notes_[-1])
 
 # %% [markdown]
@@ -38,7 +38,7 @@ print(retriever.notes_[-1])
 # %%
 rng = np.random.default_rng(0)
 moved = np.stack([shift(digit, rng.uniform(-1, 1, 2), order=1) for digit in test])
-plain = Retriever(PCA(16)).fit(train.reshape(len(train), -1))
+plain = Retriever(PCA(16), random_state=0).fit(train.reshape(len(train), -1))
 
 
 def of_its_kind(retriever, asked):
@@ -83,7 +83,8 @@ print(retriever.query(few[:1], k=3, where="kind in (3, 5)"))
 from isthmus.demo import mixed_table
 
 patients = mixed_table()
-search = Retriever(Autoencoder(5, trainer=Trainer(max_epochs=60), random_state=0)).fit(patients)
+people = Autoencoder(5, trainer=Trainer(max_epochs=60), random_state=0)
+search = Retriever(people, random_state=0).fit(patients)
 asked = {"age": 60, "sex": "female", "bmi": 33.0}
 answer = search.query(asked, k=3)
 print(answer[["row", "distance", "age", "sex", "bmi", "bp"]].to_string(index=False))

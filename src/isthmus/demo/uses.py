@@ -119,7 +119,7 @@ def search(folder: Path, model: Autoencoder) -> str:
     (train, test), (kinds, right) = split_digits(), split_kinds()
     shares, answers = [], []
     for one in (model, PCA(model.n_components_)):
-        retriever = Retriever(one).fit(train, metadata={"kind": kinds})
+        retriever = Retriever(one, random_state=0).fit(train, metadata={"kind": kinds})
         found = np.asarray(retriever.query(test, k=8)["row"]).reshape(-1, 8)
         shares.append(float((kinds[found] == right[:, None]).mean()))
         answers.append(found[:3])

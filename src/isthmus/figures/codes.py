@@ -13,6 +13,7 @@ from isthmus.figures.style import COLOURS, MARKS, axes_or_new, finished, paper
 __all__ = ["latent_scatter", "picture_rows"]
 
 FEW = len(COLOURS)  # groups that get a colour each
+LABEL = 0.06  # of the extent of the codes, that labels keep between them
 
 Array = NDArray[Any]
 
@@ -75,10 +76,22 @@ def _groups(ax: Any, z: Array, values: Array) -> None:
     for i, group in enumerate(groups):
         here = z[values == group]
         shade = (
-            COLOURS[i] if len(groups) <= FEW else mpl.colormaps["turbo"](0.05 + 0.9 * i / (len(groups) - 1))
+            COLOURS[i] if len(groups) <= FEW else mpl.colormaps["turbo"](0.1 + 0.8 * i / (len(groups) - 1))
         )
         ax.scatter(*here.T, s=8, color=shade, marker=MARKS[i % len(MARKS)], alpha=0.7, linewidths=0)
-    for group in groups:
-        middle = np.median(z[values == group], axis=0)
+    middles = _apart(np.array([np.median(z[values == group], axis=0) for group in groups]), np.ptp(z, axis=0))
+    for group, middle in zip(groups, middles, strict=True):
         box = {"boxstyle": "round,pad=0.15", "facecolor": paper(), "alpha": 0.8, "linewidth": 0}
         ax.text(*middle, str(group), ha="center", va="center", fontsize="small", weight="bold", bbox=box)
+
+
+def _apart(places: Array, extent: Array) -> Array:
+    """Places of labels (n, 2), those that would lie on each other pushed to either side."""
+    unit = LABEL * np.where(extent > 0, extent, 1.0)
+    moved = places / unit
+    for _ in range(50):
+        ways = moved[:, None] - moved[None]
+        far = np.sqrt(np.square(ways).sum(2)) + np.eye(len(moved))
+        short = np.maximum(0, 1 - far)[..., None]
+        moved = moved + 0.3 * (short * ways / np.maximum(far, 1e-9)[..., None]).sum(1)
+    return moved * unit

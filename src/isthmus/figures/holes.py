@@ -64,11 +64,12 @@ def _side_by_side(columns: dict[str, NDArray[np.float64]], ax: Any, title: str) 
     n, height, width = next(iter(columns.values())).shape[:3]
     gap = max(1, round(GAP * width))
     across, down = len(columns) * (width + gap) - gap, n * (height + gap) - gap
-    mosaic = np.ones((down, across, 3))
+    mosaic = np.zeros((down, across, 4))
     for column, pictures in enumerate(columns.values()):
         for row, picture in enumerate(pictures):
             top, left = row * (height + gap), column * (width + gap)
-            mosaic[top : top + height, left : left + width] = picture
+            mosaic[top : top + height, left : left + width, :3] = picture
+            mosaic[top : top + height, left : left + width, 3] = 1
     inches = min(3.2, max(1.1, 12 / len(columns)), max(1.0, TALL * width / down))
     ax = axes_or_new(ax, inches * len(columns), inches * down / width + 0.4)
     ax.imshow(mosaic, interpolation="nearest" if width < 200 else "antialiased")

@@ -149,6 +149,8 @@ def loss_terms(history: list[dict[str, float]], *, ax: Any = None, title: str | 
             shown = np.isfinite(values) & (values > 0)
             ax.plot(epochs[shown], values[shown], style, color=colour, linewidth=1.4, label=label)
     ax.set_yscale("log")
+    for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+        axis(_plain)
     ax.set_xlabel("epoch")
     ax.set_ylabel("a row, in the mean")
     found, last = "The objective by its terms", history[-1]
@@ -157,3 +159,8 @@ def loss_terms(history: list[dict[str, float]], *, ax: Any = None, title: str | 
             f"Held-out loss, dashed, ends at {last['held_out_loss'] / last['loss']:.2g} times training loss"
         )
     return finished(ax, found if title is None else title, legend=True)
+
+
+def _plain(value: float, _place: int | None = None) -> str:
+    """A tick of a logarithmic axis without powers of ten: 1, 2, 5, 10, ... and nothing between."""
+    return f"{value:g}" if f"{value:e}"[0] in "125" else ""

@@ -26,7 +26,8 @@ def manifolds(
     ax = solid_axes(ax) if solid else axes_or_new(ax, 5.0, 4.2)
     ax.scatter(*points.T, s=6, color="#999999", alpha=0.5, linewidths=0, label="data")
     for (name, x_hat), colour, mark in zip(rebuilt.items(), COLOURS[1::-1], ("s", "o"), strict=False):
-        ax.scatter(*np.asarray(x_hat, float).T, s=9, color=colour, marker=mark, linewidths=0, label=name)
+        shown = {"s": 9, "color": colour, "marker": mark, "linewidths": 0, "alpha": 0.7 if solid else None}
+        ax.scatter(*np.asarray(x_hat, float).T, label=name, **shown)
     last = np.asarray(list(rebuilt.values())[-1], float)
     for i in np.linspace(0, len(points) - 1, min(links, len(points))).astype(int):
         ax.plot(*np.stack([points[i], last[i]]).T, color=COLOURS[0], linewidth=0.4, alpha=0.6)
@@ -35,7 +36,7 @@ def manifolds(
         ax.set_yticklabels([])
         ax.set_zticklabels([])
         ax.set_title(title, loc="left", fontsize="medium")
-        ax.legend(frameon=False, fontsize="small", markerscale=1.5)
+        ax.legend(frameon=False, fontsize="small", markerscale=1.5, loc="lower center", ncols=3)
         return ax
     ax.set_aspect("equal", adjustable="datalim")
     return finished(ax, title, legend=True)

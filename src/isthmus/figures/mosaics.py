@@ -33,7 +33,7 @@ def reconstructions(
     x : (n, h * w) pictures. x_hats : {model's name: (n, h * w)}. All share the grey scale of x.
     """
     rows = {"original": x, **x_hats}
-    ax = axes_or_new(ax, 0.55 * len(x) + 1.5, 0.6 * len(rows) + 0.5)
+    ax = axes_or_new(ax, 0.55 * len(x) + 1.5, 0.56 * len(rows) + 0.4)
     picture = np.vstack([tiled(pictures, shape, len(x), np.nan) for pictures in rows.values()])
     ax.imshow(picture, cmap="gray", vmin=float(np.min(x)), vmax=float(np.max(x)), interpolation="nearest")
     step = shape[0] + 1

@@ -63,4 +63,9 @@ def solid_axes(ax: Any) -> Any:
         return ax
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(5.0, 4.2), layout="constrained").add_subplot(projection="3d")
+    ax = Figure(figsize=(5.0, 4.2), layout="constrained").add_subplot(projection="3d")
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_pane_color(paper())
+        axis._axinfo["grid"] |= {"color": "#7f7f7f", "linewidth": 0.3}
+    ax.set_box_aspect(None, zoom=1.15)
+    return ax
