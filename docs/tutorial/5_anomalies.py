@@ -84,5 +84,5 @@ for what, (rows, strange, count) in tests.items():
 # values at the edges, one column at a time, and an 8 is made of strokes that all digits share.
 #
 # [More about rates, scores and series](../anomaly.md), and
-# [57 data sets](../../benchmarks/results/anomaly.md) beside other detectors. Next:
+# [28 data sets](../../benchmarks/results/anomaly.md) beside other detectors. Next:
 # [taking noise out](6_noise.md).
