@@ -34,7 +34,7 @@ bench-anomaly: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py anomaly anomaly_file_order anomaly_speed series
 
 bench-restore: $(VENV)/installed-test
-	$(BIN)/python benchmarks/run.py denoising_photos denoising_digits denoising_audio inpainting imputation
+	$(BIN)/python benchmarks/run.py denoising_photos denoising_digits denoising_audio inpainting scratches imputation
 
 bench-retrieval: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py retrieval retrieval_index

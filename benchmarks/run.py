@@ -44,6 +44,7 @@ SCRIPTS = (
     "denoising_digits",
     "denoising_audio",
     "inpainting",
+    "scratches",
     "mnist30",
     "imputation",
     "retrieval",
