@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_digits, load_sample_image
 
 from isthmus import (
     AnomalyDetector,
@@ -20,7 +19,7 @@ from isthmus import (
     UnitRange,
     figures,
 )
-from isthmus.demo import mixed_table
+from isthmus.demo.data import mixed_table, photograph, split_digits, split_kinds
 from isthmus.denoising import si_sdr
 from isthmus.inputs import Table
 
@@ -34,9 +33,8 @@ def few(epochs: int, **more: Any) -> Trainer:
 
 def images() -> tuple[Any, Any]:
     """Digits (n, 8, 8) to learn from, and others."""
-    found = load_digits().images
-    found = found[np.random.default_rng(0).permutation(len(found))]
-    return found[:1400], found[1400:]
+    train, test = (part.reshape(-1, 8, 8) for part in split_digits())
+    return train, test
 
 
 def anomalies() -> Any:
@@ -78,7 +76,7 @@ def series() -> Any:
 
 def noise() -> Any:
     """A photograph by the denoiser in the package, and notes by one that was trained on notes."""
-    clean = load_sample_image("flower.jpg")[96:320, 176:512]
+    clean = photograph()
     noisy = clean + 25 * np.random.default_rng(0).normal(size=clean.shape)
     noisy = noisy.clip(0, 255).round().astype(np.uint8)
     denoiser = PhotoDenoiser.shipped()
@@ -154,8 +152,8 @@ def search() -> Any:
     yield "training_curve", figures.training_curve(history, title=title)
     retriever = Retriever(model, random_state=0).fit(train.reshape(len(train), -1))
     rows = np.asarray(retriever.query(test.reshape(len(test), -1), k=7)["row"]).reshape(-1, 7)
-    kinds = load_digits().target[np.random.default_rng(0).permutation(len(train) + len(test))]
-    same = (kinds[rows] == kinds[len(train) :, None]).mean()
+    kinds, right = split_kinds()
+    same = (kinds[rows] == right[:, None]).mean()
     title = f"Asked, and found: {same:.0%} of the 7 nearest are of the same kind"
     captions = [[str(kind) for kind in kinds[one]] for one in rows[:3]]
     found = [train[one] for one in rows[:3]]

@@ -37,7 +37,7 @@ from isthmus.commands.options import (
 )
 from isthmus.commands.reporting import report
 from isthmus.commands.searching import duplicates, index, search
-from isthmus.commands.tasks import Asked, check_task, fitted_use
+from isthmus.commands.tasks import MODELS, Asked, check_task, fitted_use
 from isthmus.commands.words import Said, in_options, tell
 
 if TYPE_CHECKING:
@@ -136,15 +136,14 @@ def fit(
             opens = opened if window is None else opened_series
             X, reading, notes = opens(file, asked)
             X = dropped(held_rows(X), exclude or [])
-            model, chosen = asked_model(kind, code, hidden, inputs, X)
-            if task == "search":
-                model, chosen = search_model(X, kind, code, hidden).set_params(inputs=model.inputs), []
+            made = search_model if task == "search" else asked_model
+            model, chosen = made(kind, code, hidden, inputs, X)
             model.set_params(random_state=seed, trainer__max_epochs=epochs)
             model.set_params(trainer__checkpoint=None if checkpoint is None else str(checkpoint))
             model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
-            if task not in ("compress", "search"):
+            if task not in MODELS:
                 own = (code, hidden) != (None, None) or kind != "undercomplete"
                 asked_for = Asked(model, own, epochs, seed, clean, window, noisy, say, device)
                 use = fitted_use(task, X, asked_for, reading, output, interrupts)
@@ -381,7 +380,7 @@ def _load(path: Path) -> Autoencoder:
 
 
 def _size(X: Any) -> str:
-    from isthmus.commands.models import columns_of
+    from isthmus.inputs import columns_of
 
     if hasattr(X, "counts"):
         return f"{len(X.counts):,} {X.KIND}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["INPUTS", "KINDS", "asked_model", "columns_of", "search_model"]
+__all__ = ["INPUTS", "KINDS", "asked_model", "search_model"]
 
 KINDS = (
     "undercomplete",
@@ -31,24 +30,23 @@ def asked_model(
     """The recipe called `kind` to train on X, and notes on what was chosen."""
     from isthmus import recipes
     from isthmus.checks import must
-    from isthmus.inputs import Auto, Images, Signals, Table
+    from isthmus.inputs import columns_of
 
     if kind not in KINDS:
         raise must("--kind", f"be one of {', '.join(KINDS)}", kind, "Check its spelling")
-    parts = {"auto": Auto(), "table": Table(), "images": Images(), "signals": Signals()}
-    if inputs not in parts:
-        raise must("--inputs", f"be one of {', '.join(INPUTS)}", inputs, "Check its spelling")
-    columns = columns_of(X)
+    part, columns = _inputs(inputs), columns_of(X)
     recipe = getattr(recipes, f"{kind.replace('-', '_')}_autoencoder")
-    model: Autoencoder = recipe(inputs=parts[inputs]) if code is None else recipe(code, inputs=parts[inputs])
+    model: Autoencoder = recipe(inputs=part) if code is None else recipe(code, inputs=part)
     notes = _sized(model, kind, recipe, columns) if code is None else []
     if hidden is not None:
         _widen(model, kind, hidden)
     return model, notes
 
 
-def search_model(X: Any, kind: str, code: int | None, hidden: str | None) -> Autoencoder:
-    """What a retriever would train on X, with a code of so many numbers."""
+def search_model(
+    kind: str, code: int | None, hidden: str | None, inputs: str, X: Any
+) -> tuple[Autoencoder, list[str]]:
+    """What a retriever would train on X, with a code of so many numbers, in the place of a recipe."""
     from isthmus.checks import must
     from isthmus.retrieval.default import default_model
 
@@ -56,17 +54,19 @@ def search_model(X: Any, kind: str, code: int | None, hidden: str | None) -> Aut
         if value != usual:
             do = "Leave it out, or use --task compress"
             raise must(name, "be left out with --task search", value, do)
-    model: Autoencoder = default_model(X)
-    return model if code is None else model.set_params(n_components=code)
+    model: Autoencoder = default_model(X).set_params(inputs=_inputs(inputs))
+    return model if code is None else model.set_params(n_components=code), []
 
 
-def columns_of(X: Any) -> int | None:
-    """Columns of a table, numbers in one sample of an array; None of a folder and of a source of rows."""
-    names = getattr(X, "columns", None)
-    if names is not None:
-        return len(names)
-    shape = getattr(X, "shape", None)
-    return None if shape is None else math.prod(shape[1:])
+def _inputs(name: str) -> Any:
+    """The part that reads data of this name."""
+    from isthmus.checks import must
+    from isthmus.inputs import Auto, Images, Signals, Table
+
+    parts = {"auto": Auto(), "table": Table(), "images": Images(), "signals": Signals()}
+    if name not in parts:
+        raise must("--inputs", f"be one of {', '.join(INPUTS)}", name, "Check its spelling")
+    return parts[name]
 
 
 def _sized(model: Autoencoder, kind: str, recipe: object, columns: int | None) -> list[str]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-__all__ = ["TASKS", "Asked", "check_task", "fitted_use"]
+__all__ = ["MODELS", "TASKS", "Asked", "check_task", "fitted_use"]
 
-TASKS = ("compress", "detect", "denoise", "impute", "inpaint", "search")
+MODELS = ("compress", "search")  # tasks whose result is an autoencoder, no use of one
+TASKS = (*MODELS, "detect", "denoise", "impute", "inpaint")
 
 
 class Asked(NamedTuple):
@@ -35,7 +36,7 @@ def check_task(
 
     if task not in TASKS:
         raise must("--task", f"be one of {', '.join(TASKS)}", task, "Check its spelling")
-    if task not in ("compress", "search") and checkpoint is not None:
+    if task not in MODELS and checkpoint is not None:
         do = "Ctrl-C keeps the best so far" if task in ("denoise", "inpaint") else "It trains several models"
         raise must("--checkpoint", f"be left out with --task {task}", checkpoint, do)
     for name, value, of in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from isthmus.atomic import write_atomically
 from isthmus.auditing import audit
 from isthmus.autoencoder import Autoencoder
 from isthmus.commands.reporting import facts_of
@@ -35,4 +36,4 @@ def shown_patients(console: Any, folder: Path, quick: bool) -> None:
     console.print(model.reconstruct(few).round(1).to_string(index=False), markup=False)
     place = folder / "report.html"
     page = html_report(audit(model, patients), facts_of(model, file, str(table), None, place))
-    place.write_text(page, encoding="utf-8")
+    write_atomically(place, lambda file: file.write(page.encode()))

@@ -31,6 +31,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.checks import FileError, brief, must, need
 from isthmus.citizen import Estimator
 from isthmus.corruptions import NoiseAtSNR
+from isthmus.denoising.levels import check_level
 from isthmus.denoising.metrics import si_sdr, snr
 from isthmus.denoising.sounds import checked, left_out, paired, sounds_of, within
 from isthmus.denoising.windows import in_windows, training_windows
@@ -211,8 +212,7 @@ class AudioDenoiser(Estimator):
         """
         self.must_be_fitted()
         sound = checked(waveform)
-        given = level is None or 0 <= level < math.inf
-        need(given, "level", "be at least 0", level, "Leave it out to have it estimated")
+        check_level(level)
         other = rate is not None and self.rate_ is not None and rate != self.rate_
         channels = np.atleast_2d(sound).astype(np.float64)
         made = np.empty_like(channels)

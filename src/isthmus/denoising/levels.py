@@ -11,15 +11,24 @@ by block, and a low quantile of the blocks is believed.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["noise_level"]
+from isthmus.checks import need
+
+__all__ = ["check_level", "noise_level"]
 
 BLOCK = 32  # numbers of detail a side
 BELIEVED = 0.2  # quantile of the blocks
+
+
+def check_level(level: float | None) -> None:
+    """Raise unless it is None or a standard deviation."""
+    good = level is None or 0 <= level < math.inf
+    need(good, "level", "be at least 0", level, "Leave it out to have it estimated")
 
 
 def noise_level(picture: NDArray[Any]) -> float:

@@ -29,7 +29,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.checks import need
 from isthmus.citizen import Estimator
 from isthmus.corruptions import BlindSpots, NoiseLevels
-from isthmus.denoising.levels import noise_level
+from isthmus.denoising.levels import check_level, noise_level
 from isthmus.denoising.metrics import psnr, ssim
 from isthmus.denoising.patches import Album, as_planes, ends, patches, unit
 from isthmus.inputs import Images
@@ -184,8 +184,7 @@ class PhotoDenoiser(Estimator):
         if array.ndim == 3 and array.shape[2] == 4:
             return np.concatenate([self.denoise(array[..., :3], level, progress), array[..., 3:]], axis=2)
         (pixels,) = [np.asarray(one) for one in Album([array])]
-        given = level is None or 0 <= level < math.inf
-        need(given, "level", "be at least 0", level, "Leave it out to have it estimated")
+        check_level(level)
         low, high = ends(pixels)
         x, told = unit(pixels), None if level is None else level / (high - low)
         if x.ndim == 3 and self._channels == 1:

@@ -25,7 +25,7 @@ from isthmus.inputs import (
 )
 from isthmus.inputs.columns import Spec
 
-__all__ = ["Fitted", "Outputs", "feeds", "fitted_schema", "is_text", "is_whole", "split_columns", "zone_free"]
+__all__ = ["Fitted", "Outputs", "feeds", "fitted_schema", "is_text", "is_whole", "split_columns"]
 
 
 Fitted = ArraySchema | TableSchema
@@ -68,14 +68,6 @@ def is_text(spec: Spec) -> bool:
 def is_whole(spec: Spec) -> bool:
     """Whether a number is rounded on the way back."""
     return isinstance(spec, NumberSpec) and spec.dtype.text.lower().startswith(("int", "uint"))
-
-
-def zone_free(spec: Spec) -> str:
-    """Either "datetime64" or "timedelta64" for a column of moments or spans of time, otherwise ""."""
-    text = spec.dtype.text.lower()
-    if not isinstance(spec, NumberSpec) or not text.startswith(("date", "timedelta", "duration")):
-        return ""
-    return "datetime64" if text.startswith("date") else "timedelta64"
 
 
 def split_columns(schema: Fitted) -> tuple[list[int], list[int]]:

@@ -20,7 +20,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError
 from isthmus.codes import BatchTopK, BinaryCode, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
 from isthmus.exporting import pieces
-from isthmus.exporting.columns import Outputs, array_dtype, fitted_schema, is_text, is_whole, zone_free
+from isthmus.exporting.columns import Outputs, array_dtype, fitted_schema, is_text, is_whole
 from isthmus.inputs import ArraySchema, LevelSpec, NumberSpec, Scales, TableSchema, TruthSpec
 from isthmus.inputs.columns import Spec
 from isthmus.losses import BinaryCrossEntropy, BoundedSquaredError, Deviance, Huber, SquaredError
@@ -176,7 +176,7 @@ def _kind(spec: Spec) -> str:
         return "truth"
     if isinstance(spec, LevelSpec):
         return "text" if is_text(spec) else "levels"
-    return zone_free(spec) or ("whole" if is_whole(spec) else "number")
+    return spec.temporal or ("whole" if is_whole(spec) else "number")
 
 
 def _details(spec: Spec) -> str:

@@ -19,7 +19,7 @@ from isthmus.checks import must
 from isthmus.corruptions import VaryingMask
 from isthmus.gaussian import Gaussian
 from isthmus.imputation.cells import Cells
-from isthmus.inputs import Standard, Table
+from isthmus.inputs import Standard, Table, columns_of
 from isthmus.many import fit_many
 from isthmus.networks import Completing
 from isthmus.training import Trainer
@@ -29,7 +29,6 @@ __all__ = [
     "Fold",
     "Guesses",
     "Hidden",
-    "columns_of",
     "default_model",
     "disagreement",
     "filler_of",
@@ -63,14 +62,14 @@ class Effort(NamedTuple):
 SMALL, LARGE = Effort(96, 2_000, 6e-3, 12), Effort(128, 3_000, 4e-3, 25)
 
 
-def default_model(rows: int, missing: float, folds: int, columns: int = FEW + 1) -> Autoencoder:
+def default_model(rows: int, missing: float, folds: int, columns: int | None = None) -> Autoencoder:
     """The model an imputer trains when it is given none: `Completing`, cells hidden in training.
 
     In every row the hidden share lies between half and one and a half times the share that is missing, which
     counts as 0.3 at least.
     """
     share = min(0.6, max(0.3, missing))
-    effort = SMALL if columns <= FEW else LARGE
+    effort = LARGE if columns is None or columns > FEW else SMALL
     epochs = max(1, round(effort.steps / max(1, -(-int(rows * (1 - 1 / folds)) // BATCH))))
     trainer = Trainer(
         epochs, BATCH, effort.lr, held_out=1 / folds, patience=effort.patience, averaged=AVERAGED
@@ -167,11 +166,6 @@ def folds_of(model: Any, X: Any, missing: float, count: int, seeds: list[int]) -
     parts = [np.asarray(one.held_out_, np.int64) for one in models]
     gaussians = _gaussians(x, _spread(schema, x, observed), parts)
     return [Fold(*some) for some in zip(models, gaussians, parts, strict=True)], schema
-
-
-def columns_of(X: Any) -> int:
-    """How many columns a frame or an array has."""
-    return len(X.columns) if hasattr(X, "columns") else int(X.shape[1])
 
 
 def _of_transformer(model: Any, X: Any, count: int, seeds: list[int]) -> tuple[list[Fold], Any]:

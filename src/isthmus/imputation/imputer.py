@@ -24,9 +24,9 @@ from isthmus.citizen import Transformer
 from isthmus.imputation.blend import blend_of
 from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
-from isthmus.imputation.folds import columns_of, default_model, disagreement, folds_of, hidden_guesses
+from isthmus.imputation.folds import default_model, disagreement, folds_of, hidden_guesses
 from isthmus.imputation.spread import encoded_column, own_column, spread_of
-from isthmus.inputs import Folder, Source, as_frame_like, completed, gaps_of, rows_of, sample
+from isthmus.inputs import Folder, Source, as_frame_like, columns_of, completed, gaps_of, rows_of, sample
 from isthmus.inputs.arrays import as_array
 from isthmus.training import seed_from
 

@@ -1,6 +1,6 @@
 """Inputs: tables, pictures, signals and files as numbers, and back; without torch."""
 
-from isthmus.inputs.arrays import ArraySchema
+from isthmus.inputs.arrays import ArraySchema, columns_of
 from isthmus.inputs.auto import Auto
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.columns import (
@@ -65,6 +65,7 @@ __all__ = [
     "UnseenLevels",
     "as_frame_like",
     "as_source",
+    "columns_of",
     "completed",
     "encoded",
     "gaps_of",

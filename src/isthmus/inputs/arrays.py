@@ -6,6 +6,7 @@ share one unit, so all share one range. For pictures and signals see `isthmus.in
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,7 @@ from isthmus.inputs.folders import Folder, is_path
 from isthmus.inputs.scaling import Scales, whole
 from isthmus.parts import Layout
 
-__all__ = ["ArraySchema", "as_array", "encode_numbers", "refuse_infinite"]
+__all__ = ["ArraySchema", "as_array", "columns_of", "encode_numbers", "refuse_infinite"]
 
 
 class ArraySchema(Schema):
@@ -140,3 +141,12 @@ def refuse_infinite(values: NDArray[np.float64], names: tuple[str | int, ...]) -
         f"Input X contains infinity or a value too large: column {brief(repr(names[column]))}, row {row}, "
         f"value {values[row, column]}. Replace it, or mark it missing with NaN."
     )
+
+
+def columns_of(X: Any) -> int | None:
+    """Columns of a table, numbers in one sample of an array; None of a folder and of a source of rows."""
+    names = getattr(X, "columns", None)
+    if names is not None:
+        return len(names)
+    shape = getattr(X, "shape", None)
+    return None if shape is None else math.prod(shape[1:])

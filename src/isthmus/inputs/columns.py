@@ -69,6 +69,14 @@ class Spec(Record):
         """Features it takes."""
         return 1
 
+    @property
+    def temporal(self) -> str:
+        """Either "datetime64" or "timedelta64" for a column of moments or spans of time, otherwise ""."""
+        return ""
+
+
+SPANS = ("timedelta", "duration")  # how dtypes of spans of time begin
+
 
 class NumberSpec(Spec):
     """A number or a moment; its scale is learned together with all other numbers'.
@@ -82,6 +90,12 @@ class NumberSpec(Spec):
     def kind(self) -> Kind:
         """Numeric."""
         return "numeric"
+
+    @property
+    def temporal(self) -> str:
+        """By the dtype of the library it came from."""
+        text = self.dtype.text.lower()
+        return "datetime64" if text.startswith("date") else "timedelta64" if text.startswith(SPANS) else ""
 
     def numbers(self, column: Column) -> NDArray[np.float64]:
         """The column as float64 (n,) with NaN."""

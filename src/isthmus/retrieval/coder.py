@@ -146,7 +146,7 @@ class _OfAutoencoder(Coder):
     def moments(self) -> list[Any]:
         """Those whose dtype was one of moments."""
         specs = self.model.schema_.columns if isinstance(self.model.schema_, TableSchema) else ()
-        return [spec.name for spec in specs if "date" in spec.dtype.text.lower()]
+        return [spec.name for spec in specs if spec.temporal == "datetime64"]
 
     @property
     def binary(self) -> bool:

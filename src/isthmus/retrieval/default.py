@@ -17,6 +17,7 @@ __all__ = ["default_model"]
 
 CODE = 32
 WORDS = 64
+SAMPLE = 1_000  # texts that mostly have enough words
 
 
 def default_model(X: Any) -> Any:
@@ -52,16 +53,21 @@ def _of_texts(X: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
 
-    for twice in (2, 1):
-        try:
-            words = len(TfidfVectorizer(min_df=twice).fit(X).vocabulary_)
-        except ValueError:  # not one
-            words = 0
-        if words > WORDS:
-            break
-    need(words > 1, "X", "be texts with two different words at least", words, "Use longer texts")
-    size = min(WORDS, words - 1)
-    return make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=twice), TruncatedSVD(size, random_state=0))
+    often = 2 if any(_words(some, 2) > WORDS for some in (X[:SAMPLE], X)) else 1
+    size = WORDS if often == 2 else min(WORDS, _words(X, 1) - 1)
+    need(size > 0, "X", "be texts with two different words at least", size + 1, "Use longer texts")
+    words = TfidfVectorizer(sublinear_tf=True, min_df=often)
+    return make_pipeline(words, TruncatedSVD(size, random_state=0))
+
+
+def _words(texts: Any, least: int) -> int:
+    """How many words stand in `least` of the texts and more."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    try:
+        return len(CountVectorizer(min_df=least).fit(texts).vocabulary_)
+    except ValueError:  # not one
+        return 0
 
 
 def _pictured(X: Any) -> bool:

@@ -85,9 +85,11 @@ def built(part: Graph, vectors: NDArray[Any]) -> Links:
     Recall is measured on vectors that are not in the graph yet, as a question's is not; they come last.
     """
     links = Links(_empty(part, vectors.shape[1]), {"effort": LEAST})
-    aside = set_aside(len(vectors))
-    rest = Curve(vectors).order(vectors)
-    rest = rest[~np.isin(rest, aside)]
+    links.curve = Curve(vectors)
+    aside, alive = set_aside(len(vectors)), np.ones(len(vectors), np.bool_)
+    alive[aside] = False
+    rest = links.curve.order(vectors)
+    rest = rest[alive[rest]]
     for start in range(0, len(rest), ADDED):
         links.put(rest[start : start + ADDED], vectors)
 
@@ -95,8 +97,6 @@ def built(part: Graph, vectors: NDArray[Any]) -> Links:
         links.facts["effort"] = effort
         return links.search(None, queries, k)[1]
 
-    alive = np.ones(len(vectors), np.bool_)
-    alive[aside] = False
     found = measured(vectors[aside], part, lambda q, k: nearest(q, vectors, k, alive)[1], approximate)
     links.facts |= {"rows": len(vectors), **found}
     links.put(aside, vectors)

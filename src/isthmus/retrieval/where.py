@@ -178,10 +178,9 @@ class _Reader:
 
 def _moment(column: str, text: str) -> str:
     """A moment as stores keep it: '2024-05-01' is its first second."""
+    iso = text.strip() if ISO.fullmatch(text.strip()) else "no moment"
     try:
-        if not ISO.fullmatch(text.strip()):
-            raise ValueError(text)
-        return stored_moments(np.array([text.strip()], "datetime64[us]"))[0]
+        return stored_moments(np.array([iso], "datetime64[us]"))[0]
     except ValueError:
         do = f"Use {column} >= '2024-05-31' or '2024-05-31 14:30'"
         raise must(f"{column} in where", "be compared with a moment", text, do) from None

@@ -158,12 +158,17 @@ class Run:
             rows = [self._rows(member, epoch) for member in self.members]
             held = [r for r in rows if isinstance(r, Rows)]
             orders = [member.order(epoch) for member in self.members]
-            if len(rows) > 1 and len(held) == len(rows) and all(r.x is held[0].x for r in held):
+            if self._of_one_block(held):
                 yield from held[0].batches_beside(held[1:], size, orders, skip)
             else:
                 passes = [r.batches(size, order, skip) for r, order in zip(rows, orders, strict=True)]
                 yield from zip(*passes, strict=True)
             skip = 0
+
+    def _of_one_block(self, held: Sequence[Rows]) -> bool:
+        """Whether all members' rows can be gathered at once: of one memory, and shown alike."""
+        alike = all(r.x is held[0].x and (r.seen is None) == (held[0].seen is None) for r in held)
+        return 1 < len(held) == len(self.members) and alike
 
     def _rows(self, member: Member, epoch: int) -> Rows | Stream:
         return self.passes[id(member)](epoch) if self.passes else member.train
