@@ -8,15 +8,16 @@ import uuid
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from isthmus import Autoencoder, BinaryCode, DataError, FileError, Nested, Trainer
 from isthmus.retrieval import ITQ, Cosine, Euclidean, Graph, MeanShift, Prefix, Retriever, Standardised
 from isthmus.retrieval.exact import nearest, pairs_within
+from isthmus.retrieval.kept import keep, kept_again, part_of
 from isthmus.retrieval.metric import chosen
 from isthmus.retrieval.where import read_where
 
@@ -382,13 +383,89 @@ def test_a_store_opens_as_it_was_closed(place, model):
 
 def test_a_store_of_a_model_that_is_not_kept_wants_that_model(tmp_path):
     """And notices another one by its codes."""
-    pca, place = PCA(3).fit(X), tmp_path / "s"
-    Retriever(pca, store=place).fit(X).close()
+    place = tmp_path / "s"
+    model = make_pipeline(FunctionTransformer(np.tanh), PCA(3)).fit(X)
+    Retriever(model, store=place).fit(X).close()
     with pytest.raises(DataError, match="model must be given"):
         Retriever.open(place)
     with pytest.raises(FileError, match="one with other codes"):
         Retriever.open(place, PCA(3).fit(X[:30] ** 2))
-    assert Retriever.open(place, pca).query(X[4], 1)["row"].tolist() == [4]
+    assert Retriever.open(place, model).query(X[4], 1)["row"].tolist() == [4]
+
+
+WORDS = [f"{a} {b} {c}" for a in ("red", "blue", "green") for b in ("hat", "shoe") for c in ("old", "new")]
+COLUMNS = pd.DataFrame(X[:80], columns=list("abcdef"))
+
+
+@pytest.mark.parametrize(
+    ("model", "rows"),
+    [
+        (None, WORDS),
+        (make_pipeline(TfidfVectorizer(ngram_range=(1, 2), stop_words=["old"]), TruncatedSVD(3)), WORDS),
+        (make_pipeline(TfidfVectorizer(), Autoencoder(2, trainer=Trainer(max_epochs=2))), WORDS),
+        (PCA(3), X[:80]),
+        (PCA(3, whiten=True), COLUMNS),
+        (make_pipeline(StandardScaler(), PCA(0.9)), COLUMNS),
+        (make_pipeline(StandardScaler(), Autoencoder(2, trainer=Trainer(max_epochs=2))), COLUMNS),
+    ],
+)
+def test_models_made_of_plain_numbers_are_kept(model, rows, place):
+    """Words, their weights, axes, scales and networks come back from the store; nothing else is needed."""
+    if place is None:
+        pytest.skip("memory is forgotten")
+    with Retriever(model, store=place).fit(rows) as first:
+        expected = first.query(rows[:4], 3)
+    with Retriever.open(place) as again:
+        pd.testing.assert_frame_equal(again.query(rows[:4], 3), expected)
+
+
+def test_what_could_do_harm_from_a_file_is_not_kept(tmp_path):
+    """A reader of files, a pattern of one's own, a function; and a file that asks for them all the same."""
+    for words in (
+        TfidfVectorizer(input="file"),
+        TfidfVectorizer(token_pattern=r"(a|aa)+$"),
+        TfidfVectorizer(tokenizer=str.split, token_pattern=None),
+    ):
+        assert keep(make_pipeline(words, TruncatedSVD(2))) is None
+    said, arrays = keep(TfidfVectorizer().fit(WORDS))
+    arrays = part_of(arrays, "network.")
+    said["settings"] |= {"input": "filename", "token_pattern": "(a|aa)+$"}
+    again = kept_again(said, arrays, {})
+    assert (again.input, again.token_pattern) == ("content", TfidfVectorizer().token_pattern)
+    with pytest.raises(FileError, match="a store keeps PCA"):
+        kept_again({**said, "kind": "FunctionTransformer"}, arrays, {})
+    with pytest.raises(FileError, match="must have finite numbers"):
+        kept_again(said, {"idf_": np.full(7, np.nan)}, {})
+
+
+def test_texts_may_come_as_a_column_and_say_something():
+    """A Series, an array; a text without a known word, or with none at all, is refused by its words."""
+    retriever = Retriever().fit(pd.Series(WORDS))
+    assert len(retriever.query(np.array(["red hat", "blue shoe"]), 2)) == 4
+    with pytest.raises(DataError, match="words or columns that the model knows; got zebra"):
+        retriever.query("zebra")
+    with pytest.raises(DataError, match="X must have a text in every row; got nan in row 1"):
+        retriever.query(pd.Series(["red", np.nan], dtype=object))
+
+
+def test_what_distances_are_is_said():
+    """Codes for whole rows, cells for those with gaps, both where both are asked."""
+    retriever = Retriever(PCA(3), metric=Cosine()).fit(COLUMNS)
+    assert retriever.compared_by(COLUMNS[:2]) == "1 - cosine of the codes"
+    assert retriever.compared_by({"a": 0.0}).startswith("root mean square difference of the cells asked")
+    mixed = COLUMNS[:2].copy()
+    mixed.loc[0, "a"] = np.nan
+    assert "; of rows with gaps root mean square" in retriever.compared_by(mixed)
+
+
+def test_a_table_may_have_columns_of_these_names():
+    """Numbers of rows are found beside a column `row`, and a row is left out by its number."""
+    frame = COLUMNS.rename(columns={"a": "row", "b": "distance", "c": "query", "d": "row_"})
+    retriever = Retriever(PCA(3)).fit(frame)
+    found = retriever.like(7, 3)
+    assert list(found.columns[:3]) == ["query_", "row__", "distance_"]
+    assert 7 not in found["row__"].tolist()
+    assert len(found) == 3
 
 
 # ---------------------------------------------------------------- duplicates
@@ -582,8 +659,6 @@ def test_a_graph_in_postgres_is_measured_and_never_shortens_an_answer():
 
 def test_texts_are_rows_of_a_pipeline(place):
     """A list of texts goes in; a text is a question."""
-    from sklearn.decomposition import TruncatedSVD
-
     texts = [
         f"{a} {b} {a}" for a in ("cat", "dog", "fish", "bird") for b in ("runs", "eats", "sleeps", "dreams")
     ]
@@ -597,7 +672,6 @@ def test_texts_are_rows_of_a_pipeline(place):
 def test_sparse_rows_stay_sparse():
     """A matrix that would take 800 GB dense is searched, and comes back as it was."""
     from scipy import sparse
-    from sklearn.decomposition import TruncatedSVD
 
     wide = sparse.random_array(
         (300, 300_000_000 // 300), density=1e-5, rng=np.random.default_rng(0), format="csr"

@@ -100,7 +100,25 @@ def test_a_table_is_searched_by_what_a_row_shows(folder):
     done = run("search", "ts", asked, "-k", 1, "--where", "code == 'p3'", "--why", folder=folder)
     assert "p3" in done.stdout
     assert "Why the first" in done.stdout
+    assert "Distance: root mean square difference of the cells asked" in done.stdout
     assert run("duplicates", "ts", "--threshold", 0, "--json", folder=folder).returncode == 0
+    (folder / "odd.csv").write_text(f"{name},nmae\n{table[name][7]},x\n")
+    done = run("search", "ts", "odd.csv", "-k", 1, folder=folder)
+    assert "odd.csv has columns that ts does not know, left out: nmae." in done.stderr
+    done = run("search", "ts", asked, "--where", "code == 'none'", "--draw", "none.png", folder=folder)
+    assert "Nothing is found" in done.stdout
+    assert not (folder / "none.png").exists()
+
+
+def test_days_are_shown_as_days(folder):
+    """Midnight is left out where every moment is one; what does not fit the screen is said."""
+    table = pd.DataFrame({"a": np.arange(40.0), "day": pd.date_range("2024-01-01", periods=40)})
+    table.to_csv(folder / "days.csv", index=False)
+    save(Autoencoder(1, random_state=0, trainer=Trainer(max_epochs=1)).fit(table), folder / "d.isthmus")
+    assert run("index", "d.isthmus", "days.csv", "-o", "ds", folder=folder).returncode == 0
+    done = run("search", "ds", "row:3", "-k", 2, folder=folder)
+    assert "2024-01-0" in done.stdout
+    assert "00:00" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -108,6 +126,7 @@ def test_a_table_is_searched_by_what_a_row_shows(folder):
     [
         (("search", "nowhere", "row:1"), "nowhere must be a store; got nothing there"),
         (("index", "t.isthmus", "t.csv", "-o", "in"), "in must be a new folder"),
+        (("search", "in", "row:1"), "Make one with `isthmus index`"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(folder, arguments, words):
@@ -128,5 +147,7 @@ def test_the_grid_shows_what_was_asked_at_the_left():
     )
     assert len(ax.images) == 2 + 3 + 1
     assert [text.get_text() for text in ax.texts] == ["0.1"] * 3
+    many = figures.neighbours(rng.random((1, 8, 8)), [rng.random((23, 8, 8))])
+    assert len({round(image.get_extent()[3], 6) for image in many.images}) == 3  # lines of ten
     curves = figures.neighbours(rng.random((1, 2, 64)), [rng.random((2, 2, 64))])
     assert (len(curves.lines), len(curves.images)) == (6, 0)

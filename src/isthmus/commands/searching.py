@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,7 @@ __all__ = ["duplicates", "index", "search"]
 WRITTEN = (".csv", ".csv.gz", ".tsv", ".parquet")
 DRAWN = (".png", ".svg", ".pdf")
 SHOWN = 20  # lines on the screen
-COLUMNS = 9  # and columns
+WIDE = 28  # characters of a value on the screen
 PICTURES = 8  # questions in a drawing
 
 StorePlace = Annotated[
@@ -134,21 +135,25 @@ def search(
         rows = retriever.rows([number]) if number is not None else _rows(retriever, query, asked)
         found = retriever.query(rows, k, where) if number is None else retriever.like(number, k, where)
         first = rows if isinstance(rows, dict) else rows[:1]
-        reasons = retriever.why(first, int(found["row"].iloc[0])) if why and len(found) else None
+        reasons = retriever.why(first, int(found.iloc[0, 1])) if why and len(found) else None
+        measure = retriever.compared_by(rows)
         if output is not None:
             write(found, output)
-        if draw is not None:
+        if draw is not None and len(found):
             _drawn(retriever, rows, found, query, draw)
+        draw = draw if len(found) else None
     if as_json:
-        facts = {"query": query, "k": k, "where": where, "found": _plain(found)}
+        facts = {"query": query, "k": k, "where": where, "distance": measure, "found": _plain(found)}
         facts["why"] = None if reasons is None else _plain(reasons)
         facts["drawn"], facts["output"] = (None if path is None else str(path) for path in (draw, output))
         typer.echo(json.dumps(facts, default=str))
     elif not quiet:
-        _show(found, "row" if "row" in found else "row_")
+        _show(found.iloc[:, int(found.iloc[:, 0].nunique() == 1) :])
+        if len(found):
+            typer.echo(f"Distance: {measure}.")
         if reasons is not None:
             typer.echo("\nWhy the first:")
-            _show(reasons, None)
+            _show(reasons)
         if draw is not None:
             typer.echo(f"-> {draw}")
 
@@ -157,7 +162,9 @@ def duplicates(
     store: StorePlace,
     threshold: Annotated[
         float | None,
-        typer.Option(help="The distance, as `search` shows it, within which rows are duplicates."),
+        typer.Option(
+            help="The distance, as `search` shows it for whole rows, within which rows are duplicates."
+        ),
     ] = None,
     output: Written = None,
     as_json: Json = False,
@@ -173,7 +180,7 @@ def duplicates(
     with Retriever.open(store) as retriever:
         level = retriever.threshold_ if threshold is None else threshold
         found = retriever.duplicates(level)
-        rows = len(retriever)
+        rows, measure = len(retriever), retriever.compared_by(retriever.rows(retriever.store_.ids(most=1)))
     if output is not None:
         write(found, output)
     groups = int(found.iloc[:, 0].nunique())
@@ -182,8 +189,8 @@ def duplicates(
         typer.echo(json.dumps({**said, "found": _plain(found)}, default=str))
     elif not quiet:
         words = f"{groups:,} groups, {said['duplicates']:,} rows beside their representatives"
-        typer.echo(f"{rows:,} rows within {level:.3g} of each other: {words}.")
-        _show(found, None)
+        typer.echo(f"{rows:,} rows; within {level:.3g} ({measure}): {words}.")
+        _show(found)
 
 
 # ---------------------------------------------------------------- what goes in
@@ -245,6 +252,7 @@ def _rows(retriever: Retriever, query: str, asked: Any) -> Any:
     """The rows of a question."""
     from isthmus.checks import must
     from isthmus.commands.files import opened
+    from isthmus.commands.words import tell
     from isthmus.inputs import ImagesSchema, SignalsSchema, Source
     from isthmus.inputs.frames import stacked
     from isthmus.retrieval.asking import read_file
@@ -260,7 +268,12 @@ def _rows(retriever: Retriever, query: str, asked: Any) -> Any:
         return schema.source(found).load() if hasattr(found, "load") else found
     X = opened(query, asked, retriever.model_).X
     X = stacked(list(X.blocks())) if isinstance(X, Source) else X
-    return _split(X, retriever.model_)[0]
+    rows, beside = _split(X, retriever.model_)
+    kept = {str(fact.name) for fact in retriever.store_.facts}
+    unknown = [str(name) for name in getattr(beside, "columns", ()) if str(name) not in kept]
+    if unknown:
+        tell(f"{query} has columns that {retriever.store} does not know, left out: {', '.join(unknown[:9])}.")
+    return rows
 
 
 # ---------------------------------------------------------------- what comes out
@@ -272,8 +285,8 @@ def _plain(table: Any) -> list[dict[str, Any]]:
     return lines
 
 
-def _show(found: Any, first: str | None) -> None:
-    """The first lines, without columns that say the same everywhere."""
+def _show(found: Any) -> None:
+    """The first lines and columns."""
     from rich.console import Console
     from rich.table import Table
 
@@ -281,22 +294,27 @@ def _show(found: Any, first: str | None) -> None:
     if not len(found):
         console.print("Nothing is found.", markup=False)
         return
-    dull = "query" if first is not None and "query" in found and found["query"].nunique() == 1 else None
-    names = [name for name in found.columns if name != dull][:COLUMNS]
+    lines = [list(map(_short, line)) for line in _by_days(found[:SHOWN]).itertuples(index=False)]
+    columns = list(zip(map(str, found.columns), zip(*lines, strict=True), strict=True))
+    widths = [min(WIDE, max(map(len, (name, *texts)))) + 2 for name, texts in columns]
+    names = [name for (name, _), end in zip(columns, accumulate(widths), strict=True) if end <= console.width]
     table = Table(box=None)
     for name in names:
-        table.add_column(str(name), overflow="ellipsis", max_width=28)
-    for line in found[:SHOWN][names].itertuples(index=False):
-        table.add_row(*map(_short, line))
+        table.add_column(name, overflow="ellipsis", max_width=WIDE, no_wrap=True)
+    for line in lines:
+        table.add_row(*line[: len(names)])
     console.print(table, markup=False)
     left = [f"{len(found) - SHOWN:,} more lines"] if len(found) > SHOWN else []
-    left += (
-        [f"{found.shape[1] - len(names)} more columns"]
-        if found.shape[1] - len(names) > (dull is not None)
-        else []
-    )
+    left += [f"{found.shape[1] - len(names)} more columns"] if found.shape[1] > len(names) else []
     if left:
         console.print(f"... {' and '.join(left)}; -o writes all.", markup=False)
+
+
+def _by_days(found: Any) -> Any:
+    """Columns of moments that are all midnight as days."""
+    times = found.select_dtypes("datetime").columns
+    days = [name for name in times if (found[name].dropna().dt.normalize() == found[name].dropna()).all()]
+    return found.assign(**{str(n): [None if v != v else str(v.date()) for v in found[n]] for n in days})
 
 
 def _short(value: Any) -> str:
@@ -315,9 +333,9 @@ def _drawn(retriever: Retriever, rows: Any, found: Any, query: str, path: Path) 
     if len(shape) < 2:
         raise must("--draw", "be for pictures and signals", "a table", "Leave it out")
     asked = np.asarray(rows).reshape(-1, *shape)[:PICTURES]
-    lines = [found[found["query"] == i] for i in range(len(asked))]
-    samples = [retriever.rows(some["row"].to_numpy()) if len(some) else [] for some in lines]
-    label = next((n for n in found.columns if n not in ("query", "row", "distance", "file")), None)
+    lines = [found[found.iloc[:, 0] == i] for i in range(len(asked))]
+    samples = [retriever.rows(some.iloc[:, 1].to_numpy()) if len(some) else [] for some in lines]
+    label = next((name for name in found.columns[3:] if name != "file"), None)
     captions = [[_caption(line, label) for _, line in some.iterrows()] for some in lines]
     names = [query if query.startswith("row:") else Path(query).name[:14]] if len(asked) == 1 else []
     written(figures.neighbours(asked, samples, captions, names=names).figure, path)
@@ -325,4 +343,4 @@ def _drawn(retriever: Retriever, rows: Any, found: Any, query: str, path: Path) 
 
 def _caption(line: Any, label: str | None) -> str:
     more = "" if label is None else f"  {_short(line[label])[:10]}"
-    return f"{line['distance']:.3g}{more}"
+    return f"{line.iloc[2]:.3g}{more}"

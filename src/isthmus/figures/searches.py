@@ -16,6 +16,7 @@ __all__ = ["neighbours"]
 GAP = 0.35  # of a cell, between what was asked and what was found
 BELOW = 0.22  # of a cell, for a line of words
 INCHES = 1.05  # of a cell
+ACROSS = 10  # samples found in a line, further ones below
 
 
 def neighbours(
@@ -27,26 +28,29 @@ def neighbours(
     ax: Any = None,
     title: str | None = None,
 ) -> Any:
-    """Each sample asked with at the left, what was found for it in a row beside, nearest first.
+    """Each sample asked with at the left, what was found for it beside, nearest first, ten in a line.
 
     asked: pictures (q, h, w[, c]) or signals (q, channels, time). found: for each the samples found, (k,
     ...). captions: a few words below each that was found. names: a few words below each asked.
     """
     most = max((len(some) for some in found), default=0)
-    width, height = 1 + GAP + max(most, 1), len(asked) * (1 + BELOW)
+    lines = [max(1, -(-len(some) // ACROSS)) for some in found]
+    width, height = 1 + GAP + min(max(most, 1), ACROSS), sum(lines) * (1 + BELOW)
     ax = axes_or_new(ax, INCHES * width, INCHES * height + 0.3)
+    top = height
     for i, sample in enumerate(asked):
-        top = height - i * (1 + BELOW)
         _cell(ax, sample, 0, top, names[i] if i < len(names) else "")
         ax.add_patch(_frame(0, top))
         for j, other in enumerate(found[i]):
             words = captions[i][j] if i < len(captions) and j < len(captions[i]) else ""
-            _cell(ax, other, 1 + GAP + j, top, words)
+            _cell(ax, other, 1 + GAP + j % ACROSS, top - j // ACROSS * (1 + BELOW), words)
+        top -= lines[i] * (1 + BELOW)
     ax.set_xlim(-0.02, width + 0.02)
     ax.set_ylim(-0.02, height + 0.02)
     ax.set_aspect("equal")
     ax.axis("off")
-    ax.set_title("Asked, and found: nearest first" if title is None else title, loc="left", fontsize="medium")
+    many = f"{most} nearest of each" if len(asked) > 1 else f"the {most} nearest"
+    ax.set_title(f"Asked, and {many}" if title is None else title, loc="left", fontsize="medium")
     return ax
 
 

@@ -87,6 +87,16 @@ class Coder(ABC):
         """Whether codes are bits."""
         return False
 
+    def blank(self, X: Any) -> NDArray[np.bool_]:
+        """Which rows (n,) have nothing that the model knows: sparse ones without an entry, texts without a
+        word of those it learned.
+        """
+        steps = getattr(self.model, "steps", ())
+        x = self.model[:-1].transform(X) if is_texts(X) and len(steps) > 1 else X
+        if not is_sparse(x):
+            return np.zeros(len(x), np.bool_)
+        return np.asarray(np.diff(x.tocsr().indptr) == 0)
+
     def counts(self, X: Any) -> bool:
         """Whether rows like X are counts or weights of words: sparse, and nowhere below 0."""
         return is_sparse(X) and (X.nnz == 0 or float(X.data.min()) >= 0)

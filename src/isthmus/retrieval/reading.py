@@ -37,7 +37,7 @@ def as_rows(X: Any) -> Any:
     """Frames, sparse matrices, texts and sources as they are, a folder as its source, the rest as an
     array.
     """
-    X = as_source(X)
+    X = _listed(as_source(X))
     if is_path(X):
         return open_folder(X)
     if isinstance(X, (Source, dict)) or is_frame(X) or is_texts(X):
@@ -50,6 +50,19 @@ def as_rows(X: Any) -> Any:
             "X", "be rows of numbers, a DataFrame, texts or a folder", f"shape {array.shape}", "Reshape it"
         )
     return array
+
+
+def _listed(X: Any) -> Any:
+    """A column or an array of texts as their list, anything else as it is."""
+    if getattr(X, "ndim", 0) != 1 or not hasattr(X, "tolist"):
+        return X
+    values = X.tolist()
+    odd = next((i for i, value in enumerate(values) if not isinstance(value, str)), None)
+    if odd is None and values:
+        return values
+    if any(isinstance(value, str) for value in values):
+        raise must("X", "have a text in every row", f"{values[odd]!r} in row {odd}", "Use X.fillna('')")
+    return X
 
 
 def count(X: Any) -> int:
@@ -114,6 +127,7 @@ def read_by(model: Any, X: Any) -> Any:
 
 def question(X: Any, model: Any, keeper: Any) -> Any:
     """A question as rows: a path is read, one row becomes a set of one; DataError where there is none."""
+    X = _listed(X)
     if isinstance(X, Mapping):
         return X
     if isinstance(X, str) and not hasattr(model, "schema_"):

@@ -39,7 +39,8 @@ class Results:
 
     def without(self, found: Any, row: int, k: int) -> Any:
         """The first k lines of a table of one query that are not this row."""
-        keep = np.flatnonzero(np.asarray(found["row"]) != row)[:k]
+        number = list(getattr(found, "columns", found))[1]
+        keep = np.flatnonzero(np.asarray(found[number]) != row)[:k]
         if isinstance(found, dict):
             return {name: np.asarray(values)[keep] for name, values in found.items()}
         return found.iloc[keep].reset_index(drop=True) if hasattr(found, "iloc") else found[keep]
@@ -52,7 +53,7 @@ class Results:
         library = self.library or "pandas"
         made = frame_of(facts, columns, library)
         taken = {str(fact.name) for fact in facts}
-        lead = {f"{name}_" if name in taken else name: values for name, values in lead.items()}
+        lead = {_free(name, taken): values for name, values in lead.items()}
         if library == "polars":
             import polars
 
@@ -60,3 +61,10 @@ class Results:
         import pandas
 
         return pandas.concat([pandas.DataFrame(lead), made], axis=1)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a line below where a column of the user's has it."""
+    while name in taken:
+        name += "_"
+    return name

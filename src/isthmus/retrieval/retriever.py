@@ -57,10 +57,14 @@ from isthmus.training import seed_from
 
 __all__ = ["Retriever"]
 
-LEARNED = 50_000  # rows that metric, smoothing and bits are learned from, at most
-BLOCK = 16_384  # rows encoded and stored together
 CANDIDATES = 1_000  # nearest codes that a half-filled question is compared with, cell by cell
 COMPARED = 2_000  # rows that say what is usual
+PARTS = {  # the type of each, and one to try
+    "metric": (Metric, "Cosine()"),
+    "smoothing": (MeanShift, "MeanShift()"),
+    "bits": (ITQ, "ITQ(32)"),
+    "index": (Index, "Exact()"),
+}
 
 
 class Retriever(Estimator):
@@ -268,7 +272,7 @@ class Retriever(Estimator):
         self.must_be_fitted()
         _check_k(k)
         condition = None if where is None else self._condition(where)
-        vectors = self._space_(self._coder.encode(self._coder.asked(question(X, self.model_, self._keeper))))
+        vectors = self._space_(self._coder.encode(self._asked(X)))
         distances, ids = self.store_.nearest(vectors, int(k), condition)
         return self._space_.shown(distances), ids
 
@@ -285,7 +289,7 @@ class Retriever(Estimator):
         """
         self.must_be_fitted()
         _check_k(k)
-        asked = self._coder.asked(question(X, self.model_, self._keeper))
+        asked = self._asked(X)
         condition = None if where is None else self._condition(where)
         vectors = self._space_(self._coder.encode(asked))
         partial = self._partial(asked)
@@ -297,8 +301,20 @@ class Retriever(Estimator):
                 distances[i], ids[i] = self._by_cells(rows_of(asked, [i]), ids[i])
             return self._results.table(distances[:, :k], ids[:, :k])
 
+    def compared_by(self, X: Any) -> str:
+        """What the distances are that `query` gives for X, in a few words; `duplicates` has those of whole
+        rows.
+        """
+        self.must_be_fitted()
+        partial = self._partial(self._asked(X))
+        cells = "root mean square difference of the cells asked, in units of their spread"
+        if partial.all():
+            return cells
+        return f"{self._space_.said}; of rows with gaps {cells}" if partial.any() else self._space_.said
+
     def like(self, row: int, k: int = 10, where: str | None = None) -> Any:
         """The k rows most like a stored one, itself left out; as `query`."""
+        _check_k(k)
         found = self.query(self.rows([row]), k + 1, where)
         return self._results.without(found, row, k)
 
@@ -311,7 +327,7 @@ class Retriever(Estimator):
         column and share of the product.
         """
         self.must_be_fitted()
-        asked = self._coder.asked(question(X, self.model_, self._keeper))
+        asked = self._asked(X)
         need(count(asked) == 1, "X", "be one row", count(asked), "Use X[:1]")
         with self.store_.looking():
             number = row_numbers(row)
@@ -359,8 +375,8 @@ class Retriever(Estimator):
 
     @classmethod
     def open(cls, store: str | os.PathLike[str], model: Any = None, parts: Sequence[Any] = ()) -> Retriever:
-        """A store that was made before. model: the fitted model, where it is no Autoencoder and therefore not
-        in the store; it is tried on a stored row. parts: as in `load`.
+        """A store that was made before. model: the fitted model, where the store could not keep it; it is
+        tried on a stored row. parts: as in `load`.
 
         Raises FileError for what is no store, is damaged, or does not fit the model.
         """
@@ -388,6 +404,19 @@ class Retriever(Estimator):
         self._coder, self._space_, self._keeper = coder, space, keeper
         self._results = Results(store, keeper)
         self.n_features_in_ = int(getattr(model, "n_features_in_", len(coder.names)))
+
+    def _asked(self, X: Any) -> Any:
+        """A question as rows that say something."""
+        asked = self._coder.asked(question(X, self.model_, self._keeper))
+        blank = np.flatnonzero(self._coder.blank(asked))
+        if len(blank):
+            got, do = (
+                (asked[blank[0]], "Use others")
+                if is_texts(asked)
+                else (f"none in row {blank[0]}", "Check it")
+            )
+            raise must("a query", "have words or columns that the model knows", got, do)
+        return asked
 
     def _condition(self, where: str) -> Any:
         return read_where(where, {str(fact.name): fact.kind for fact in self.store_.facts})
@@ -428,13 +457,11 @@ class Retriever(Estimator):
         return Graph() if has_usearch() else Exact()
 
     def _check_parameters(self) -> None:
-        kinds = {"metric": Metric, "smoothing": MeanShift, "bits": ITQ, "index": Index}
-        for name, kind in kinds.items():
+        for name, (kind, example) in PARTS.items():
             value = getattr(self, name)
             if not (value is None or isinstance(value, kind)):
-                raise must(
-                    name, f"be a part of type {kind.__name__}, or None", value, f"See isthmus.{kind.__name__}"
-                )
+                do = f"Use {name}={example}"
+                raise must(name, f"be a part of type {kind.__name__}, or None", value, do)
         if self.smoothing is not None:
             self.smoothing.check()
 

@@ -1,8 +1,8 @@
 """Retrievers in their stores: made whole or not at all, opened again with every file distrusted.
 
 A store is a folder: `rows.sqlite` holds codes, rows, metadata, and `retriever.isthmus` the model and what was
-learned to compare codes, as safetensors and JSON. A model that is no autoencoder is not kept - it could only
-be pickled - and is handed to `open`.
+learned to compare codes, as safetensors and JSON. A model that could only be pickled is not kept, see
+`isthmus.retrieval.kept`, and is handed to `open`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, FileError, brief
 from isthmus.parts import pack, unpack
 from isthmus.retrieval import index as indexes
@@ -25,8 +24,9 @@ from isthmus.retrieval import rows as keepers
 from isthmus.retrieval import space as spaces
 from isthmus.retrieval.cache import CachedHeld
 from isthmus.retrieval.coder import coder_of
+from isthmus.retrieval.kept import keep, kept_again, part_of
 from isthmus.retrieval.store import SqliteStore, Store
-from isthmus.saving import describe, known_parts, rebuilt
+from isthmus.saving import known_parts
 from isthmus.sealed import read_sealed, write_sealed
 
 __all__ = ["created", "opened"]
@@ -121,9 +121,9 @@ def _settle(made: Path, target: Path) -> None:
 
 def _write_sealed(path: Path, retriever: Any, model: Any, coder: Any, space: Any, keeper: Any) -> None:
     tensors = {f"space.{name}": np.ascontiguousarray(value) for name, value in space.state.items()}
-    ours = isinstance(model, Autoencoder)
-    if ours:
-        tensors |= {f"network.{name}": value for name, value in model.network_.state_dict().items()}
+    kept = keep(model, "network.")
+    if kept is not None:
+        tensors |= kept[1]
     scales = getattr(coder, "scales", None)
     if scales is not None:
         tensors |= {"centre": np.asarray(scales[0]), "spread": np.asarray(scales[1])}
@@ -133,7 +133,7 @@ def _write_sealed(path: Path, retriever: Any, model: Any, coder: Any, space: Any
         "params": {name: pack(getattr(retriever, name)) for name in PARAMS},
         "space": {"metric": pack(space.metric), "binary": space.binary},
         "keeper": pack(keeper),
-        "model": describe(model) if ours else None,
+        "model": None if kept is None else kept[0],
         "model_type": type(model).__name__,
         "facts": getattr(retriever, "facts_", {}),
     }
@@ -163,9 +163,8 @@ def opened(cls: Any, place: Any, model: Any, parts: Sequence[Any]) -> Any:
     target = Path(place)
     if not (target / ROWS).is_file() or not (target / MODEL).is_file():
         got = "another folder" if target.is_dir() else "nothing there"
-        raise FileError(
-            f"{target} must be a store; got {got}. Make one with Retriever(store={str(place)!r}).fit."
-        )
+        do = f"Make one with `isthmus index` or with Retriever(store={str(place)!r}).fit"
+        raise FileError(f"{target} must be a store; got {got}. {do}.")
     return _restored(cls, place, target / MODEL, lambda index: _file_store(target, index), model, parts)
 
 
@@ -184,11 +183,11 @@ def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, par
         params = {name: unpack(header["params"][name], types) for name in PARAMS}
         retriever = cls(model, **params, store=place)
         retriever._check_parameters()
-        if header["model"] is not None:
-            model = rebuilt(header["model"], _part(tensors, "network."), types)
+        if model is None and header["model"] is not None:
+            model = kept_again(header["model"], part_of(tensors, "network."), types)
         keeper = unpack(header["keeper"], types)
         metric = unpack(header["space"]["metric"], types)
-        state = {name: tensor.numpy() for name, tensor in _part(tensors, "space.").items()}
+        state = {name: tensor.numpy() for name, tensor in part_of(tensors, "space.").items()}
         binary = bool(header["space"]["binary"])
         space = spaces.Space(metric, retriever.smoothing, retriever.bits, binary, state)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
@@ -226,7 +225,3 @@ def _must_fit(retriever: Any, sample: Any, place: Any) -> None:
         raise FileError(
             f"the model must be the one of {place}; got one with other codes (row {ids[0]}). Pass it."
         )
-
-
-def _part(tensors: dict[str, Any], start: str) -> dict[str, Any]:
-    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
