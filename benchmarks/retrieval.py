@@ -154,6 +154,8 @@ def pictures(name: str, task: Task, epochs: int, sizes: tuple[int, ...]) -> dict
         model, cpu = trained(lambda k=k: distorting(k, epochs), task.train, f"distorted {k}")
         note("Autoencoder, Distortion", k, task.score(model))
         note("bits: Autoencoder, Distortion, ITQ", k, task.score(model, metric=Cosine(), bits=ITQ()))
+        binary, _ = trained(lambda k=k: distorting(k, epochs, code=BinaryCode()), task.train, f"binary {k}")
+        note("bits: Autoencoder, Distortion, BinaryCode", k, task.score(binary))
         if k != 32:
             continue
         note("PCA, metric chosen", k, task.score(pca))
@@ -164,8 +166,6 @@ def pictures(name: str, task: Task, epochs: int, sizes: tuple[int, ...]) -> dict
         note("bits: Autoencoder, Distortion + MeanShift, ITQ", k, task.score(model, **shift, bits=ITQ()))
         plain, _ = trained(lambda k=k: distorting(k, epochs, corruption=None), task.train, f"plain {k}")
         note("Autoencoder, nothing done to its input", k, task.score(plain))
-        binary, _ = trained(lambda k=k: distorting(k, epochs, code=BinaryCode()), task.train, f"binary {k}")
-        note("bits: Autoencoder, Distortion, BinaryCode", k, task.score(binary))
         even = {"code": BinaryCode(), "penalty": 1.0 * BitBalance()}
         binary, _ = trained(lambda k=k, even=even: distorting(k, epochs, **even), task.train, "balanced")
         note("bits: the same with BitBalance", k, task.score(binary))
@@ -216,15 +216,17 @@ def documents(small: bool) -> None:
     sizes = (64,)
     for k in sizes:
         lsa = TruncatedSVD(k, random_state=0).fit(X)
-        masked = lambda k=k: Autoencoder(  # noqa: E731
+        masked = lambda k=k, **parts: Autoencoder(  # noqa: E731
             k,
             architecture=MLP((512,), from_pca=False),
             loss=Multinomial(),
             corruption=MaskingNoise(0.5),
             trainer=Trainer(2 if small else 20, 256, 2e-3, held_out=0, progress=False),
             random_state=0,
+            **parts,
         )
         model, _ = trained(masked, X, f"documents {k}")
+        binary, _ = trained(lambda masked=masked: masked(code=BinaryCode()), X, f"documents {k}, binary")
         for way, score in {
             "tf-idf, 2,000 numbers, cosine": lambda: raw,
             "LSA, cosine": lambda lsa=lsa: task.score(lsa, metric=Plain()),
@@ -233,6 +235,7 @@ def documents(small: bool) -> None:
             "bits: LSH": lambda k=k: task.score(Projected(k).fit(X), metric=Euclidean(), bits=Signs()),
             "bits: LSA, ITQ": lambda lsa=lsa: task.score(lsa, metric=Cosine(), bits=ITQ()),
             "bits: Autoencoder, ITQ": lambda model=model: task.score(model, metric=Cosine(), bits=ITQ()),
+            "bits: Autoencoder, BinaryCode": lambda binary=binary: task.score(binary),
         }.items():
             found.setdefault(way, {})[k] = score()
             say(f"{way}, {k}: {shown(found[way][k])}")
@@ -241,7 +244,8 @@ def documents(small: bool) -> None:
     for k in sizes:
         lsa_best = max(found[way][k][0] for way in ("LSA, cosine", "LSA, cosine from the mean"))
         print(f"- {k} numbers:", verdict(found["Autoencoder, half the words hidden"][k][0], lsa_best))
-        print(f"- {k} bits:", verdict(found["bits: Autoencoder, ITQ"][k][0], found["bits: LSA, ITQ"][k][0]))
+        for way in ("Autoencoder, ITQ", "Autoencoder, BinaryCode"):
+            print(f"- {k} bits, {way}:", verdict(found[f"bits: {way}"][k][0], found["bits: LSA, ITQ"][k][0]))
 
 
 class Plain(Cosine):
@@ -286,7 +290,12 @@ def bars_above(found: dict[str, dict[int, Any]]) -> None:
     """Above every peer of the same size."""
     for kind, ours, peers in (
         ("numbers", "Autoencoder, Distortion", ("PCA", "PCA, metric chosen", "raw pixels")),
-        ("bits", "bits: Autoencoder, Distortion, ITQ", ("bits: LSH", "bits: PCAH", "bits: ITQ")),
+        ("bits, ITQ", "bits: Autoencoder, Distortion, ITQ", ("bits: LSH", "bits: PCAH", "bits: ITQ")),
+        (
+            "bits, BinaryCode",
+            "bits: Autoencoder, Distortion, BinaryCode",
+            ("bits: LSH", "bits: PCAH", "bits: ITQ"),
+        ),
     ):
         for k, score in found[ours].items():
             best = max(found[peer][k][0] for peer in peers if k in found.get(peer, {}))

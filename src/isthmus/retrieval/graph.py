@@ -53,17 +53,16 @@ class Links:
     def _search(self, queries: NDArray[Any], k: int) -> Found:
         self.graph.expansion_search = max(int(self.facts["effort"]), k)
         found = self.graph.search(queries, k, threads=1)
-        keys, squares = np.asarray(found.keys), np.asarray(found.distances)
-        places = keys.reshape(len(queries), -1).astype(np.int64)
-        distances = np.sqrt(np.maximum(squares.reshape(places.shape), 0)).astype(np.float32)
-        if places.shape[1] < k:
-            more = ((0, 0), (0, k - places.shape[1]))
-            distances, places = (
-                np.pad(distances, more, constant_values=np.inf),
-                np.pad(places, more, constant_values=-1),
-            )
-        lost = np.arange(places.shape[1]) >= np.asarray(getattr(found, "counts", k)).reshape(-1, 1)
-        return np.where(lost, np.inf, distances), np.where(lost, -1, places)
+        places = np.asarray(found.keys).reshape(len(queries), -1).astype(np.int64)
+        squares = np.asarray(found.distances, np.float32).reshape(places.shape)
+        distances: NDArray[np.float32] = np.sqrt(np.maximum(squares, 0), dtype=np.float32)
+        counts = np.asarray(getattr(found, "counts", places.shape[1])).reshape(-1, 1)
+        if places.shape[1] == k and (counts == k).all():
+            return distances, places
+        more = ((0, 0), (0, k - places.shape[1]))
+        lost = np.arange(k) >= counts
+        distances = np.where(lost, np.inf, np.pad(distances, more)).astype(np.float32)
+        return distances, np.where(lost, -1, np.pad(places, more))
 
     def add(self, vectors: NDArray[Any]) -> None:
         """Take in more, which come after those that are there."""

@@ -134,6 +134,7 @@ class Held:
     def __init__(self, index: Index) -> None:
         self.index = index
         self.version = -1
+        self.mark: Any = None
         self.numbers = np.empty(0, np.int64)
         self._vectors: NDArray[Any] = np.empty((0, 0), np.float32)
         self.alive = np.empty(0, np.bool_)
@@ -153,7 +154,11 @@ class Held:
 
     def follow(self, store: Store) -> None:
         """Take in what has changed."""
+        mark = store.mark()  # type: ignore[attr-defined]
+        if mark == self.mark:
+            return
         changes = store.changes(self.version)  # type: ignore[attr-defined]
+        self.mark = mark
         if changes.version == self.version:
             return
         self.filters.clear()
@@ -218,7 +223,9 @@ class Held:
         distances, places = found
         if not len(self.numbers):
             return found
-        return distances, np.where(places < 0, -1, self.numbers[places])
+        numbers = self.numbers[places]
+        numbers[places < 0] = -1
+        return distances, numbers
 
     def _survivors(self, store: Store, condition: Condition) -> NDArray[np.int64]:
         """Places of the rows that satisfy a condition."""
@@ -241,6 +248,10 @@ class Held:
         fails.
         """
         done = len(self.prepared)
+        if places is None and not self.dead and done == len(self) and k <= done:
+            plain: Found = self.prepared.search(self, queries, k)
+            if (plain[1] >= 0).all():
+                return plain
         good, left = self.alive, len(self) - self.dead
         if places is not None:
             good, left = np.zeros(len(self), np.bool_), len(places)
@@ -249,11 +260,11 @@ class Held:
         many = min(
             done, int(k / share * (1 if left == len(self) else 1.5)) + (0 if left == len(self) else 10)
         )
-        distances, found = self.prepared.search(self, queries, many)
-        bad = (found < 0) | ~good[found]
+        distances, near = self.prepared.search(self, queries, many)
+        bad = (near < 0) | ~good[near]
         distances = np.where(bad, np.inf, distances).astype(np.float32)
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        best = tuple(np.take_along_axis(part, order, 1) for part in (distances, np.where(bad, -1, found)))
+        best = tuple(np.take_along_axis(part, order, 1) for part in (distances, np.where(bad, -1, near)))
         loose = np.flatnonzero(good[done:]) + done
         if len(loose) or best[0].shape[1] < k:
             best = merged([best, self._compared(queries, k, loose)], k)  # type: ignore[list-item]

@@ -236,6 +236,12 @@ class SqliteStore(Store):
                 if self.inside == 0 and self.db.in_transaction:
                     self.db.execute("COMMIT")
 
+    def mark(self) -> tuple[int, int]:
+        """What is another after every change, by others or by this connection."""
+        with self.lock:
+            others: int = self.db.execute("PRAGMA data_version").fetchone()[0]
+            return others, self.db.total_changes
+
     def setting(self, name: str) -> Any:
         """A plain value that was kept, or None."""
         with self.lock:
@@ -380,7 +386,7 @@ class SqliteStore(Store):
 
     def nearest(self, queries: NDArray[Any], k: int, condition: Condition | None) -> Found:
         """The nearest that satisfy a condition, by the index."""
-        with self.looking():
+        with self.lock if condition is None else self.looking():
             found: Found = self.index.nearest(self, queries, k, condition)
             return found
 
