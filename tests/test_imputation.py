@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal, t
 from isthmus import DataError, Imputer, pool
 from isthmus.gaussian import Gaussian
 from isthmus.imputation import default_model
-from isthmus.imputation.blend import blend_of
+from isthmus.imputation.blend import blends_of, discoveries
 from isthmus.imputation.folds import Hidden
 
 
@@ -128,10 +128,23 @@ def test_a_guess_that_is_noise_is_not_taken_and_one_that_is_right_is():
     truth = rng.normal(size=(100, 1))
     noise, good = 0.5 * rng.normal(size=(100, 1)), truth + 0.1 * rng.normal(size=(100, 1))
     variance, numbers, mean = np.ones((100, 1)), np.arange(100), np.zeros(1)
-    assert blend_of(Hidden(numbers, truth, noise, noise, variance), mean, True).weight == 0
-    taken = blend_of(Hidden(numbers, truth, noise, good, variance), mean, True)
+    columns = [Hidden(numbers, truth, noise, network, variance) for network in (noise, good)]
+    left, taken = blends_of(columns, [mean] * 2, [True] * 2, [0.0] * 2)
+    assert left.weight == 0
+    assert left.error == left.error_of_mean
     assert taken.network >= 0.9
+    assert taken.weight == 1
     assert taken.error < 0.2 < taken.error_of_mean
+
+
+def test_columns_beside_many_that_can_be_told_need_less_evidence():
+    """Benjamini and Hochberg by hand: at a tenth, p of .08 passes beside three small ones and not alone."""
+    assert discoveries(np.array([0.001, 0.002, np.nan, 0.08, 0.01]), 0.1).tolist() == [1, 1, 0, 1, 1]
+    assert discoveries(np.array([0.08, 0.5, 0.7]), 0.1).tolist() == [0, 0, 0]
+    assert discoveries(np.full(2, np.nan), 0.1).tolist() == [0, 0]
+    rng = np.random.default_rng(0)
+    nothing = [discoveries(rng.random(8), 0.1).any() for _ in range(2_000)]
+    assert 0.08 < np.mean(nothing) < 0.12
 
 
 # ---------------------------------------------------------------- intervals

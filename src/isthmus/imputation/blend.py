@@ -1,27 +1,34 @@
-"""Blend: for every column, how much of the Gaussian and of the network to add to the mean, and whether.
+"""Blends: for every column whether to fill it with more than the mean, and how much of it the network says.
 
-    guess = mean + a (gaussian - mean) + b (network - mean),      a, b >= 0, a + b <= 1
+    guess = (1 - b) gaussian + b network,  0 <= b <= 1,      or the mean, or the most frequent level
 
-a and b are those of a grid with the least squared error on hidden cells, plus one standard error of what is
-gained over the mean; and they are taken only if the gain is two standard errors or more. Otherwise a = b = 0,
-the mean or the most frequent level: a fill does no harm where columns have nothing to do with each other,
-which is where an unguarded network is worst.
+b is the one of a grid with the least squared error on hidden cells. Whether it is better there than the mean
+is tested column by column, and of all columns together those are taken that pass by Benjamini and Hochberg's
+procedure: where nothing depends on anything all keep the mean, nine tables of ten and more, and where most
+columns can be told from the others, one with less evidence is believed, too. A fill does no harm then where
+columns have nothing to do with each other, which is where an unguarded network is worst. Nor does it lean
+towards the mean where they have: what is missing for being large is farther from it than what is seen.
+
+Benjamini & Hochberg (1995), Controlling the false discovery rate, J. Royal Statistical Society B 57.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from isthmus.imputation.folds import Hidden
 from isthmus.parts import Record
 
-__all__ = ["Blend", "blend_of"]
+__all__ = ["Blend", "blends_of", "discoveries"]
 
-STEPS = 10  # the grid's, from 0 to 1
-GRID = np.array([(a, b) for a in range(STEPS + 1) for b in range(STEPS + 1 - a)], dtype=float) / STEPS
-SURE = 2.0  # standard errors a gain over the mean must have
-FEWEST = 8  # hidden cells below which nothing is judged
+GRID = np.linspace(0, 1, 11)  # weights of the network
+FALSE = 0.1  # share of columns at most, on average, that are taken though the mean is as good
+FEWEST = 8  # rows with hidden cells below which nothing is judged
 
 Array = NDArray[np.float64]
 
@@ -29,7 +36,8 @@ Array = NDArray[np.float64]
 class Blend(Record):
     """Weights of Gaussian and network, and the errors on hidden cells of the blend and of the mean.
 
-    Errors are root mean squares in own units for numbers, shares that are wrong for yes/no and levels.
+    Both are 0 for a column that is filled with the mean. Errors are root mean squares in own units for
+    numbers, shares that are wrong for yes/no and levels.
     """
 
     gaussian: float = 0.0
@@ -43,45 +51,60 @@ class Blend(Record):
         """What is not the mean's."""
         return self.gaussian + self.network
 
-    @property
-    def unshrunk(self) -> Blend:
-        """The same without the mean, where anything else is in it: draws must not lean towards it."""
-        whole = self.weight if self.weight > 0 else 1.0
-        return Blend(self.gaussian / whole, self.network / whole)
-
     def __call__(self, mean: Array, gaussian: Array, network: Array) -> Array:
         """The blended guess (n, width)."""
         return mean + self.gaussian * (gaussian - mean) + self.network * (network - mean)
 
 
-def blend_of(hidden: Hidden, mean: Array, numeric: bool, spared: float = 0.0) -> Blend:
-    """The blend for a column with these hidden cells, `mean` (width,) being its mean or frequencies.
+class _Judged(NamedTuple):
+    """The best blend of a column, and the probability of a gain like its own where the mean is as good."""
+
+    blend: Blend
+    p: float
+
+
+def blends_of(
+    hidden: Sequence[Hidden], means: Sequence[Array], numeric: Sequence[bool], spared: Sequence[float]
+) -> list[Blend]:
+    """The blend for every column, from its hidden cells and its mean or frequencies, (width,).
 
     The hidden cells were filled by one network each; `spared` is the squared error that goes when the mean of
     all fills instead.
     """
+    judged = [_judged(*some) for some in zip(hidden, means, numeric, spared, strict=True)]
+    better = discoveries(np.array([one.p for one in judged]), FALSE)
+    return [
+        one.blend if good else Blend(0.0, 0.0, one.blend.cells, *(one.blend.error_of_mean,) * 2)
+        for one, good in zip(judged, better, strict=True)
+    ]
+
+
+def discoveries(p: Array, share: float) -> NDArray[np.bool_]:
+    """Which of the tests with these p-values (m,) are passed when at most `share` of those may be false, on
+    average (Benjamini & Hochberg); NaN never is.
+    """
+    order = np.sort(p[~np.isnan(p)])
+    below = np.flatnonzero(order <= share * np.arange(1, len(order) + 1) / max(1, len(order)))
+    return np.asarray(p <= order[below[-1]] if len(below) else np.zeros(len(p), bool))
+
+
+def _judged(hidden: Hidden, mean: Array, numeric: bool, spared: float) -> _Judged:
     count = len(np.unique(hidden.rows))
     if count < FEWEST:
-        return Blend(cells=len(hidden.rows))
+        return _Judged(Blend(cells=len(hidden.rows)), float("nan"))
     t, g, h = hidden.truth - mean, hidden.gaussian - mean, hidden.model - mean
-    scale = max(float(np.square(t).sum(1).mean()), 1e-300)
-    products = ((t * g), (t * h), (g * g), (g * h), (h * h))
-    tg, th, gg, gh, hh = (product.sum(1) / scale for product in products)
-    a, b = GRID[:, :1], GRID[:, 1:]
-    gains = a**2 * gg + 2 * a * b * gh + b**2 * hh - 2 * a * tg - 2 * b * th
-    gain = gains.mean(1) - (GRID[:, 1] ** 2) * spared / scale
-    error = gains.std(1) / np.sqrt(count)
-    best = int((gain + error).argmin())
-    pair = GRID[best] if gain[best] + SURE * error[best] < 0 else GRID[0]
-    one, other = float(pair[0]), float(pair[1])
-    found = Blend(one, other, len(hidden.rows))
-    errors = [
-        _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), numeric)
-        for blend in (found, Blend())
-    ]
-    if not numeric and errors[0] > errors[1]:
-        return Blend(0.0, 0.0, len(hidden.rows), errors[1], errors[1])
-    return Blend(one, other, len(hidden.rows), *errors)
+    base = np.square(t).sum(1)
+    a, b = (1 - GRID)[:, None, None], GRID[:, None, None]
+    gains = (base - np.square(t - a * g - b * h).sum(2)) / max(float(base.mean()), 1e-300)
+    gain = gains.mean(1) + GRID**2 * spared / max(float(base.mean()), 1e-300)
+    best = int(gain.argmax())
+    error = max(float(gains[best].std()) / np.sqrt(count), 1e-12)
+    one = Blend(float(1 - GRID[best]), float(GRID[best]), len(hidden.rows))
+    wrong, mean_wrong = (
+        _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), numeric) for blend in (one, Blend())
+    )
+    found = Blend(one.gaussian, one.network, one.cells, wrong, mean_wrong)
+    return _Judged(found, 1.0 if not numeric and wrong > mean_wrong else float(norm.sf(gain[best] / error)))
 
 
 def _error(truth: Array, guess: Array, numeric: bool) -> float:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from isthmus.checks import must, need
 from isthmus.citizen import Transformer
-from isthmus.imputation.blend import blend_of
+from isthmus.imputation.blend import blends_of
 from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
 from isthmus.imputation.folds import default_model, disagreement, folds_of, hidden_guesses
@@ -101,21 +101,18 @@ class Imputer(Transformer):
         spared = (1 - 1 / len(folds)) * disagreement(folds, cells, x, observed, rng)
         mean = _means(cells, x, observed)
         numeric = [kind == "numeric" for kind in cells.kinds]
-        blends = [
-            blend_of(some, mean[span], is_number, float(spared[span].sum()))
-            for some, span, is_number in zip(hidden, cells.spans, numeric, strict=True)
-        ]
-        variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)
-        spreads, drawn_spreads = (
-            [
-                spread_of(cells, j, some, blend, mean[span], float(variances[span.start]))
-                if numeric[j]
-                else None
-                for j, (some, blend, span) in enumerate(zip(hidden, chosen, cells.spans, strict=True))
-            ]
-            for chosen in (blends, [blend.unshrunk for blend in blends])
+        blends = blends_of(
+            hidden,
+            [mean[span] for span in cells.spans],
+            numeric,
+            [float(spared[span].sum()) for span in cells.spans],
         )
-        self._known = Knowledge(folds, cells, mean, blends, spreads, drawn_spreads)
+        variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)
+        spreads = [
+            spread_of(cells, j, some, blend, mean[span], float(variances[span.start])) if numeric[j] else None
+            for j, (some, blend, span) in enumerate(zip(hidden, blends, cells.spans, strict=True))
+        ]
+        self._known = Knowledge(folds, cells, mean, blends, spreads)
         self.models_ = [fold.model for fold in folds]
         self._missing = (~observed).sum(0)
         self._rows, self._share = len(x), share
