@@ -75,9 +75,11 @@ def forest(Z: Array, seed: int) -> Array:
 
 
 def copula(Z: Array, seed: int) -> Array:
-    """A Gaussian copula, gcimpute's."""
+    """A Gaussian copula, gcimpute's, which calls numpy's `round_` of before 2.0."""
     from gcimpute.gaussian_copula import GaussianCopula
 
+    if not hasattr(np, "round_"):
+        np.round_ = np.round
     return GaussianCopula(random_state=seed, verbose=0).fit_transform(Z)
 
 
