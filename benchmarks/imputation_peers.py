@@ -79,7 +79,7 @@ def copula(Z: Array, seed: int) -> Array:
     from gcimpute.gaussian_copula import GaussianCopula
 
     if not hasattr(np, "round_"):
-        np.round_ = np.round
+        np.round_ = np.round  # noqa: NPY003, NPY201
     return GaussianCopula(random_state=seed, verbose=0).fit_transform(Z)
 
 

@@ -53,11 +53,11 @@ class Links:
     def _search(self, queries: NDArray[Any], k: int) -> Found:
         self.graph.expansion_search = max(int(self.facts["effort"]), k)
         found = self.graph.search(queries, k, threads=1)
-        places = np.asarray(found.keys).reshape(len(queries), -1).astype(np.int64)
-        squares = np.asarray(found.distances, np.float32).reshape(places.shape)
-        distances: NDArray[np.float32] = np.sqrt(np.maximum(squares, 0), dtype=np.float32)
-        counts = np.asarray(getattr(found, "counts", places.shape[1])).reshape(-1, 1)
-        if places.shape[1] == k and (counts == k).all():
+        places = found.keys.view(np.int64).reshape(len(queries), -1)
+        squares = found.distances.reshape(places.shape)
+        distances: NDArray[np.float32] = np.sqrt(np.maximum(squares, 0, dtype=np.float32))
+        counts = np.asarray(getattr(found, "counts", places.shape[1])).reshape(-1, 1)  # none for one question
+        if places.shape[1] == k and (len(queries) == 1 or (counts == k).all()):
             return distances, places
         more = ((0, 0), (0, k - places.shape[1]))
         lost = np.arange(k) >= counts

@@ -224,7 +224,8 @@ class Held:
         if not len(self.numbers):
             return found
         numbers = self.numbers[places]
-        numbers[places < 0] = -1
+        if places.shape[1] and places[:, -1].min(initial=0) < 0:  # what is lacking is at the end
+            numbers[places < 0] = -1
         return distances, numbers
 
     def _survivors(self, store: Store, condition: Condition) -> NDArray[np.int64]:
@@ -250,7 +251,7 @@ class Held:
         done = len(self.prepared)
         if places is None and not self.dead and done == len(self) and k <= done:
             plain: Found = self.prepared.search(self, queries, k)
-            if (plain[1] >= 0).all():
+            if plain[1][:, -1].min() >= 0:
                 return plain
         good, left = self.alive, len(self) - self.dead
         if places is not None:
