@@ -20,6 +20,7 @@ these means in the gaps, adds the covariances, takes mu and Sigma anew, and so o
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ Mask = NDArray[np.bool_]
 
 
 _known: dict[bytes, Gaussian] = {}
+_changing = threading.Lock()
 
 
 class Gaussian(NamedTuple):
@@ -61,11 +63,12 @@ class Gaussian(NamedTuple):
         step = max(1, -(-len(x) // rows), _too_much(seen))
         table, seen = x[::step].astype(np.float64), seen[::step]
         key = _digest(table, seen)
-        if key not in _known:
+        found = _known.get(key) or cls._fitted(table, seen)
+        with _changing:
             while len(_known) >= KNOWN:
-                _known.pop(next(iter(_known)))
-            _known[key] = cls._fitted(table, seen)
-        return cls(*(part.copy() for part in _known[key]))
+                del _known[next(iter(_known))]
+            _known[key] = found
+        return cls(*(part.copy() for part in found))
 
     @classmethod
     def _fitted(cls, table: Array, seen: Mask) -> Gaussian:
