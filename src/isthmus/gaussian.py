@@ -65,7 +65,7 @@ class Gaussian(NamedTuple):
         key = _digest(table, seen)
         found = _known.get(key) or cls._fitted(table, seen)
         with _changing:
-            while len(_known) >= KNOWN:
+            while key not in _known and len(_known) >= KNOWN:
                 del _known[next(iter(_known))]
             _known[key] = found
         return cls(*(part.copy() for part in found))
