@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from isthmus import Autoencoder, BinaryCode, DataError, FileError, Nested, Trainer
+from isthmus.inputs import UnseenLevels
 from isthmus.retrieval import ITQ, Cosine, Euclidean, Graph, MeanShift, Prefix, Retriever, Standardised
 from isthmus.retrieval.exact import nearest, pairs_within
 from isthmus.retrieval.kept import keep, kept_again, part_of
@@ -246,6 +247,20 @@ def test_what_is_no_condition_is_refused_in_one_sentence(where):
     assert len(retriever) == 300
 
 
+@pytest.mark.parametrize(
+    ("where", "advice"),
+    [
+        ("price = 20", "Use == to compare"),
+        ("price == 2 AND label == 'a'", "Write and in small letters"),
+        ("label in 'a'", r"Use in \('a',\)"),
+    ],
+)
+def test_usual_slips_in_a_condition_are_named(where, advice):
+    """One equals sign, large letters, a text for a list."""
+    with pytest.raises(DataError, match=advice):
+        read_where(where, {"price": "number", "label": "text"})
+
+
 def test_columns_of_a_table_and_moments_are_filters_as_well(model, place):
     """A name with a blank stands between backticks."""
     df = table()
@@ -442,10 +457,89 @@ def test_texts_may_come_as_a_column_and_say_something():
     """A Series, an array; a text without a known word, or with none at all, is refused by its words."""
     retriever = Retriever().fit(pd.Series(WORDS))
     assert len(retriever.query(np.array(["red hat", "blue shoe"]), 2)) == 4
-    with pytest.raises(DataError, match="words or columns that the model knows; got zebra"):
+    with pytest.raises(DataError, match="hold something that the model knows; got zebra"):
         retriever.query("zebra")
     with pytest.raises(DataError, match="X must have a text in every row; got nan in row 1"):
         retriever.query(pd.Series(["red", np.nan], dtype=object))
+    for odd in ({"text": "red"}, 3, [None, "red"], np.ones(2)):
+        with pytest.raises(DataError, match="a query must be a text or a list of texts"):
+            retriever.query(odd)
+    found = retriever.query("red hat", 1)
+    assert found["text"].tolist() == ["red hat old"]
+    why = retriever.why("red hat", 0)
+    assert sorted(why["word"]) == ["hat", "red"]
+    assert why["share"].sum() == pytest.approx(1)
+
+
+@pytest.mark.filterwarnings("ignore::isthmus.inputs.UnseenLevels")
+def test_what_is_no_question_is_refused(model, tmp_path):
+    """Numbers of rows, nothing known, columns that are not there, other kinds of rows; a closed store."""
+    df = table()
+    retriever = Retriever(model, store=tmp_path / "s").fit(df)
+    for odd, words in (
+        (17, r"be rows like those stored; got 17. Use like\(17\)"),
+        (None, "be rows like those stored"),
+        ({"colour": "mauve"}, "hold something that the model knows; got none in row 0"),
+        ({"size": None}, "hold something that the model knows"),
+        ({"size": 1.0, "sizze": 2.0}, "have columns that the model knows; got sizze"),
+        ({}, "have a column of the table"),
+    ):
+        with pytest.raises(DataError, match=words):
+            retriever.query(odd)
+    assert len(retriever.query([{"size": 16.0}, {"colour": "red", "size": 3.0}], 2)) == 4
+    assert retriever.query(df.iloc[5], 1)["row"].tolist() == [5]
+    with pytest.warns(UnseenLevels) as told:
+        retriever.query({"size": 1.0, "colour": "mauve"})
+    assert len(told) == 1
+    with pytest.raises(DataError, match="X must have the columns it had at fit; got none called size"):
+        retriever.add(df[:2].drop(columns="size"))
+    for nothing in (df[:0], X[:0]):
+        with pytest.raises(DataError, match="X must"):
+            retriever.add(nothing)
+    with pytest.raises(DataError, match="metadata must have the rows of X in their order"):
+        Retriever(model).fit(df, metadata=df[["size"]].rename(columns=str.upper)[::-1])
+    retriever.close()
+    with pytest.raises(FileError, match=r"cannot be read: .* Open it again"):
+        retriever.query(df[:1])
+
+
+def test_a_missing_cell_agrees_with_nothing(model):
+    """It differs by one unit like any unknown, and is no reason for likeness."""
+    df = table()
+    df.loc[3, "weight"] = np.nan
+    retriever = Retriever(Autoencoder(3, random_state=0, trainer=Trainer(max_epochs=2))).fit(df)
+    why = retriever.why(df[:1], 3).set_index("column")
+    assert why.loc["weight", "agreement"] == 0
+    assert (why.drop("weight")["agreement"] > 0).any()
+
+
+def test_models_that_cannot_do_it_say_so():
+    """No transform, not the right columns, not fitted."""
+    from sklearn.linear_model import LinearRegression
+
+    with pytest.raises(DataError, match="model must have transform; got LinearRegression"):
+        Retriever(LinearRegression()).fit(X)
+    with pytest.raises(DataError, match="X must suit PCA; it says: could not convert"):
+        Retriever(PCA(2)).fit(table())
+
+
+@pytest.mark.parametrize("harm", ["emptied", "other model", "folder", "unfitted"])
+def test_a_damaged_store_is_refused_in_one_sentence(harm, model, tmp_path):
+    """Rows gone, the model of another store beside them, a model that was never trained."""
+    place, given = tmp_path / "s", None
+    Retriever(model, store=place).fit(table()).close()
+    if harm == "emptied":
+        (place / "rows.sqlite").write_bytes(b"")
+    if harm == "other model":
+        Retriever(PCA(2), store=tmp_path / "t").fit(X).close()
+        (place / "retriever.isthmus").write_bytes((tmp_path / "t" / "retriever.isthmus").read_bytes())
+    if harm == "folder":
+        (place / "rows.sqlite").write_bytes(b"SQLite format 3" + bytes(500))
+    if harm == "unfitted":
+        given = Autoencoder(2)
+    with pytest.raises((FileError, DataError), match=r"must|cannot") as error:
+        Retriever.open(place, given)
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_what_distances_are_is_said():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from command_line import run
-from isthmus import Autoencoder, Distortion, MaskingNoise, Trainer, figures, load, save
+from isthmus import Autoencoder, Distortion, MaskingNoise, Retriever, Trainer, figures, load, save
 from isthmus.demo import mixed_table
 
 
@@ -110,6 +110,34 @@ def test_a_table_is_searched_by_what_a_row_shows(folder):
     assert not (folder / "none.png").exists()
 
 
+def test_a_store_of_texts_is_asked_with_words(folder):
+    """A text, a file of text; the text found is shown, and the words both have; `info` tells of the store."""
+    kinds = [(a, b, c) for a in ("red", "blue") for b in ("hat", "shoe", "coat") for c in ("old", "new")]
+    texts = [f"the {a} {b} is {c}" for a, b, c in kinds]
+    Retriever(store=folder / "xs", random_state=0).fit(texts, metadata={"n": range(12)}).close()
+    (folder / "q.txt").write_text("blue coat")
+    for question in ("blue coat", "q.txt"):
+        done = run("search", "xs", question, "-k", 1, "--why", "--json", "--where", "n > 3", folder=folder)
+        said = json.loads(done.stdout)
+        assert said["found"][0]["text"].startswith("the blue coat is")
+        assert {line["word"] for line in said["why"]} == {"blue", "coat"}
+    done = run("search", "xs", "zebra", folder=folder)
+    assert "a query must hold something that the model knows; got zebra" in done.stderr
+    assert "12 rows" in run("info", "xs", folder=folder).stdout
+    assert json.loads(run("info", "xs", "--json", folder=folder).stdout)["columns"] == ["n"]
+
+
+def test_lines_of_metadata_that_fit_nothing_are_told(folder):
+    """Twice the same file, a file that is not there, a column the table has."""
+    lines = ["file,kind", *(f"p{i:02}.png,{i % 10}" for i in range(30)), "p00.png,7", "away.png,1"]
+    (folder / "odd_about.csv").write_text("\n".join(lines))
+    done = run("index", "p.isthmus", "in", "-o", "ps3", "--metadata", "odd_about.csv", folder=folder)
+    assert "1 lines of odd_about.csv name a file again" in done.stderr
+    assert "1 lines of odd_about.csv name no file" in done.stderr
+    done = run("index", "t.isthmus", "t.csv", "-o", "ts3", "--metadata", "t.csv", folder=folder)
+    assert "--metadata must have columns of its own; got code" in done.stderr
+
+
 def test_days_are_shown_as_days(folder):
     """Midnight is left out where every moment is one; what does not fit the screen is said."""
     table = pd.DataFrame({"a": np.arange(40.0), "day": pd.date_range("2024-01-01", periods=40)})
@@ -127,6 +155,10 @@ def test_days_are_shown_as_days(folder):
         (("search", "nowhere", "row:1"), "nowhere must be a store; got nothing there"),
         (("index", "t.isthmus", "t.csv", "-o", "in"), "in must be a new folder"),
         (("search", "in", "row:1"), "Make one with `isthmus index`"),
+        (("search", "t.csv", "row:1"), "t.csv must be a store; got a file"),
+        (("index", "p.isthmus", "t.csv", "-o", "new"), "MODEL must be one of tables"),
+        (("index", "t.isthmus", "in", "-o", "new"), "MODEL must be one of pictures"),
+        (("index", "t.isthmus", "t.csv", "-o", "new", "--bits", 9), "--bits must be from 1 to the 3"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(folder, arguments, words):

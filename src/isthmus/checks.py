@@ -41,7 +41,7 @@ def brief(value: object, limit: int = 80) -> str:
 
 def must(what: str, rule: str, got: object, do: str, kind: type[IsthmusError] = DataError) -> IsthmusError:
     """The error "<what> must <rule>; got <got>. <do>." as an exception of type `kind`, not yet raised."""
-    return kind(f"{what} must {rule}; got {brief(got)}. {do.rstrip('.')}.")
+    return kind(f"{what} must {rule}; got {brief(got) or 'nothing'}. {do.rstrip('.')}.")
 
 
 def need(ok: bool, what: str, rule: str, got: object, do: str) -> None:

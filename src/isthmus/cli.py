@@ -345,7 +345,12 @@ app.command()(report)
 
 @app.command()
 def info(model: ModelFile, as_json: Json = False) -> None:
-    """Say what is in a model file."""
+    """Say what is in a model file, or in a store."""
+    if model.is_dir():
+        from isthmus.commands.searching import described as store_described
+
+        store_described(str(model), as_json)
+        return
     from isthmus.commands.describing import described
     from isthmus.saving import load
 

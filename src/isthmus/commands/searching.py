@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,13 +23,10 @@ from isthmus.commands.options import (
 if TYPE_CHECKING:
     from isthmus.retrieval import Retriever
 
-__all__ = ["duplicates", "index", "search"]
+__all__ = ["described", "duplicates", "index", "search"]
 
 WRITTEN = (".csv", ".csv.gz", ".tsv", ".parquet")
 DRAWN = (".png", ".svg", ".pdf")
-SHOWN = 20  # lines on the screen
-WIDE = 28  # characters of a value on the screen
-PICTURES = 8  # questions in a drawing
 
 StorePlace = Annotated[
     str, typer.Argument(metavar="STORE", help="A folder made by `index`, or postgresql://...#name.")
@@ -77,6 +73,7 @@ def index(
 
     fitted = load_autoencoder(model)
     X, _, _ = opened(file, asked_reading(header, na, separator, decimal, encoding), fitted)
+    _refuse_other_kind(X, fitted, file)
     X, beside = _split(fitting(X, fitted), fitted)
     facts = _metadata(metadata, beside, getattr(X, "labels", {}))
     retriever = Retriever(
@@ -123,6 +120,7 @@ def search(
 ) -> None:
     """Find what in STORE is most like QUERY."""
     from isthmus.commands.files import asked_reading, refuse_output
+    from isthmus.commands.found import drawn, plain, show
     from isthmus.inputs.writing import write
     from isthmus.retrieval import Retriever
 
@@ -134,26 +132,26 @@ def search(
         number = _row_asked(query)
         rows = retriever.rows([number]) if number is not None else _rows(retriever, query, asked)
         found = retriever.query(rows, k, where) if number is None else retriever.like(number, k, where)
-        first = rows if isinstance(rows, dict) else rows[:1]
+        first = rows if isinstance(rows, (dict, str)) else rows[:1]
         reasons = retriever.why(first, int(found.iloc[0, 1])) if why and len(found) else None
         measure = retriever.compared_by(rows)
         if output is not None:
             write(found, output)
         if draw is not None and len(found):
-            _drawn(retriever, rows, found, query, draw)
+            drawn(retriever, rows, found, query, draw)
         draw = draw if len(found) else None
     if as_json:
-        facts = {"query": query, "k": k, "where": where, "distance": measure, "found": _plain(found)}
-        facts["why"] = None if reasons is None else _plain(reasons)
+        facts = {"query": query, "k": k, "where": where, "distance": measure, "found": plain(found)}
+        facts["why"] = None if reasons is None else plain(reasons)
         facts["drawn"], facts["output"] = (None if path is None else str(path) for path in (draw, output))
         typer.echo(json.dumps(facts, default=str))
     elif not quiet:
-        _show(found.iloc[:, int(found.iloc[:, 0].nunique() == 1) :])
+        show(found.iloc[:, int(found.iloc[:, 0].nunique() == 1) :], output)
         if len(found):
             typer.echo(f"Distance: {measure}.")
         if reasons is not None:
             typer.echo("\nWhy the first:")
-            _show(reasons)
+            show(reasons)
         if draw is not None:
             typer.echo(f"-> {draw}")
 
@@ -172,6 +170,7 @@ def duplicates(
 ) -> None:
     """Find groups of near-duplicates in STORE, each with its representative."""
     from isthmus.commands.files import refuse_output
+    from isthmus.commands.found import plain, show
     from isthmus.inputs.writing import write
     from isthmus.retrieval import Retriever
 
@@ -180,17 +179,33 @@ def duplicates(
     with Retriever.open(store) as retriever:
         level = retriever.threshold_ if threshold is None else threshold
         found = retriever.duplicates(level)
-        rows, measure = len(retriever), retriever.compared_by(retriever.rows(retriever.store_.ids(most=1)))
+        rows, measure = len(retriever), retriever.distance_
     if output is not None:
         write(found, output)
     groups = int(found.iloc[:, 0].nunique())
     said = {"rows": rows, "threshold": level, "groups": groups, "duplicates": len(found) - groups}
     if as_json:
-        typer.echo(json.dumps({**said, "found": _plain(found)}, default=str))
+        typer.echo(json.dumps({**said, "found": plain(found)}, default=str))
     elif not quiet:
         words = f"{groups:,} groups, {said['duplicates']:,} rows beside their representatives"
         typer.echo(f"{rows:,} rows; within {level:.3g} ({measure}): {words}.")
-        _show(found)
+        if len(found):
+            show(found, output)
+
+
+def described(store: str, as_json: bool) -> None:
+    """Say what is in a store."""
+    from isthmus.retrieval import Retriever
+
+    with Retriever.open(store) as retriever:
+        columns = [str(fact.name) for fact in retriever.store_.facts]
+        model = type(retriever.model_).__name__
+        said = {"rows": len(retriever), "model": model, "columns": columns, "notes": retriever.notes_}
+    if as_json:
+        typer.echo(json.dumps(said))
+        return
+    more = f"Columns to filter by: {', '.join(columns) or 'none'}."
+    typer.echo("\n".join([f"{store}: a store, codes by {model}.", *retriever.notes_, more]))
 
 
 # ---------------------------------------------------------------- what goes in
@@ -200,12 +215,24 @@ def _split(X: Any, model: Any) -> tuple[Any, Any]:
     """A table's columns that the model knows, and the others; anything else as it is."""
     from isthmus.inputs import Source
 
-    schema = model.schema_
-    if isinstance(X, Source) or not hasattr(X, "columns") or not schema.named:
+    names = getattr(getattr(model, "schema_", None), "names", getattr(model, "feature_names_in_", ()))
+    if isinstance(X, Source) or not hasattr(X, "columns") or not set(X.columns) & set(names):
         return X, None
-    known = set(schema.names)
+    known = set(names)
     others = [name for name in X.columns if name not in known]
     return X.drop(columns=others), X[others] if others else None
+
+
+def _refuse_other_kind(X: Any, model: Any, file: str) -> None:
+    """Raise where one is of pictures or signals and the other of columns."""
+    from isthmus.checks import must
+    from isthmus.inputs import Folder
+
+    pictures, do = len(getattr(model.schema_, "shape", ())) > 1, "Use another model"
+    if pictures and hasattr(X, "columns"):
+        raise must("MODEL", "be one of tables", f"one of pictures or signals, and {file}", do)
+    if not pictures and isinstance(X, Folder):
+        raise must("MODEL", "be one of pictures or signals", f"one of tables, and {file}", do)
 
 
 def _metadata(file: str | None, beside: Any, labels: dict[str, Any]) -> Any:
@@ -220,6 +247,9 @@ def _metadata(file: str | None, beside: Any, labels: dict[str, Any]) -> Any:
         return beside
     table = as_pandas(read(file))
     names = labels.get("file")
+    shared = [str(name) for name in table.columns if beside is not None and name in beside.columns]
+    if shared:
+        raise must("--metadata", "have columns of its own", ", ".join(shared), "Rename them, or leave it out")
     if names is not None:
         if "file" not in table.columns:
             do = "Name the column with the files' names so"
@@ -227,6 +257,12 @@ def _metadata(file: str | None, beside: Any, labels: dict[str, Any]) -> Any:
         lacking = len(set(names) - set(table["file"]))
         if 0 < lacking < len(names):
             tell(f"{lacking:,} of {len(names):,} files have no line in {file}.")
+        twice = int(table["file"].duplicated().sum())
+        if twice:
+            tell(f"{twice:,} lines of {file} name a file again, and are left out.")
+        strange = len(set(table["file"]) - set(names))
+        if strange:
+            tell(f"{strange:,} lines of {file} name no file of the folder, and are left out.")
         table = table.drop_duplicates("file").set_index("file").reindex(names)
         if table.isna().all(axis=None):
             raise must(
@@ -257,16 +293,17 @@ def _rows(retriever: Retriever, query: str, asked: Any) -> Any:
     from isthmus.inputs.frames import stacked
     from isthmus.retrieval.asking import read_file
 
-    schema = retriever.model_.schema_
-    if query.lstrip().startswith("{"):
-        try:
-            return dict(json.loads(query))
-        except ValueError:
-            raise must("QUERY", "be a JSON object", query, "Use '{\"age\": 30}'") from None
+    schema = getattr(retriever.model_, "schema_", None)
+    if isinstance(retriever.rows(retriever.store_.ids(most=1)), list):  # texts
+        return Path(query).read_text() if query.endswith(".txt") and Path(query).is_file() else query
+    if query.lstrip().startswith(("{", "[")):
+        return _parsed(query)
+    if not Path(query).exists() and query.isdigit():
+        raise must("QUERY", "be a file, a JSON object or row:17", query, f"Use row:{query}")
     if isinstance(schema, (ImagesSchema, SignalsSchema)):
         found = read_file(schema, query)
         return schema.source(found).load() if hasattr(found, "load") else found
-    X = opened(query, asked, retriever.model_).X
+    X = opened(query, asked, None if schema is None else retriever.model_).X
     X = stacked(list(X.blocks())) if isinstance(X, Source) else X
     rows, beside = _split(X, retriever.model_)
     kept = {str(fact.name) for fact in retriever.store_.facts}
@@ -276,71 +313,15 @@ def _rows(retriever: Retriever, query: str, asked: Any) -> Any:
     return rows
 
 
-# ---------------------------------------------------------------- what comes out
-
-
-def _plain(table: Any) -> list[dict[str, Any]]:
-    """Lines as JSON can hold them."""
-    lines: list[dict[str, Any]] = json.loads(table.to_json(orient="records", date_format="iso"))
-    return lines
-
-
-def _show(found: Any) -> None:
-    """The first lines and columns."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    if not len(found):
-        console.print("Nothing is found.", markup=False)
-        return
-    lines = [list(map(_short, line)) for line in _by_days(found[:SHOWN]).itertuples(index=False)]
-    columns = list(zip(map(str, found.columns), zip(*lines, strict=True), strict=True))
-    widths = [min(WIDE, max(map(len, (name, *texts)))) + 2 for name, texts in columns]
-    names = [name for (name, _), end in zip(columns, accumulate(widths), strict=True) if end <= console.width]
-    table = Table(box=None)
-    for name in names:
-        table.add_column(name, overflow="ellipsis", max_width=WIDE, no_wrap=True)
-    for line in lines:
-        table.add_row(*line[: len(names)])
-    console.print(table, markup=False)
-    left = [f"{len(found) - SHOWN:,} more lines"] if len(found) > SHOWN else []
-    left += [f"{found.shape[1] - len(names)} more columns"] if found.shape[1] > len(names) else []
-    if left:
-        console.print(f"... {' and '.join(left)}; -o writes all.", markup=False)
-
-
-def _by_days(found: Any) -> Any:
-    """Columns of moments that are all midnight as days."""
-    times = found.select_dtypes("datetime").columns
-    days = [name for name in times if (found[name].dropna().dt.normalize() == found[name].dropna()).all()]
-    return found.assign(**{str(n): [None if v != v else str(v.date()) for v in found[n]] for n in days})
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
-
-
-def _drawn(retriever: Retriever, rows: Any, found: Any, query: str, path: Path) -> None:
-    """Each question beside what was found for it."""
-    import numpy as np
-
-    from isthmus import figures
+def _parsed(query: str) -> Any:
+    """One JSON object, or a list of them."""
     from isthmus.checks import must
-    from isthmus.commands.drawing import written
 
-    shape = tuple(getattr(retriever.model_.schema_, "shape", ()))
-    if len(shape) < 2:
-        raise must("--draw", "be for pictures and signals", "a table", "Leave it out")
-    asked = np.asarray(rows).reshape(-1, *shape)[:PICTURES]
-    lines = [found[found.iloc[:, 0] == i] for i in range(len(asked))]
-    samples = [retriever.rows(some.iloc[:, 1].to_numpy()) if len(some) else [] for some in lines]
-    label = next((name for name in found.columns[3:] if name != "file"), None)
-    captions = [[_caption(line, label) for _, line in some.iterrows()] for some in lines]
-    names = [query if query.startswith("row:") else Path(query).name[:14]] if len(asked) == 1 else []
-    written(figures.neighbours(asked, samples, captions, names=names).figure, path)
-
-
-def _caption(line: Any, label: str | None) -> str:
-    more = "" if label is None else f"  {_short(line[label])[:10]}"
-    return f"{line.iloc[2]:.3g}{more}"
+    try:
+        found = json.loads(query)
+    except ValueError:
+        found = None
+    objects = found if isinstance(found, list) else [found]
+    if not objects or not all(isinstance(one, dict) for one in objects):
+        raise must("QUERY", "be a JSON object, or a list of them", query, "Use '{\"age\": 30}'")
+    return found

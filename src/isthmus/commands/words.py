@@ -31,6 +31,9 @@ OPTIONS = (
     (r"device='(\w+)'", r"--device \1"),
     (r"^device must", "--device must"),
     (r"mark it as missing with NaN|mark it missing with NaN", "name the word for a missing value with --na"),
+    (r"\bITQ\((\d+)\)", r"--bits \1"),
+    (r"^bits must", "--bits must"),
+    (r"like\((\d+)\)", r"row:\1"),
     (r"^X (must|has)\b", r"the file \1"),
 )
 

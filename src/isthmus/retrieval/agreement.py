@@ -29,16 +29,22 @@ def apart(coder: Coder, asked: Any, rows: Any) -> NDArray[np.float32]:
 
 def agreement(coder: Coder, asked: Any, found: Any, others: Any) -> Any:
     """What `Retriever.why` returns."""
-    if is_texts(asked) or (not is_sparse(asked) and not coder.spans):
-        raise DataError("why must have rows of numbers or columns; got texts. Compare them by reading.")
+    if is_texts(asked) and len(getattr(coder.model, "steps", ())) > 1:
+        words = coder.model[:-1]
+        a, b = words.transform(asked), words.transform(found)
+        return _terms(a, b, words.get_feature_names_out(), "word")
     if is_sparse(asked):
-        return _terms(asked, found)
+        return _terms(asked, found, np.arange(asked.shape[1]), "column")
+    if is_texts(asked) or not coder.spans:
+        raise DataError("why must have rows of numbers or columns; got others. Compare them by looking.")
     shape = tuple(getattr(getattr(coder.model, "schema_", None), "shape", ()))
     if len(shape) > 1:
         return _places(coder, asked, found, others, shape)
     differ, seen = _differences(coder, asked, found)
     usual, _ = _differences(coder, asked, others)
     share = (usual > differ + 1e-12).mean(0)
+    there = coder.cells(found)[1]
+    share = share if there is None else np.where(there[0], share, 0.0)
     order = [j for j in np.argsort(-share, kind="stable") if seen[j]]
     table = {
         "column": [coder.names[j] for j in order],
@@ -81,13 +87,13 @@ def _value(rows: Any, name: Any) -> Any:
     return column.iloc[0] if hasattr(column, "iloc") else column[0]
 
 
-def _terms(asked: Any, found: Any) -> Any:
+def _terms(asked: Any, found: Any, names: Array, what: str) -> Any:
     """Columns that both rows have, by their share of the product."""
     product = asked.multiply(found).tocoo()
     order = np.argsort(-product.data, kind="stable")[:TERMS]
     total = float(product.data.sum()) or 1.0
     columns = product.coords[-1] if hasattr(product, "coords") else product.col
-    return as_frame_like(None, {"column": columns[order], "share": product.data[order] / total})
+    return as_frame_like(None, {what: names[columns[order]], "share": product.data[order] / total})
 
 
 def _places(coder: Coder, asked: Any, found: Any, others: Any, shape: tuple[int, ...]) -> Any:

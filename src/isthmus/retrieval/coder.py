@@ -8,20 +8,22 @@ the missing cells are what the model makes of the others, a few times over.
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.checks import must, need
-from isthmus.inputs import TableSchema
+from isthmus.checks import DataError, must, need
+from isthmus.inputs import TableSchema, UnseenLevels
 from isthmus.inputs.frames import is_frame
 from isthmus.retrieval.rows import is_sparse, is_texts
 
-__all__ = ["Coder", "coder_of", "filled"]
+__all__ = ["Coder", "coder_of", "filled", "is_fitted", "said_once"]
 
 ROUNDS = 4  # times a missing cell is rebuilt before it counts as at rest
 
@@ -53,14 +55,13 @@ class Coder(ABC):
         """A question as rows: a dict as a row of a frame, a frame with the columns it lacks left empty."""
         columns = self.columns
         if isinstance(X, Mapping):
-            X = _tabled(X, self.moments)
-        if columns is None or not is_frame(X):
-            return X
-        lacking = [name for name in columns if name not in set(X.columns)]
-        if len(lacking) == len(columns):
-            raise must("a query", "have a column of the table", list(X.columns), f"There are {columns[:10]}")
+            X = self._tabled(X)
+        lacking = self.lacking(X)
         if not lacking:
             return X
+        if len(lacking) == len(columns or ()):
+            got = ", ".join(map(str, X.columns)) or "none that it knows"
+            raise must("a query", "have a column of the table", got, self._there)
         if hasattr(X, "assign"):
             return (
                 X.assign(**{str(name): None for name in lacking})
@@ -70,6 +71,23 @@ class Coder(ABC):
         import polars
 
         return X.with_columns([polars.lit(None).alias(str(name)) for name in lacking])
+
+    def _tabled(self, X: Mapping[Any, Any]) -> Any:
+        """A dict as a frame."""
+        unknown = [name for name in X if self.columns is not None and name not in self.columns]
+        if self.columns is None:
+            do = "Use a file or an array like those stored"
+            raise must("a query", "be like the rows stored, which have no named columns", dict(X), do)
+        need(len(X) > 0, "a query", "have a column of the table", "none", self._there)
+        if unknown and len(unknown) < len(X):
+            do = f"Use where for metadata. {self._there}"
+            raise must("a query", "have columns that the model knows", str(unknown[0]), do)
+        return _tabled(X, self.moments)
+
+    @property
+    def _there(self) -> str:
+        names = [str(name) for name in self.columns or ()]
+        return f"There are {', '.join(names[:20])}{' and more' if len(names) > 20 else ''}"
 
     @property
     def moments(self) -> list[Any]:
@@ -87,15 +105,21 @@ class Coder(ABC):
         """Whether codes are bits."""
         return False
 
-    def blank(self, X: Any) -> NDArray[np.bool_]:
-        """Which rows (n,) have nothing that the model knows: sparse ones without an entry, texts without a
-        word of those it learned.
+    def shown(self, X: Any) -> NDArray[np.bool_] | None:
+        """Which cells (n, cells) of rows hold something that the model knows; None where all do. A sparse
+        row, and a text, count as one cell, which is empty without an entry, without a known word.
         """
         steps = getattr(self.model, "steps", ())
         x = self.model[:-1].transform(X) if is_texts(X) and len(steps) > 1 else X
-        if not is_sparse(x):
-            return np.zeros(len(x), np.bool_)
-        return np.asarray(np.diff(x.tocsr().indptr) == 0)
+        if is_sparse(x):
+            return np.asarray(np.diff(x.tocsr().indptr) > 0)[:, None]
+        whole = isinstance(x, np.ndarray) and not (x.dtype.kind == "f" and np.isnan(x).any())
+        return None if whole or is_texts(x) or not self.spans else self.cells(x)[1]
+
+    def lacking(self, X: Any) -> list[Any]:
+        """Columns that a frame does not have and the model wants."""
+        there = set(X.columns) if is_frame(X) else None
+        return [] if there is None else [name for name in self.columns or () if name not in there]
 
     def counts(self, X: Any) -> bool:
         """Whether rows like X are counts or weights of words: sparse, and nowhere below 0."""
@@ -256,3 +280,27 @@ def _numbers(X: Any) -> Array:
     values = np.asarray(X, np.float64)
     need(values.ndim >= 2, "X", "be 2-D, one row a line", f"{values.ndim}-D", "Use X.reshape(1, -1)")
     return values.reshape(len(values), -1)
+
+
+@contextlib.contextmanager
+def said_once() -> Iterator[None]:
+    """Inside, nothing is said of unseen levels: it was when the question was read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnseenLevels)
+        yield
+
+
+def is_fitted(model: Any) -> bool:
+    """Whether a model has been fitted; DataError for what is no estimator."""
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        return False
+    except TypeError:
+        raise DataError(
+            f"model must be an estimator; got {type(model).__name__}. Use Autoencoder(8)."
+        ) from None
+    return True

@@ -16,7 +16,16 @@ from isthmus.checks import DataError, must, need
 from isthmus.inputs.frames import Column, DType, is_frame, read_columns, write_frame
 from isthmus.parts import Record
 
-__all__ = ["WIDEST", "Fact", "as_metadata", "columns_of", "described", "frame_of", "stored_moments"]
+__all__ = [
+    "WIDEST",
+    "Fact",
+    "as_metadata",
+    "columns_of",
+    "described",
+    "frame_of",
+    "refuse_other_order",
+    "stored_moments",
+]
 
 WIDEST = 900  # columns that are stored one by one; databases have a limit
 
@@ -57,6 +66,14 @@ def as_metadata(metadata: Any, rows: int, labels: Mapping[str, Sequence[Any]] = 
         "Pass one line a row",
     )
     return metadata
+
+
+def refuse_other_order(X: Any, metadata: Any) -> None:
+    """Raise where two pandas frames hold one index in two orders: their lines belong together by place."""
+    a, b = (frame.index if hasattr(frame, "iloc") else None for frame in (X, metadata))
+    if a is not None and b is not None and not a.equals(b) and set(a) == set(b):
+        do = "Use metadata.loc[X.index]"
+        raise must("metadata", "have the rows of X in their order", "the same index in another order", do)
 
 
 def _pandas() -> Any:

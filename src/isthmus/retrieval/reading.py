@@ -13,7 +13,7 @@ from isthmus.inputs.folders import is_path, open_folder
 from isthmus.inputs.frames import is_frame, stacked
 from isthmus.retrieval.asking import read_file
 from isthmus.retrieval.facts import columns_of
-from isthmus.retrieval.rows import FrameRows, is_texts
+from isthmus.retrieval.rows import FrameRows, TextRows, is_texts
 from isthmus.retrieval.store import Ids, Store
 
 __all__ = [
@@ -41,6 +41,7 @@ def as_rows(X: Any) -> Any:
     if is_path(X):
         return open_folder(X)
     if isinstance(X, (Source, dict)) or is_frame(X) or is_texts(X):
+        need(len(X) > 0, "X", "have at least one row", "none", "Pass rows")
         return X
     if is_sparse(X):
         return X.tocsr()
@@ -50,6 +51,13 @@ def as_rows(X: Any) -> Any:
             "X", "be rows of numbers, a DataFrame, texts or a folder", f"shape {array.shape}", "Reshape it"
         )
     return array
+
+
+def _texts(X: Any) -> list[str]:
+    """A question of a store of texts."""
+    X = [X] if isinstance(X, str) else _listed(X)
+    need(is_texts(X), "a query", "be a text or a list of texts", X, "Use 'words to look for'")
+    return list(X)
 
 
 def _listed(X: Any) -> Any:
@@ -127,17 +135,20 @@ def read_by(model: Any, X: Any) -> Any:
 
 def question(X: Any, model: Any, keeper: Any) -> Any:
     """A question as rows: a path is read, one row becomes a set of one; DataError where there is none."""
-    X = _listed(X)
+    if isinstance(keeper, TextRows):
+        return _texts(X)
+    if isinstance(X, list) and X and all(isinstance(row, Mapping) for row in X):
+        X = {name: [row.get(name) for row in X] for name in dict.fromkeys(n for row in X for n in row)}
     if isinstance(X, Mapping):
         return X
-    if isinstance(X, str) and not hasattr(model, "schema_"):
-        X = [X]
-    elif is_path(X) and hasattr(model, "schema_"):
+    if is_path(X) and hasattr(model, "schema_"):
         X = read_file(model.schema_, X)
     elif hasattr(X, "to_frame") and not hasattr(X, "columns"):
         X = X.to_frame().T.infer_objects()
     elif not (is_texts(X) or is_sparse(X) or is_frame(X) or isinstance(X, Source)):
         X = np.asarray(X)
+        good = X.ndim > 0 and X.dtype.kind in "biuf"
+        need(good, "a query", "be rows like those stored", X.tolist(), "Use like(17) for a stored row")
         shape = getattr(keeper, "shape", None)
         X = X[None] if shape is not None and X.shape == tuple(shape) else X
     if isinstance(X, Source):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.inputs.frames import as_frame_like
 from isthmus.retrieval.facts import frame_of
+from isthmus.retrieval.rows import TextRows
 from isthmus.retrieval.store import Ids, Store
 
 __all__ = ["Results"]
@@ -18,7 +19,7 @@ class Results:
     """Tables of stored rows with their facts."""
 
     def __init__(self, store: Store, keeper: Any) -> None:
-        self.store, self.library = store, getattr(keeper, "library", "")
+        self.store, self.keeper, self.library = store, keeper, getattr(keeper, "library", "")
 
     def table(self, distances: NDArray[Any], ids: Ids) -> Any:
         """query, row, distance and facts of what was found, (q, k) each; -1 is nothing."""
@@ -47,6 +48,8 @@ class Results:
 
     def _joined(self, lead: dict[str, Any], ids: Ids) -> Any:
         facts = self.store.facts
+        if isinstance(self.keeper, TextRows):
+            lead["text"] = self.keeper.restore(self.store, ids)
         if not facts:
             return as_frame_like(None, lead)
         columns = self.store.columns(ids)

@@ -22,20 +22,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
-from isthmus.autoencoder import Autoencoder
-from isthmus.checks import DataError, must, need
+from isthmus.checks import must, need
 from isthmus.citizen import Estimator
 from isthmus.inputs import Source, rows_of
 from isthmus.inputs.frames import is_frame
 from isthmus.retrieval.agreement import agreement
-from isthmus.retrieval.coder import Coder, coder_of
-from isthmus.retrieval.default import default_model
-from isthmus.retrieval.facts import Fact, as_metadata, described
+from isthmus.retrieval.coder import Coder, coder_of, said_once
+from isthmus.retrieval.facts import as_metadata, refuse_other_order
 from isthmus.retrieval.groups import groups_within, usual_threshold
 from isthmus.retrieval.index import Graph, Index, has_usearch
-from isthmus.retrieval.metric import Euclidean, Metric, chosen
+from isthmus.retrieval.learning import facts_of, learned_space, trained
+from isthmus.retrieval.metric import Metric
 from isthmus.retrieval.reading import (
     as_rows,
     blocks,
@@ -43,13 +41,12 @@ from isthmus.retrieval.reading import (
     drawn,
     gathered,
     lines_of,
-    picked,
     question,
     read_by,
     row_numbers,
 )
 from isthmus.retrieval.results import Results
-from isthmus.retrieval.rows import is_sparse, is_texts, keeper_of
+from isthmus.retrieval.rows import is_texts, keeper_of
 from isthmus.retrieval.space import ITQ, MeanShift, Space
 from isthmus.retrieval.store import Ids, Store
 from isthmus.retrieval.where import read_where
@@ -146,57 +143,22 @@ class Retriever(Estimator):
 
         self._check_parameters()
         X = as_rows(X)
+        refuse_other_order(X, metadata)
         seed = int(seed_from(self.random_state))
-        model = self._trained(X, seed)
+        model = trained(self.model, X, seed)
         X = read_by(model, X)
         metadata = as_metadata(metadata, count(X), getattr(X, "labels", {}))
         first = X.read(0) if isinstance(X, Source) else X
-        keeper, facts = keeper_of(first), self._facts(first, metadata)
+        keeper, facts = keeper_of(first), facts_of(first, metadata)
         some = drawn(X, seed)
         coder = coder_of(model, some)
-        space, metric, errors = self._space(coder, some, seed)
+        parts = self.metric, self.smoothing, self.bits
+        space, metric, errors = learned_space(coder, some, *parts, seed)
         with created(self, model, coder, space, keeper, facts) as store:
             self._fill(store, coder, space, keeper, X, metadata)
         self.metric_, self.metric_errors_ = metric, errors
         self._note(coder)
         return self
-
-    def _trained(self, X: Any, seed: int) -> Any:
-        """The model, fitted."""
-        if self.model is not None and _is_fitted(self.model):
-            return self.model
-        model = default_model(X) if self.model is None else clone(self.model)
-        if isinstance(model, Autoencoder) and model.random_state is None:
-            model.set_params(random_state=seed % 2**31)
-        plain = X if isinstance(model, Autoencoder) or not isinstance(X, Source) else gathered(X)
-        return model.fit(plain)
-
-    def _facts(self, X: Any, metadata: Any) -> list[Fact]:
-        own = described(X, own=True) if is_frame(X) else []
-        more = [] if metadata is None else described(metadata, own=False)
-        twice = {str(f.name) for f in own} & {str(f.name) for f in more}
-        need(not twice, "metadata", "have names of its own", ", ".join(sorted(twice)), "Leave out what X has")
-        return [*more, *own]
-
-    def _space(self, coder: Coder, X: Any, seed: int) -> tuple[Space, Metric, dict[str, float]]:
-        """How codes are compared, learned on some rows."""
-        z = coder.encode(X)
-        need(
-            z.ndim == 2 and bool(np.isfinite(z).all()),
-            "codes",
-            "be finite numbers",
-            "others",
-            "Check the model",
-        )
-        metric, errors = self.metric, dict[str, float]()
-        if coder.binary:
-            metric = Euclidean() if metric is None else metric
-            need(self.bits is None, "bits", "be None for a code of bits", self.bits, "Leave it out")
-            need(self.smoothing is None, "smoothing", "be None for bits", self.smoothing, "Leave it out")
-        elif metric is None:
-            counts = coder.counts(X)
-            metric, errors = chosen(z, lambda which: coder.units(picked(X, which)), seed, counts=counts)
-        return Space.learn(z, metric, self.smoothing, self.bits, coder.binary, seed), metric, errors
 
     def _fill(self, store: Store, coder: Coder, space: Space, keeper: Any, X: Any, metadata: Any) -> Ids:
         """Store rows block by block; their numbers."""
@@ -214,8 +176,8 @@ class Retriever(Estimator):
         """Store more rows, all of them or, of a Source, block by block; their numbers (n,)."""
         self.must_be_fitted()
         X = read_by(self.model_, as_rows(X))
-        if not isinstance(X, Source):
-            X = self._coder.asked(X)
+        refuse_other_order(X, metadata)
+        self._refuse_lacking(X)
         metadata = as_metadata(metadata, count(X), getattr(X, "labels", {}))
         if isinstance(X, Source):
             return self._fill(self.store_, self._coder, self._space_, self._keeper, X, metadata)
@@ -231,7 +193,8 @@ class Retriever(Estimator):
         metadata = as_metadata(metadata, len(ids))
         vectors = kept = block = None
         if X is not None:
-            block = self._coder.asked(read_by(self.model_, as_rows(X)))
+            block = read_by(self.model_, as_rows(X))
+            self._refuse_lacking(block)
             block = gathered(block) if isinstance(block, Source) else block
             need(
                 count(block) == len(ids),
@@ -272,7 +235,9 @@ class Retriever(Estimator):
         self.must_be_fitted()
         _check_k(k)
         condition = None if where is None else self._condition(where)
-        vectors = self._space_(self._coder.encode(self._asked(X)))
+        asked, _ = self._asked(X)
+        with said_once():
+            vectors = self._space_(self._coder.encode(asked))
         distances, ids = self.store_.nearest(vectors, int(k), condition)
         return self._space_.shown(distances), ids
 
@@ -289,11 +254,10 @@ class Retriever(Estimator):
         """
         self.must_be_fitted()
         _check_k(k)
-        asked = self._asked(X)
+        asked, partial = self._asked(X)
         condition = None if where is None else self._condition(where)
-        vectors = self._space_(self._coder.encode(asked))
-        partial = self._partial(asked)
-        with self.store_.looking():
+        with said_once(), self.store_.looking():
+            vectors = self._space_(self._coder.encode(asked))
             many = int(k) if not partial.any() else max(int(k), CANDIDATES)
             distances, ids = self.store_.nearest(vectors, many, condition)
             distances = self._space_.shown(distances)
@@ -302,15 +266,14 @@ class Retriever(Estimator):
             return self._results.table(distances[:, :k], ids[:, :k])
 
     def compared_by(self, X: Any) -> str:
-        """What the distances are that `query` gives for X, in a few words; `duplicates` has those of whole
-        rows.
-        """
+        """What the distances are that `query` gives for X, in a few words."""
         self.must_be_fitted()
-        partial = self._partial(self._asked(X))
+        with said_once():
+            partial = self._asked(X)[1]
         cells = "root mean square difference of the cells asked, in units of their spread"
         if partial.all():
             return cells
-        return f"{self._space_.said}; of rows with gaps {cells}" if partial.any() else self._space_.said
+        return f"{self.distance_}; of rows with gaps {cells}" if partial.any() else self.distance_
 
     def like(self, row: int, k: int = 10, where: str | None = None) -> Any:
         """The k rows most like a stored one, itself left out; as `query`."""
@@ -327,13 +290,15 @@ class Retriever(Estimator):
         column and share of the product.
         """
         self.must_be_fitted()
-        asked = self._asked(X)
+        with said_once():
+            asked = self._asked(X)[0]
         need(count(asked) == 1, "X", "be one row", count(asked), "Use X[:1]")
         with self.store_.looking():
             number = row_numbers(row)
             self.store_.refuse_unknown(number, self.store_.known(number))
             found, others = self._keeper.restore(self.store_, number), self._others()
-        return agreement(self._coder, asked, found, others)
+        with said_once():
+            return agreement(self._coder, asked, found, others)
 
     def rows(self, rows: Any = None, where: str | None = None) -> Any:
         """Stored rows as data of the kind that was fitted, by number or by a condition; all if neither."""
@@ -361,6 +326,11 @@ class Retriever(Estimator):
             need(threshold >= 0, "threshold", "be at least 0", threshold, "Use a distance that query shows")
             groups = groups_within(vectors, space.straight(threshold))
             return self._results.groups(ids, groups, space)
+
+    @property
+    def distance_(self) -> str:
+        """What the distance between whole rows is, in a few words."""
+        return self._space_.said
 
     @property
     def threshold_(self) -> float:
@@ -405,29 +375,24 @@ class Retriever(Estimator):
         self._results = Results(store, keeper)
         self.n_features_in_ = int(getattr(model, "n_features_in_", len(coder.names)))
 
-    def _asked(self, X: Any) -> Any:
-        """A question as rows that say something."""
+    def _asked(self, X: Any) -> tuple[Any, NDArray[np.bool_]]:
+        """A question as rows that show something, and which of them lack cells (n,)."""
         asked = self._coder.asked(question(X, self.model_, self._keeper))
-        blank = np.flatnonzero(self._coder.blank(asked))
+        shown = self._coder.shown(asked)
+        if shown is None:
+            return asked, np.zeros(count(asked), np.bool_)
+        blank = np.flatnonzero(~shown.any(1))
         if len(blank):
-            got, do = (
-                (asked[blank[0]], "Use others")
-                if is_texts(asked)
-                else (f"none in row {blank[0]}", "Check it")
-            )
-            raise must("a query", "have words or columns that the model knows", got, do)
-        return asked
+            got = asked[blank[0]] if is_texts(asked) else f"none in row {blank[0]}"
+            raise must("a query", "hold something that the model knows", got, "Check how it is spelled")
+        return asked, np.asarray(~shown.all(1))
+
+    def _refuse_lacking(self, X: Any) -> None:
+        lacking = ", ".join(map(str, self._coder.lacking(X)))
+        need(not lacking, "X", "have the columns it had at fit", f"none called {lacking}", "Add them, empty")
 
     def _condition(self, where: str) -> Any:
         return read_where(where, {str(fact.name): fact.kind for fact in self.store_.facts})
-
-    def _partial(self, asked: Any) -> NDArray[np.bool_]:
-        """Which rows lack cells (n,)."""
-        none = np.zeros(count(asked), np.bool_)
-        if is_texts(asked) or is_sparse(asked) or not self._coder.spans:
-            return none
-        observed = self._coder.cells(asked)[1]
-        return none if observed is None else np.asarray(~observed.all(1))
 
     def _by_cells(self, asked: Any, ids: Ids) -> tuple[NDArray[np.float32], Ids]:
         """Candidates ordered by the cells that a row shows; those that differ equally by their codes."""
@@ -464,6 +429,9 @@ class Retriever(Estimator):
                 raise must(name, f"be a part of type {kind.__name__}, or None", value, do)
         if self.smoothing is not None:
             self.smoothing.check()
+        if self.model is not None and not hasattr(self.model, "transform"):
+            do = "Use Autoencoder(8), PCA(8) or a Pipeline"
+            raise must("model", "have transform", type(self.model).__name__, do)
 
     def _note(self, coder: Coder) -> None:
         space = self._space_
@@ -485,18 +453,3 @@ class Retriever(Estimator):
 def _check_k(k: Any) -> None:
     whole = isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k >= 1
     need(bool(whole), "k", "be a whole number of at least 1", k, "Use k=10")
-
-
-def _is_fitted(model: Any) -> bool:
-    from sklearn.exceptions import NotFittedError
-    from sklearn.utils.validation import check_is_fitted
-
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        return False
-    except TypeError:
-        raise DataError(
-            f"model must be an estimator; got {type(model).__name__}. Use Autoencoder(8)."
-        ) from None
-    return True

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.checks import DataError, FileError, brief
+from isthmus.checks import DataError, FileError, brief, must
 from isthmus.parts import pack, unpack
 from isthmus.retrieval import index as indexes
 from isthmus.retrieval import metric as metrics
 from isthmus.retrieval import rows as keepers
 from isthmus.retrieval import space as spaces
 from isthmus.retrieval.cache import CachedHeld
-from isthmus.retrieval.coder import coder_of
+from isthmus.retrieval.coder import coder_of, is_fitted
 from isthmus.retrieval.kept import keep, kept_again, part_of
 from isthmus.retrieval.store import SqliteStore, Store
 from isthmus.saving import known_parts
@@ -104,7 +104,10 @@ def _refuse_taken(target: Path) -> None:
     if not target.parent.is_dir():
         raise FileError(f"the folder above {target} must exist; got none. Create it first.")
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FileError(f"{target} must be a new folder; got one that is there. Open it with Retriever.open.")
+        is_store = (target / ROWS).is_file()
+        got = "a store" if is_store else "a folder that is not empty" if target.is_dir() else "a file"
+        do = "Search it, or choose another name" if is_store else "Choose another name"
+        raise FileError(f"{target} must be a new folder; got {got}. {do}.")
 
 
 def _settle(made: Path, target: Path) -> None:
@@ -162,10 +165,17 @@ def opened(cls: Any, place: Any, model: Any, parts: Sequence[Any]) -> Any:
             return _restored(cls, place, path, lambda _: store, model, parts)
     target = Path(place)
     if not (target / ROWS).is_file() or not (target / MODEL).is_file():
-        got = "another folder" if target.is_dir() else "nothing there"
+        got = "another folder" if target.is_dir() else "a file" if target.exists() else "nothing there"
         do = f"Make one with `isthmus index` or with Retriever(store={str(place)!r}).fit"
         raise FileError(f"{target} must be a store; got {got}. {do}.")
-    return _restored(cls, place, target / MODEL, lambda index: _file_store(target, index), model, parts)
+    return _restored(cls, place, target / MODEL, lambda index: _filled_store(target, index), model, parts)
+
+
+def _filled_store(target: Path, index: Any) -> SqliteStore:
+    store = _file_store(target, index)
+    if not hasattr(store, "facts"):
+        raise FileError(f"{target / ROWS} must hold the rows of a store; got none. Index the data again.")
+    return store
 
 
 def _file_store(target: Path, index: Any) -> SqliteStore:
@@ -194,12 +204,18 @@ def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, par
         if isinstance(error, FileError):
             raise
         raise FileError(f"{place} cannot be read: {brief(str(error))}. Index the data again.") from None
+    if model is not None and not is_fitted(model):
+        raise must("model", f"be the fitted one of {place}", "one that is not fitted", "Pass that one")
     if model is None:
         kind = brief(str(header["model_type"]), 40)
         raise DataError(f"model must be given, as a {kind} is not kept in a store; got none. Pass model=.")
     scales = (tensors["centre"].numpy(), tensors["spread"].numpy()) if "centre" in tensors else None
     store = open_store(retriever._index)
-    sample = keeper.restore(store, store.ids(most=1)) if len(store) else None
+    try:
+        sample = keeper.restore(store, store.ids(most=1)) if len(store) else None
+    except (ValueError, TypeError, KeyError) as error:
+        do = "Index the data again"
+        raise FileError(f"the files of {place} must belong together: {brief(str(error))} {do}.") from None
     coder = coder_of(model, sample, scales)
     retriever.model, retriever.metric_, retriever.metric_errors_ = model, metric, {}
     retriever.facts_ = dict(header.get("facts", {}))

@@ -84,7 +84,13 @@ class ITQ(Part):
         """The mean (k,) and the turned axes (k, bits) of vectors like v (n, k)."""
         bits = v.shape[1] if self.bits is None else self.bits
         good = isinstance(bits, int) and 1 <= bits <= v.shape[1]
-        need(good, "bits", f"be from 1 to the {v.shape[1]} numbers of the code", self.bits, "Use ITQ()")
+        need(
+            good,
+            "bits",
+            f"be from 1 to the {v.shape[1]} numbers of the code",
+            self.bits,
+            f"Use ITQ({v.shape[1]})",
+        )
         some = v[rng.permutation(len(v))[:ROWS]].astype(np.float64)
         mean = some.mean(0)
         _, _, axes = np.linalg.svd(some - mean, full_matrices=False)

@@ -223,9 +223,20 @@ class SqliteStore(Store):
                 raise
 
     @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Alone, and what SQLite finds wrong is said in one sentence."""
+        with self.lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                closed = isinstance(error, sqlite3.ProgrammingError)
+                do = "Open it again" if closed else "Index the data again"
+                raise FileError(f"the store cannot be read: {brief(str(error))}. {do}.") from None
+
+    @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
         """Inside, everything read is of one moment."""
-        with self.lock:
+        with self._reading():
             self.inside += 1
             try:
                 if self.inside == 1:
@@ -238,13 +249,13 @@ class SqliteStore(Store):
 
     def mark(self) -> tuple[int, int]:
         """What is another after every change, by others or by this connection."""
-        with self.lock:
+        with self._reading():
             others: int = self.db.execute("PRAGMA data_version").fetchone()[0]
             return others, self.db.total_changes
 
     def setting(self, name: str) -> Any:
         """A plain value that was kept, or None."""
-        with self.lock:
+        with self._reading():
             found = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if found is None else json.loads(found[0])
 
@@ -341,7 +352,7 @@ class SqliteStore(Store):
         """Numbers of the rows that satisfy a condition, or of all, ascending; `most` of them, if not
         below 0.
         """
-        with self.lock:
+        with self._reading():
             if condition is None:
                 found = self.db.execute("SELECT id FROM items ORDER BY id LIMIT ?", (most,))
             else:
@@ -370,7 +381,7 @@ class SqliteStore(Store):
     def _by_number(self, select: str, ids: Ids) -> dict[int, tuple[Any, ...]]:
         found: dict[int, tuple[Any, ...]] = {}
         plain = np.unique(ids).tolist()
-        with self.lock:
+        with self._reading():
             for start in range(0, len(plain), MANY):
                 some = plain[start : start + MANY]
                 marks = ", ".join("?" * len(some))
@@ -396,7 +407,7 @@ class SqliteStore(Store):
         return dict(getattr(self.index.prepared, "facts", {}))
 
     def __len__(self) -> int:
-        with self.lock:
+        with self._reading():
             return int(self.db.execute("SELECT count(*) FROM items").fetchone()[0])
 
     def close(self) -> None:

@@ -70,8 +70,7 @@ def read_where(text: str, kinds: Mapping[str, str]) -> Condition:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, DataError):
             raise
-        do = f"{EXAMPLE}; `class` and names with blanks or signs stand between backticks"
-        raise must("where", "be a condition", text, do) from None
+        raise must("where", "be a condition", text, _advice(text)) from None
 
 
 class _Reader:
@@ -135,7 +134,8 @@ class _Reader:
                 raise must(f"{column} in where", "be a column of text to look into", part, EXAMPLE)
             return Condition(f"{word}CONTAINS({{{column}}}, {{}}) > 0", (part,))
         if not isinstance(right, (ast.Tuple, ast.List, ast.Set)):
-            raise _odd(right)
+            words = brief(ast.unparse(right))
+            raise must("in in where", "be followed by a list", words, f"Use in ({words},)")
         column = self._column(left)
         values = tuple(self._value(column, item) for item in right.elts)
         if not values:
@@ -184,6 +184,16 @@ def _moment(column: str, text: str) -> str:
     except ValueError:
         do = f"Use {column} >= '2024-05-31' or '2024-05-31 14:30'"
         raise must(f"{column} in where", "be compared with a moment", text, do) from None
+
+
+def _advice(text: str) -> str:
+    """What to do about a text that Python's parser does not read."""
+    plain = QUOTED.sub("", text)
+    if re.search(r"(?<![<>=!])=(?!=)", plain):
+        return "Use == to compare, as in price == 20"
+    if found := re.search(r"\b(AND|OR|NOT|IN)\b", plain):
+        return f"Write {found[1].lower()} in small letters"
+    return f"{EXAMPLE}; `class` and names with blanks or signs stand between backticks"
 
 
 def _joined(word: str, parts: Sequence[Condition]) -> Condition:
