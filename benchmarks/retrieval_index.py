@@ -152,13 +152,14 @@ def ours(X: Any, queries: Any, true: Any, place: Path) -> tuple[list[tuple[Any, 
             rate,
         )
     )
+    scaled = vectors * prepared.scale
     direct = lambda some: np.asarray(prepared.graph.search(some, K, threads=1).keys).reshape(len(some), -1)  # noqa: E731
-    many, one, *rate = rates(direct, vectors)
+    many, one, *rate = rates(direct, scaled)
     graph_mb = sum(file.stat().st_size for file in place.rglob("graph.usearch")) / 1e6
     lines.append(
         (
             "usearch, the same graph",
-            f"{recall(direct(vectors), true):.3f}",
+            f"{recall(direct(scaled), true):.3f}",
             many,
             one,
             "",

@@ -13,7 +13,7 @@ from isthmus.retrieval.curve import Curve
 from isthmus.retrieval.exact import Found, nearest
 
 if TYPE_CHECKING:
-    from isthmus.retrieval.index import Graph, Held
+    from isthmus.retrieval.index import Graph
 
 __all__ = ["Links", "built", "measured", "restored", "set_aside"]
 
@@ -25,53 +25,67 @@ K = 10
 LEAST = 10  # effort of a search that is tried first
 HIGHEST = 1000  # effort; pgvector's limit as well
 MANY = 64  # questions that are worth putting in order
+TOGETHER = 2**21  # numbers of what was found that are compared at a time
+HUGE = 6e4  # what 16 bits can hold, in units of the mean size
 LOOSE = 20_000  # vectors beside the graph before they are put into it
 
 
 class Links:
-    """A graph over the first rows of what is held; keys are places."""
+    """A graph over the first rows of what is held; keys are places.
+
+    It keeps numbers of 16 bits, half the memory that a search walks through; what it finds is put in order by
+    the vectors themselves.
+    """
 
     loose = LOOSE
 
     def __init__(self, graph: Any, facts: dict[str, Any]) -> None:
-        self.graph, self.facts = graph, facts
+        self.graph, self.facts, self.scale = graph, facts, np.float32(facts["scale"])
         self.curve: Curve | None = None
 
     def __len__(self) -> int:
         return len(self.graph)
 
-    def search(self, held: Held | None, queries: NDArray[Any], k: int) -> Found:
-        """Distances and places (q, k) of the nearest it finds, whether or not they are alive."""
-        if held is not None and len(queries) >= MANY:
-            self.curve = self.curve or Curve(held.vectors)
-            order = self.curve.order(queries)
-            back = np.argsort(order)
-            distances, places = self._search(queries[order], k)
-            return distances[back], places[back]
-        return self._search(queries, k)
+    def search(self, vectors: NDArray[Any], queries: NDArray[Any], k: int) -> Found:
+        """Distances and places (q, k) of the nearest it finds among vectors, alive or not."""
+        many = max(1, TOGETHER // (2 * k * vectors.shape[1]))
+        if len(queries) <= min(many, MANY):
+            return self._search(vectors, queries, k)
+        self.curve = self.curve or Curve(vectors)
+        order = self.curve.order(queries)
+        parts = [order[start : start + many] for start in range(0, len(order), many)]
+        found = [self._search(vectors, queries[part], k) for part in parts]
+        back = np.argsort(order)
+        distances, places = (np.concatenate(some)[back] for some in zip(*found, strict=True))
+        return distances, places
 
-    def _search(self, queries: NDArray[Any], k: int) -> Found:
-        self.graph.expansion_search = max(int(self.facts["effort"]), k)
-        found = self.graph.search(queries, k, threads=1)
+    def _search(self, vectors: NDArray[Any], queries: NDArray[Any], k: int) -> Found:
+        wanted = min(k + k // 2, len(self.graph))
+        self.graph.expansion_search = max(int(self.facts["effort"]), wanted)
+        found = self.graph.search(queries * self.scale, wanted, threads=1)
         places = found.keys.view(np.int64).reshape(len(queries), -1)
-        squares = found.distances.reshape(places.shape)
-        distances: NDArray[np.float32] = np.sqrt(np.maximum(squares, 0, dtype=np.float32))
         counts = np.asarray(getattr(found, "counts", places.shape[1])).reshape(-1, 1)  # none for one question
-        if places.shape[1] == k and (len(queries) == 1 or (counts == k).all()):
+        if len(queries) > 1 and (counts < places.shape[1]).any():
+            places = np.where(np.arange(places.shape[1]) < counts, places, -1)
+        squares = np.square(vectors[places] - queries[:, None]).sum(2)
+        squares[places < 0] = np.inf
+        order = squares.argsort(1)[:, :k]
+        rows = np.arange(len(queries))[:, None]
+        distances, places = np.sqrt(squares[rows, order]), places[rows, order]
+        lacking = ((0, 0), (0, k - places.shape[1]))
+        if lacking[1][1] <= 0:
             return distances, places
-        more = ((0, 0), (0, k - places.shape[1]))
-        lost = np.arange(k) >= counts
-        distances = np.where(lost, np.inf, np.pad(distances, more)).astype(np.float32)
-        return distances, np.where(lost, -1, np.pad(places, more))
+        return np.pad(distances, lacking, constant_values=np.inf), np.pad(places, lacking, constant_values=-1)
 
     def add(self, vectors: NDArray[Any]) -> None:
         """Take in more, which come after those that are there."""
         first = len(self.graph)
-        self.graph.add(np.arange(first, first + len(vectors), dtype=np.uint64), vectors, threads=1)
+        self.put(np.arange(first, first + len(vectors)), vectors)
 
     def put(self, places: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        """Take in the vectors at some places."""
-        self.graph.add(places.astype(np.uint64), np.ascontiguousarray(vectors[places]), threads=1)
+        """Take in vectors, which are those at some places."""
+        scaled = np.clip(vectors * self.scale, -HUGE, HUGE)
+        self.graph.add(places.astype(np.uint64), scaled, threads=1)
 
     def save(self, path: Path) -> None:
         """Write it to a file."""
@@ -83,22 +97,24 @@ def built(part: Graph, vectors: NDArray[Any]) -> Links:
 
     Recall is measured on vectors that are not in the graph yet, as a question's is not; they come last.
     """
-    links = Links(_empty(part, vectors.shape[1]), {"effort": LEAST})
+    scale = 1 / max(float(np.abs(vectors[:: max(1, len(vectors) // 1000)]).mean()), 1e-30)
+    links = Links(_empty(part, vectors.shape[1]), {"effort": LEAST, "scale": scale})
     links.curve = Curve(vectors)
     aside, alive = set_aside(len(vectors)), np.ones(len(vectors), np.bool_)
     alive[aside] = False
     rest = links.curve.order(vectors)
     rest = rest[alive[rest]]
     for start in range(0, len(rest), ADDED):
-        links.put(rest[start : start + ADDED], vectors)
+        some = rest[start : start + ADDED]
+        links.put(some, vectors[some])
 
     def approximate(effort: int, queries: Any, k: int) -> Any:
         links.facts["effort"] = effort
-        return links.search(None, queries, k)[1]
+        return links.search(vectors, queries, k)[1]
 
     found = measured(vectors[aside], part, lambda q, k: nearest(q, vectors, k, alive)[1], approximate)
     links.facts |= {"rows": len(vectors), **found}
-    links.put(aside, vectors)
+    links.put(aside, vectors[aside])
     return links
 
 
@@ -120,7 +136,7 @@ def _empty(part: Graph, width: int) -> Any:
     return Index(
         ndim=width,
         metric="l2sq",
-        dtype="f32",
+        dtype="f16",
         connectivity=part.links,
         expansion_add=part.effort,
         multi=False,

@@ -82,14 +82,14 @@ class _Prefixes:
     def __len__(self) -> int:
         return len(self.short)
 
-    def search(self, held: Held, queries: NDArray[Any], k: int) -> Found:
-        """Places of the k nearest, whether or not they are alive."""
+    def search(self, vectors: NDArray[Any], queries: NDArray[Any], k: int) -> Found:
+        """Places of the k nearest among vectors, whether or not they are alive."""
         many = min(len(self.short), k * self.part.candidates)
         _, places = nearest(queries[:, : self.part.width], self.short, many)
         found = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
         for i, some in enumerate(places):
             some = np.sort(some)
-            apart, order = nearest(queries[i : i + 1], held.vectors[some], k)
+            apart, order = nearest(queries[i : i + 1], vectors[some], k)
             found[0][i], found[1][i] = apart[0], np.where(order[0] < 0, -1, some[order[0]])
         return found
 
@@ -107,7 +107,7 @@ class Graph(Index):
     """
 
     recall: float = 0.96
-    links: int = 16
+    links: int = 24
     effort: int = 64
     least: int = 200_000
 
@@ -250,7 +250,7 @@ class Held:
         """
         done = len(self.prepared)
         if places is None and not self.dead and done == len(self) and k <= done:
-            plain: Found = self.prepared.search(self, queries, k)
+            plain: Found = self.prepared.search(self.vectors, queries, k)
             if plain[1][:, -1].min() >= 0:
                 return plain
         good, left = self.alive, len(self) - self.dead
@@ -261,7 +261,7 @@ class Held:
         many = min(
             done, int(k / share * (1 if left == len(self) else 1.5)) + (0 if left == len(self) else 10)
         )
-        distances, near = self.prepared.search(self, queries, many)
+        distances, near = self.prepared.search(self.vectors, queries, many)
         bad = (near < 0) | ~good[near]
         distances = np.where(bad, np.inf, distances).astype(np.float32)
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
