@@ -221,3 +221,23 @@ def test_on_the_command_line(tmp_path):
     shown = run("detect", model, tmp_path / "new.csv", "--alpha", 0.002).stdout
     assert "600 steps, 1 range flagged" in shown
     assert "load 100%" in shown
+
+
+@pytest.mark.parametrize("named", [None, "when"])
+def test_moments_that_are_row_labels_of_a_parquet_file_say_when(tmp_path, named):
+    """Of one file and of a folder of two, as pandas writes them; labels that are no moments say nothing."""
+    from isthmus.commands.ranging import opened_series
+    from isthmus.inputs.text import Reading
+
+    when = pd.date_range("2024-01-01", periods=200, freq="h", name=named)
+    frame = pd.DataFrame({"a": np.arange(200.0), "b": 1.0}, index=when)
+    frame.to_parquet(tmp_path / "one.parquet")
+    (tmp_path / "two").mkdir()
+    for i, part in enumerate((frame[:120], frame[120:])):
+        part.to_parquet(tmp_path / "two" / f"{i}.parquet")
+    for place in ("one.parquet", "two"):
+        X, _, _ = opened_series(str(tmp_path / place), Reading())
+        assert list(X.columns) == ["a", "b"]
+        assert (X.index == when).all()
+    frame.set_axis([f"r{i}" for i in range(200)]).to_parquet(tmp_path / "text.parquet")
+    assert opened_series(str(tmp_path / "text.parquet"), Reading())[0].index.equals(pd.RangeIndex(200))

@@ -15,7 +15,9 @@ SHOWN = 20  # ranges on the screen, the strangest
 
 
 def opened_series(file: str, asked: Any, model: Autoencoder | None = None) -> Any:
-    """A file as `opened` opens it, and an .npy of one dimension as a series of one channel."""
+    """A file as `opened` opens it, an .npy of one dimension as a series of one channel, and the moments that
+    pandas kept as row labels as such.
+    """
     import numpy as np
 
     from isthmus.commands.files import held_rows, opened
@@ -27,8 +29,11 @@ def opened_series(file: str, asked: Any, model: Autoencoder | None = None) -> An
             values = None
         if values is not None and values.ndim == 1 and values.dtype.kind in "biuf":
             return np.array(values)[:, None], None, []
-    X, reading, notes = opened(file, asked, model)
-    return held_rows(X), reading, notes
+    source, reading, notes = opened(file, asked, model)
+    X, moments = held_rows(source), source.moments() if hasattr(source, "moments") else None
+    if moments is not None and hasattr(X, "set_axis"):
+        X = X.set_axis(moments, axis=0)
+    return X, reading, notes
 
 
 def fit_series(

@@ -71,7 +71,10 @@ class ParquetSource(DiskSource):
         self._gaps: set[str] = set()
         self._schema = self._survey()
         self._keys = {key: v for key, v in _partitions(names).items() if key not in self._schema.names}
-        known = [*_without_index(self._schema), *self._keys]
+        labels = _labels(self._schema)
+        moments = len(labels) == 1 and _arrow().types.is_timestamp(self._schema.field(labels[0]).type)
+        self._moments = labels[0] if moments else None
+        known = [*(name for name in self._schema.names if name not in labels), *self._keys]
         self.columns = [name for name in known if columns is None or name in columns]
         unknown = sorted(set(columns or ()) - set(known))
         if unknown:
@@ -82,6 +85,16 @@ class ParquetSource(DiskSource):
     def drop(self, *, columns: Sequence[str]) -> Self:
         """The same source without some columns, which are then not read at all."""
         return type(self)(self.place, [name for name in self.columns if name not in columns])
+
+    def moments(self) -> Any:
+        """The row labels that pandas kept beside the columns, of all rows, if they are moments; else None."""
+        if self._moments is None:
+            return None
+        parts = []
+        for number, place in enumerate(self.files):
+            with self._lock, _said_plainly(place):
+                parts.append(self._reader(number).read(columns=[self._moments]).column(self._moments))
+        return _arrow().chunked_array([chunk for part in parts for chunk in part.chunks]).to_pandas()
 
     @property
     def nbytes(self) -> int:
@@ -260,12 +273,10 @@ def _width(kind: Any) -> int:
         return 32  # text and the like
 
 
-def _without_index(schema: Any) -> list[str]:
-    """Columns that are no row labels of pandas'."""
+def _labels(schema: Any) -> list[str]:
+    """Columns that are row labels of pandas'."""
     labels = (schema.pandas_metadata or {}).get("index_columns", ())
-    return [
-        name for name in schema.names if name not in [label for label in labels if isinstance(label, str)]
-    ]
+    return [label for label in labels if isinstance(label, str) and label in schema.names]
 
 
 def _partitions(names: list[str]) -> dict[str, tuple[list[Any], list[int]]]:
