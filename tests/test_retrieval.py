@@ -8,14 +8,15 @@ import uuid
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
 from isthmus import Autoencoder, BinaryCode, DataError, FileError, Nested, Trainer
-from isthmus.inputs import UnseenLevels
 from isthmus.retrieval import ITQ, Cosine, Euclidean, Graph, MeanShift, Prefix, Retriever, Standardised
 from isthmus.retrieval.exact import nearest, pairs_within
 from isthmus.retrieval.kept import keep, kept_again, part_of
@@ -444,13 +445,21 @@ def test_what_could_do_harm_from_a_file_is_not_kept(tmp_path):
         assert keep(make_pipeline(words, TruncatedSVD(2))) is None
     said, arrays = keep(TfidfVectorizer().fit(WORDS))
     arrays = part_of(arrays, "network.")
-    said["settings"] |= {"input": "filename", "token_pattern": "(a|aa)+$"}
+    said["settings"] |= {"input": "filename", "token_pattern": "(a|aa)+$", "use_idf": False}
     again = kept_again(said, arrays, {})
     assert (again.input, again.token_pattern) == ("content", TfidfVectorizer().token_pattern)
     with pytest.raises(FileError, match="a store keeps PCA"):
         kept_again({**said, "kind": "FunctionTransformer"}, arrays, {})
     with pytest.raises(FileError, match="must have finite numbers"):
-        kept_again(said, {"idf_": np.full(7, np.nan)}, {})
+        kept_again(said, arrays | {"idf_": np.full(7, np.nan)}, {})
+    with pytest.raises(KeyError):
+        kept_again(said, {"words": arrays["words"]}, {})
+    for partly in (
+        TfidfVectorizer(use_idf=False).fit(WORDS),
+        StandardScaler(with_mean=False, with_std=False).fit(X),
+    ):
+        assert keep(partly) is None
+    assert keep(PCA(2).set_output(transform="pandas").fit(COLUMNS)) is None
 
 
 def test_texts_may_come_as_a_column_and_say_something():
@@ -471,6 +480,17 @@ def test_texts_may_come_as_a_column_and_say_something():
     assert why["share"].sum() == pytest.approx(1)
 
 
+def test_texts_behind_a_dense_step_are_known_by_their_words():
+    """The last sparse rows on the way say which words a text has; every step must be fitted, not the last
+    alone.
+    """
+    model = make_pipeline(TfidfVectorizer(), TruncatedSVD(3, random_state=0), Normalizer())
+    retriever = Retriever(model).fit(WORDS)
+    assert set(retriever.why("red hat", 0)["word"]) == {"red", "hat"}
+    with pytest.raises(DataError, match="got zebra"):
+        retriever.query("zebra")
+
+
 @pytest.mark.filterwarnings("ignore::isthmus.inputs.UnseenLevels")
 def test_what_is_no_question_is_refused(model, tmp_path):
     """Numbers of rows, nothing known, columns that are not there, other kinds of rows; a closed store."""
@@ -488,17 +508,19 @@ def test_what_is_no_question_is_refused(model, tmp_path):
             retriever.query(odd)
     assert len(retriever.query([{"size": 16.0}, {"colour": "red", "size": 3.0}], 2)) == 4
     assert retriever.query(df.iloc[5], 1)["row"].tolist() == [5]
-    with pytest.warns(UnseenLevels) as told:
-        retriever.query({"size": 1.0, "colour": "mauve"})
-    assert len(told) == 1
     with pytest.raises(DataError, match="X must have the columns it had at fit; got none called size"):
         retriever.add(df[:2].drop(columns="size"))
-    for nothing in (df[:0], X[:0]):
+    for odd in ({"size": []}, ["texts"], np.array(["a"])):
+        with pytest.raises(DataError, match="a query must"):
+            retriever.query(odd)
+    for nothing in (df[:0], X[:0], csr_array((0, 6))):
         with pytest.raises(DataError, match="X must"):
             retriever.add(nothing)
     with pytest.raises(DataError, match="metadata must have the rows of X in their order"):
         Retriever(model).fit(df, metadata=df[["size"]].rename(columns=str.upper)[::-1])
     retriever.close()
+    with pytest.raises(FileError, match=r"cannot be (read|written)"):
+        retriever.add(df[:2])
     with pytest.raises(FileError, match=r"cannot be read: .* Open it again"):
         retriever.query(df[:1])
 
@@ -515,16 +537,23 @@ def test_a_missing_cell_agrees_with_nothing(model):
 
 def test_models_that_cannot_do_it_say_so():
     """No transform, not the right columns, not fitted."""
-    from sklearn.linear_model import LinearRegression
-
     with pytest.raises(DataError, match="model must have transform; got LinearRegression"):
         Retriever(LinearRegression()).fit(X)
     with pytest.raises(DataError, match="X must suit PCA; it says: could not convert"):
         Retriever(PCA(2)).fit(table())
 
 
-@pytest.mark.parametrize("harm", ["emptied", "other model", "folder", "unfitted"])
-def test_a_damaged_store_is_refused_in_one_sentence(harm, model, tmp_path):
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("emptied", "must hold the rows of a store; got none"),
+        ("other model", "must belong together"),
+        ("no rows", "cannot be opened as a store: file is not a database"),
+        ("unfitted", "got one that is not fitted"),
+        ("no transformer", "got LinearRegression"),
+    ],
+)
+def test_a_damaged_store_is_refused_in_one_sentence(harm, words, model, tmp_path):
     """Rows gone, the model of another store beside them, a model that was never trained."""
     place, given = tmp_path / "s", None
     Retriever(model, store=place).fit(table()).close()
@@ -533,11 +562,13 @@ def test_a_damaged_store_is_refused_in_one_sentence(harm, model, tmp_path):
     if harm == "other model":
         Retriever(PCA(2), store=tmp_path / "t").fit(X).close()
         (place / "retriever.isthmus").write_bytes((tmp_path / "t" / "retriever.isthmus").read_bytes())
-    if harm == "folder":
-        (place / "rows.sqlite").write_bytes(b"SQLite format 3" + bytes(500))
+    if harm == "no rows":
+        (place / "rows.sqlite").write_bytes(b"nothing of the kind" * 30)
     if harm == "unfitted":
         given = Autoencoder(2)
-    with pytest.raises((FileError, DataError), match=r"must|cannot") as error:
+    if harm == "no transformer":
+        given = LinearRegression()
+    with pytest.raises((FileError, DataError), match=words) as error:
         Retriever.open(place, given)
     assert len(str(error.value).splitlines()) == 1
 

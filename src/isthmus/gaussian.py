@@ -37,7 +37,8 @@ BLOCK = 2_000_000  # numbers in the small systems solved at once, at most
 TOGETHER = 64  # rows whose systems are solved at once, at most: all are as large as the largest of them
 WORK = 4_000_000_000  # multiplications in a round of EM at most: where it would be more, fewer rows are used
 WIDE = 1_024  # features from which on no covariance is learned
-KNOWN = 16  # Gaussians remembered
+KNOWN = 16  # Gaussians remembered, if together they have
+NUMBERS = 4_000_000  # numbers at most
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -65,9 +66,9 @@ class Gaussian(NamedTuple):
         key = _digest(table, seen)
         found = _known.get(key) or cls._fitted(table, seen)
         with _changing:
-            while key not in _known and len(_known) >= KNOWN:
-                del _known[next(iter(_known))]
             _known[key] = found
+            while len(_known) > KNOWN or sum(g.covariance.size for g in _known.values()) > NUMBERS:
+                del _known[next(iter(_known))]
         return cls(*(part.copy() for part in found))
 
     @classmethod

@@ -71,7 +71,7 @@ def drawn(retriever: Retriever, rows: Any, found: Any, query: str, path: Path) -
     from isthmus.checks import must
     from isthmus.commands.drawing import written
 
-    shape = tuple(getattr(retriever.model_.schema_, "shape", ()))
+    shape = tuple(getattr(getattr(retriever.model_, "schema_", None), "shape", ()))
     if len(shape) < 2:
         raise must("--draw", "be for pictures and signals", "a table", "Leave it out")
     asked = np.asarray(rows).reshape(-1, *shape)[:PICTURES]

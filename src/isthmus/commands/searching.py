@@ -121,20 +121,26 @@ def search(
     """Find what in STORE is most like QUERY."""
     from isthmus.commands.files import asked_reading, refuse_output
     from isthmus.commands.found import drawn, plain, show
+    from isthmus.commands.words import Said
+    from isthmus.inputs.files import as_pandas
     from isthmus.inputs.writing import write
     from isthmus.retrieval import Retriever
 
     for path, endings in ((output, WRITTEN), (draw, DRAWN)):
         if path is not None:
-            refuse_output(path, endings, query)
+            refuse_output(path, endings, *([query] if _is_there(query) else []))
     asked = asked_reading(header, na, separator, decimal, encoding)
     with Retriever.open(store) as retriever:
         number = _row_asked(query)
         rows = retriever.rows([number]) if number is not None else _rows(retriever, query, asked)
-        found = retriever.query(rows, k, where) if number is None else retriever.like(number, k, where)
-        first = rows if isinstance(rows, (dict, str)) else rows[:1]
-        reasons = retriever.why(first, int(found.iloc[0, 1])) if why and len(found) else None
         measure = retriever.compared_by(rows)
+        with Said.muted():  # what is new to the model was told just now
+            found = as_pandas(
+                retriever.query(rows, k, where) if number is None else retriever.like(number, k, where)
+            )
+        first = rows if isinstance(rows, (dict, str)) else rows[:1]
+        with Said.muted():
+            reasons = retriever.why(first, int(found.iloc[0, 1])) if why and len(found) else None
         if output is not None:
             write(found, output)
         if draw is not None and len(found):
@@ -171,6 +177,7 @@ def duplicates(
     """Find groups of near-duplicates in STORE, each with its representative."""
     from isthmus.commands.files import refuse_output
     from isthmus.commands.found import plain, show
+    from isthmus.inputs.files import as_pandas
     from isthmus.inputs.writing import write
     from isthmus.retrieval import Retriever
 
@@ -178,7 +185,7 @@ def duplicates(
         refuse_output(output, WRITTEN)
     with Retriever.open(store) as retriever:
         level = retriever.threshold_ if threshold is None else threshold
-        found = retriever.duplicates(level)
+        found = as_pandas(retriever.duplicates(level))
         rows, measure = len(retriever), retriever.distance_
     if output is not None:
         write(found, output)
@@ -276,7 +283,7 @@ def _row_asked(query: str) -> int | None:
     """The number in "row:17"."""
     from isthmus.checks import must
 
-    if not query.startswith("row:") or Path(query).exists():
+    if not query.startswith("row:") or _is_there(query):
         return None
     try:
         return int(query.removeprefix("row:"))
@@ -295,10 +302,10 @@ def _rows(retriever: Retriever, query: str, asked: Any) -> Any:
 
     schema = getattr(retriever.model_, "schema_", None)
     if isinstance(retriever.rows(retriever.store_.ids(most=1)), list):  # texts
-        return Path(query).read_text() if query.endswith(".txt") and Path(query).is_file() else query
+        return _text(query, asked.encoding) if query.endswith(".txt") and _is_there(query) else query
     if query.lstrip().startswith(("{", "[")):
         return _parsed(query)
-    if not Path(query).exists() and query.isdigit():
+    if not _is_there(query) and query.isdigit():
         raise must("QUERY", "be a file, a JSON object or row:17", query, f"Use row:{query}")
     if isinstance(schema, (ImagesSchema, SignalsSchema)):
         found = read_file(schema, query)
@@ -311,6 +318,25 @@ def _rows(retriever: Retriever, query: str, asked: Any) -> Any:
     if unknown:
         tell(f"{query} has columns that {retriever.store} does not know, left out: {', '.join(unknown[:9])}.")
     return rows
+
+
+def _is_there(query: str) -> bool:
+    """Whether a question is the name of a file; texts can be too long to be one."""
+    try:
+        return Path(query).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _text(path: str, encoding: str | None) -> str:
+    from isthmus.checks import FileError
+
+    try:
+        return Path(path).read_text(encoding or "utf-8")
+    except (UnicodeError, LookupError):
+        raise FileError(
+            f"{path} must be text in {encoding or 'UTF-8'}; got others. Use --encoding."
+        ) from None
 
 
 def _parsed(query: str) -> Any:

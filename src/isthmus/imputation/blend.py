@@ -1,13 +1,15 @@
-"""Blends: for every column whether to fill it with more than the mean, and how much of it the network says.
+"""Blends: for every column whether to fill it with more than the mean, and with how much of what.
 
-    guess = (1 - b) gaussian + b network,  0 <= b <= 1,      or the mean, or the most frequent level
+    guess = mean + a (gaussian - mean) + b (network - mean),      a, b >= 0, a + b <= 1
 
-b is the one of a grid with the least squared error on hidden cells. Whether it is better there than the mean
-is tested column by column, and of all columns together those are taken that pass by Benjamini and Hochberg's
-procedure: where nothing depends on anything all keep the mean, nine tables of ten and more, and where most
-columns can be told from the others, one with less evidence is believed, too. A fill does no harm then where
-columns have nothing to do with each other, which is where an unguarded network is worst. Nor does it lean
-towards the mean where they have: what is missing for being large is farther from it than what is seen.
+Whether the best a and b of a grid are better on hidden cells than the mean is tested column by column, and of
+all columns together those are taken that pass by Benjamini and Hochberg's procedure: where nothing depends on
+anything all keep the mean, nine tables of ten and more, and where most columns can be told from the others,
+one with less evidence is believed, too. A fill does no harm then where columns have nothing to do with each
+other, which is where an unguarded network is worst.
+
+Among those with a + b = 1, which do not lean towards the mean, the best is taken, unless leaning is better by
+more than one standard error: what is missing for being large is farther from the mean than what is seen.
 
 Benjamini & Hochberg (1995), Controlling the false discovery rate, J. Royal Statistical Society B 57.
 """
@@ -26,7 +28,9 @@ from isthmus.parts import Record
 
 __all__ = ["Blend", "blends_of", "discoveries"]
 
-GRID = np.linspace(0, 1, 11)  # weights of the network
+STEPS = 10  # the grid's, from 0 to 1
+GRID = np.array([(a, b) for a in range(STEPS + 1) for b in range(STEPS + 1 - a)], dtype=float) / STEPS
+UPRIGHT = GRID.sum(1) > 1 - 0.5 / STEPS  # those that do not lean towards the mean
 FALSE = 0.1  # share of columns at most, on average, that are taken though the mean is as good
 FEWEST = 8  # rows with hidden cells below which nothing is judged
 
@@ -50,6 +54,12 @@ class Blend(Record):
     def weight(self) -> float:
         """What is not the mean's."""
         return self.gaussian + self.network
+
+    @property
+    def unshrunk(self) -> Blend:
+        """The same without the mean, where anything else is in it: draws must not lean towards it."""
+        whole = self.weight if self.weight > 0 else 1.0
+        return Blend(self.gaussian / whole, self.network / whole)
 
     def __call__(self, mean: Array, gaussian: Array, network: Array) -> Array:
         """The blended guess (n, width)."""
@@ -93,18 +103,24 @@ def _judged(hidden: Hidden, mean: Array, numeric: bool, spared: float) -> _Judge
     if count < FEWEST:
         return _Judged(Blend(cells=len(hidden.rows)), float("nan"))
     t, g, h = hidden.truth - mean, hidden.gaussian - mean, hidden.model - mean
-    base = np.square(t).sum(1)
-    a, b = (1 - GRID)[:, None, None], GRID[:, None, None]
-    gains = (base - np.square(t - a * g - b * h).sum(2)) / max(float(base.mean()), 1e-300)
-    gain = gains.mean(1) + GRID**2 * spared / max(float(base.mean()), 1e-300)
-    best = int(gain.argmax())
-    error = max(float(gains[best].std()) / np.sqrt(count), 1e-12)
-    one = Blend(float(1 - GRID[best]), float(GRID[best]), len(hidden.rows))
+    scale = max(float(np.square(t).sum(1).mean()), 1e-300)
+    tg, th, gg, gh, hh = (
+        (one * other).sum(1) / scale for one, other in ((t, g), (t, h), (g, g), (g, h), (h, h))
+    )
+    a, b = GRID[:, :1], GRID[:, 1:]
+    gains = 2 * a * tg + 2 * b * th - a**2 * gg - 2 * a * b * gh - b**2 * hh + b**2 * spared / scale
+    gain = gains.mean(1)
+    best, upright = int(gain.argmax()), int(np.where(UPRIGHT, gain, -np.inf).argmax())
+    error, lost = (float(some.std()) / np.sqrt(count) for some in (gains[best], gains[best] - gains[upright]))
+    taken = upright if gain[best] - gain[upright] <= lost else best
+    one = Blend(float(GRID[taken, 0]), float(GRID[taken, 1]), len(hidden.rows))
     wrong, mean_wrong = (
         _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), numeric) for blend in (one, Blend())
     )
     found = Blend(one.gaussian, one.network, one.cells, wrong, mean_wrong)
-    return _Judged(found, 1.0 if not numeric and wrong > mean_wrong else float(norm.sf(gain[best] / error)))
+    return _Judged(
+        found, 1.0 if not numeric and wrong > mean_wrong else float(norm.sf(gain[best] / max(error, 1e-12)))
+    )
 
 
 def _error(truth: Array, guess: Array, numeric: bool) -> float:

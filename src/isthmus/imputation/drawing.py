@@ -4,7 +4,9 @@ The joint distribution of the missing cells of a row is the product of that of t
 that of the second given the first as well, and so on; a model trained to fill any gaps knows each of them.
 So a draw goes through the columns in random order, draws each missing cell around its fill, and takes it for
 observed from there on: what is drawn into a row belongs together. A number is its fill plus the error of some
-hidden cell, scaled to the spread of this one; a category is drawn by its probabilities.
+hidden cell, scaled to the spread of this one; a category is drawn by its probabilities. What of the mean
+there is in a fill, which makes it nearer on average, is left out of draws: they would lean towards the rows
+that are complete, and an estimate with them.
 
 Draws must also differ as the model might. Folds that leave out a share 1/K of the rows each vary K - 1 times
 less than models of other data would; so every draw has the mean of all folds plus each fold's difference from
@@ -32,8 +34,8 @@ Array = NDArray[Any]
 
 
 class Knowledge(NamedTuple):
-    """What an imputer has learned: folds, cells, the mean in own units (d,), and by column the blends and the
-    spreads around them.
+    """What an imputer has learned: folds, cells, the mean in own units (d,), and by column the blends, the
+    spreads around them, and the spreads around the unshrunk ones of draws.
     """
 
     folds: list[Fold]
@@ -41,11 +43,13 @@ class Knowledge(NamedTuple):
     mean: Array
     blends: list[Blend]
     spreads: list[Spread | None]
+    drawn_spreads: list[Spread | None]
 
-    def blended(self, guesses: Guesses) -> Array:
+    def blended(self, guesses: Guesses, unshrunk: bool = False) -> Array:
         """Fills in own units (n, d)."""
         found = np.empty_like(guesses.gaussian)
         for span, blend in zip(self.cells.spans, self.blends, strict=True):
+            blend = blend.unshrunk if unshrunk else blend
             found[:, span] = blend(self.mean[span], guesses.gaussian[:, span], guesses.model[:, span])
         return found
 
@@ -82,7 +86,7 @@ class _Draw:
             None
             if s is None
             else rng.choice(s.scores if len(s.scores) else np.zeros(1), (copies, max(1, len(s.scores))))
-            for s in known.spreads
+            for s in known.drawn_spreads
         ]
 
     def __call__(self, x: Array, observed: Array, gaps: Array) -> Array:
@@ -106,14 +110,14 @@ class _Draw:
         """What each draw's model makes of cell j, (n, width), and the Gaussian's variance of it, (n,)."""
         known, span = self.known, self.known.cells.spans[j]
         each = [fold.guesses(known.cells, x, observed) for fold in known.folds]
-        guesses = np.stack([known.blended(some)[:, span] for some in each])
+        guesses = np.stack([known.blended(some, unshrunk=True)[:, span] for some in each])
         mean = guesses.mean(0)
         shifts = np.einsum("kn,knw->nw", self.weights[copy].T, guesses - mean)
         return mean + shifts, np.mean([some.variance[:, span.start] for some in each], axis=0)
 
     def _number(self, j: int, guess: Array, variance: Array, copy: Array) -> Array:
         """Each guess (n,) and the scaled error of a hidden cell."""
-        spread, cells = self.known.spreads[j], self.known.cells
+        spread, cells = self.known.drawn_spreads[j], self.known.cells
         assert spread is not None
         pools = self.pools[j]
         errors = pools[copy, self.rng.integers(pools.shape[1], size=len(copy))]

@@ -108,11 +108,16 @@ class Imputer(Transformer):
             [float(spared[span].sum()) for span in cells.spans],
         )
         variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)
-        spreads = [
-            spread_of(cells, j, some, blend, mean[span], float(variances[span.start])) if numeric[j] else None
-            for j, (some, blend, span) in enumerate(zip(hidden, blends, cells.spans, strict=True))
-        ]
-        self._known = Knowledge(folds, cells, mean, blends, spreads)
+        spreads, drawn_spreads = (
+            [
+                spread_of(cells, j, some, blend, mean[span], float(variances[span.start]))
+                if numeric[j]
+                else None
+                for j, (some, blend, span) in enumerate(zip(hidden, chosen, cells.spans, strict=True))
+            ]
+            for chosen in (blends, [blend.unshrunk for blend in blends])
+        )
+        self._known = Knowledge(folds, cells, mean, blends, spreads, drawn_spreads)
         self.models_ = [fold.model for fold in folds]
         self._missing = (~observed).sum(0)
         self._rows, self._share = len(x), share

@@ -37,9 +37,10 @@ def packed(imputer: Imputer) -> tuple[dict[str, Any], dict[str, Any]]:
     for k, fold in enumerate(known.folds):
         tensors |= {f"{k}.network.{name}": value for name, value in fold.model.network_.state_dict().items()}
         tensors |= {f"{k}.mean": fold.gaussian.mean, f"{k}.covariance": fold.gaussian.covariance}
-    for j, spread in enumerate(known.spreads):
-        if spread is not None and len(spread.scores):
-            tensors[f"scores.{j}"] = spread.scores
+    for of, spreads in (("fill", known.spreads), ("draw", known.drawn_spreads)):
+        for j, spread in enumerate(spreads):
+            if spread is not None and len(spread.scores):
+                tensors[f"scores.{of}.{j}"] = spread.scores
     return tensors, {
         "format": FORMAT,
         "kind": "Imputer",
@@ -49,6 +50,7 @@ def packed(imputer: Imputer) -> tuple[dict[str, Any], dict[str, Any]]:
         "habits": pack(known.cells.habits),
         "blends": pack(tuple(known.blends)),
         "spreads": _plain(known.spreads),
+        "drawn_spreads": _plain(known.drawn_spreads),
         "missing": [int(count) for count in imputer._missing],
         "rows": imputer._rows,
         "share": imputer._share,
@@ -91,12 +93,15 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, t
     cells = Cells(schema, habits)
     need(len(habits) == len(cells.numeric), "the file's habits", "fit its columns", len(habits), AGAIN)
     blends = _records(header["blends"], known, Blend)
-    plain = unpack(header["spreads"], known)
-    spreads = [_spread(some, tensors, f"scores.{j}") for j, some in enumerate(plain)]
-    numeric = [spread is not None for spread in spreads] == [kind == "numeric" for kind in cells.kinds]
+    spreads, drawn = (
+        [_spread(some, tensors, f"scores.{of}.{j}") for j, some in enumerate(unpack(header[name], known))]
+        for of, name in (("fill", "spreads"), ("draw", "drawn_spreads"))
+    )
+    kinds = [kind == "numeric" for kind in cells.kinds]
+    numeric = all([spread is not None for spread in some] == kinds for some in (spreads, drawn))
     fits = len(blends) == len(cells.all) == len(header["missing"]) and numeric
     need(fits, "what the file learned on hidden cells", "fit its columns", "others", AGAIN)
-    imputer._known = Knowledge(folds, cells, _array(tensors, "mean", d), list(blends), spreads)
+    imputer._known = Knowledge(folds, cells, _array(tensors, "mean", d), list(blends), spreads, drawn)
     imputer.models_ = models
     imputer._missing = np.array(header["missing"], dtype=np.int64)
     imputer._rows, imputer._share = int(header["rows"]), float(header["share"])

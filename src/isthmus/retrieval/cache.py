@@ -72,8 +72,9 @@ class CachedHeld(Held):
             ):
                 from isthmus.retrieval.graph import restored
 
-                links = restored(self.index, store.width, place / GRAPH, graph["facts"])
-                self.prepared = links if len(links) == len(numbers) else None
+                with contextlib.suppress(*UNREADABLE):
+                    links = restored(self.index, store.width, place / GRAPH, graph["facts"])
+                    self.prepared = links if len(links) == len(numbers) else None
             self._prepare()
 
     def _write(self, store: Store) -> None:

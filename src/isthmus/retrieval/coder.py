@@ -8,10 +8,8 @@ the missing cells are what the model makes of the others, a few times over.
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,11 +17,11 @@ from numpy.typing import NDArray
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, must, need
-from isthmus.inputs import TableSchema, UnseenLevels
+from isthmus.inputs import TableSchema
 from isthmus.inputs.frames import is_frame
 from isthmus.retrieval.rows import is_sparse, is_texts
 
-__all__ = ["Coder", "coder_of", "filled", "is_fitted", "said_once"]
+__all__ = ["Coder", "coder_of", "filled", "is_fitted", "worded"]
 
 ROUNDS = 4  # times a missing cell is rebuilt before it counts as at rest
 
@@ -109,8 +107,7 @@ class Coder(ABC):
         """Which cells (n, cells) of rows hold something that the model knows; None where all do. A sparse
         row, and a text, count as one cell, which is empty without an entry, without a known word.
         """
-        steps = getattr(self.model, "steps", ())
-        x = self.model[:-1].transform(X) if is_texts(X) and len(steps) > 1 else X
+        x = worded(self.model, X)[0] if is_texts(X) else X
         if is_sparse(x):
             return np.asarray(np.diff(x.tocsr().indptr) > 0)[:, None]
         whole = isinstance(x, np.ndarray) and not (x.dtype.kind == "f" and np.isnan(x).any())
@@ -130,9 +127,16 @@ def _tabled(asked: Mapping[Any, Any], moments: list[Any]) -> Any:
     """A dict of values, or of lists of them, as a DataFrame, moments read from text."""
     import pandas
 
-    columns = {name: v if isinstance(v, (list, tuple)) else [v] for name, v in asked.items()}
+    listed = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in asked.items()}
+    columns = {name: v if isinstance(v, (list, tuple)) else [v] for name, v in listed.items()}
     lengths = sorted({len(column) for column in columns.values()})
-    need(len(lengths) == 1, "a query", "have columns of one length", lengths, "Use one value for each")
+    need(
+        len(lengths) == 1 and lengths[0] > 0,
+        "a query",
+        "have columns of one length",
+        lengths,
+        "Use one value for each",
+    )
     for name in set(moments) & set(columns):
         try:
             columns[name] = pandas.to_datetime(pandas.Series(columns[name]), format="ISO8601")
@@ -152,6 +156,20 @@ def coder_of(model: Any, X: Any = None, scales: tuple[Array, Array] | None = Non
     if not hasattr(model, "transform"):
         raise must("model", "have transform", type(model).__name__, "Use Autoencoder(), PCA(8) or a Pipeline")
     return _OfTransformer(model, X, scales)
+
+
+def worded(model: Any, texts: Any) -> tuple[Any, Any]:
+    """Texts as the last sparse rows that a model, step by step, makes of them, and what makes them; the texts
+    and None where there are none.
+    """
+    steps = getattr(model, "steps", [("", model)])
+    found, made = texts, None
+    for i, (_, step) in enumerate(steps):
+        x = step.transform(found) if hasattr(step, "transform") else found
+        if not is_sparse(x):
+            break
+        found, made = x, model[: i + 1] if hasattr(model, "steps") else step
+    return found, made
 
 
 def filled(x: Array, unseen: Array, rebuilt: Callable[[Array], Array]) -> Array:
@@ -277,17 +295,12 @@ def _numeric(X: Any) -> bool:
 
 
 def _numbers(X: Any) -> Array:
-    values = np.asarray(X, np.float64)
+    try:
+        values = np.asarray(X, np.float64)
+    except (TypeError, ValueError) as error:
+        raise must("X", "hold numbers", str(error), "Use Autoencoder(8), which reads every kind") from None
     need(values.ndim >= 2, "X", "be 2-D, one row a line", f"{values.ndim}-D", "Use X.reshape(1, -1)")
     return values.reshape(len(values), -1)
-
-
-@contextlib.contextmanager
-def said_once() -> Iterator[None]:
-    """Inside, nothing is said of unseen levels: it was when the question was read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnseenLevels)
-        yield
 
 
 def is_fitted(model: Any) -> bool:
@@ -295,6 +308,9 @@ def is_fitted(model: Any) -> bool:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
+    steps = [step for _, step in getattr(model, "steps", ()) if hasattr(step, "fit")]
+    if steps:
+        return all(map(is_fitted, steps))
     try:
         check_is_fitted(model)
     except NotFittedError:

@@ -71,7 +71,7 @@ def as_metadata(metadata: Any, rows: int, labels: Mapping[str, Sequence[Any]] = 
 def refuse_other_order(X: Any, metadata: Any) -> None:
     """Raise where two pandas frames hold one index in two orders: their lines belong together by place."""
     a, b = (frame.index if hasattr(frame, "iloc") else None for frame in (X, metadata))
-    if a is not None and b is not None and not a.equals(b) and set(a) == set(b):
+    if a is not None and b is not None and a.is_unique and not a.equals(b) and set(a) == set(b):
         do = "Use metadata.loc[X.index]"
         raise must("metadata", "have the rows of X in their order", "the same index in another order", do)
 

@@ -60,9 +60,9 @@ class Links:
         return distances, places
 
     def _search(self, vectors: NDArray[Any], queries: NDArray[Any], k: int) -> Found:
-        wanted = min(k + k // 2, len(self.graph))
+        wanted = min(k + k // 2 + 1, len(self.graph))
         self.graph.expansion_search = max(int(self.facts["effort"]), wanted)
-        found = self.graph.search(queries * self.scale, wanted, threads=1)
+        found = self.graph.search(_within(queries * self.scale), wanted, threads=1)
         places = found.keys.view(np.int64).reshape(len(queries), -1)
         counts = np.asarray(getattr(found, "counts", places.shape[1])).reshape(-1, 1)  # none for one question
         if len(queries) > 1 and (counts < places.shape[1]).any():
@@ -90,6 +90,14 @@ class Links:
     def save(self, path: Path) -> None:
         """Write it to a file."""
         self.graph.save(str(path))
+
+
+def _within(queries: NDArray[Any]) -> NDArray[Any]:
+    """Questions that 16 bits can hold: what is farther out is brought in on a straight line."""
+    if np.abs(queries).max() <= HUGE:
+        return queries
+    shrunk: NDArray[Any] = queries * np.minimum(1, HUGE / np.abs(queries).max(1, keepdims=True))
+    return shrunk.astype(np.float32)
 
 
 def built(part: Graph, vectors: NDArray[Any]) -> Links:

@@ -158,9 +158,11 @@ class Held:
         if mark == self.mark:
             return
         changes = store.changes(self.version)  # type: ignore[attr-defined]
+        if changes.version != self.version:
+            self._take_in(store, changes)
         self.mark = mark
-        if changes.version == self.version:
-            return
+
+    def _take_in(self, store: Store, changes: Any) -> None:
         self.filters.clear()
         if changes.whole or not len(self) or self.dead + len(changes.gone) > max(1000, len(self) // 3):
             changes = store.changes(-1) if self.version >= 0 else changes  # type: ignore[attr-defined]

@@ -27,7 +27,11 @@ LEARNED = {  # arrays with which each type transforms, and back
     "TruncatedSVD": ("components_",),
 }
 UNUSED = ("copy", "dtype", "random_state", "vocabulary")  # settings that change nothing once all is learned
-USUAL = ("input", "token_pattern")  # kept only as usual: from a file, others could read files or never end
+USUAL = (
+    "input",
+    "token_pattern",
+    "use_idf",
+)  # kept only as usual: from a file, others could read files or never end
 Tensors = dict[str, Any]
 
 
@@ -69,7 +73,8 @@ def _pipeline_kept(model: Any, start: str) -> tuple[dict[str, Any], Tensors] | N
 
 def _one_kept(model: Any, kind: str, start: str) -> tuple[dict[str, Any], Tensors] | None:
     settings, usual = model.get_params(), type(model)().get_params()
-    if any(settings.get(name) != usual.get(name) for name in USUAL):
+    odd = any(settings.get(name) != usual.get(name) for name in USUAL)
+    if odd or hasattr(model, "_sklearn_output_config"):
         return None
     settings = {name: value for name, value in settings.items() if name not in (*UNUSED, *USUAL)}
     try:
@@ -78,11 +83,15 @@ def _one_kept(model: Any, kind: str, start: str) -> tuple[dict[str, Any], Tensor
     except (TypeError, ValueError):  # functions and the like
         return None
     there = [(name, getattr(model, name, None)) for name in LEARNED[kind]]
-    tensors = {start + name: np.asarray(value) for name, value in there if value is not None}
-    names = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    if any(value is None for _, value in there):
+        return None
+    tensors = {start + name: np.asarray(value) for name, value in there}
     words = sorted(getattr(model, "vocabulary_", {}).items(), key=lambda word: int(word[1]))
-    said = {"kind": kind, "settings": settings, "names": names, "words": [word for word, _ in words]}
-    return said, tensors
+    if words:
+        text = json.dumps([word for word, _ in words], ensure_ascii=False).encode()
+        tensors[f"{start}words"] = np.frombuffer(text, np.uint8).copy()
+    names = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    return {"kind": kind, "settings": settings, "names": names}, tensors
 
 
 def kept_again(said: Mapping[str, Any], tensors: Tensors, known: Any) -> Any:
@@ -111,14 +120,15 @@ def _one_again(kind: str, said: Mapping[str, Any], arrays: dict[str, Any]) -> An
     settings = {k: v for k, v in said["settings"].items() if k not in (*UNUSED, *USUAL)}
     if "ngram_range" in settings:
         settings["ngram_range"] = tuple(settings["ngram_range"])
-    if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in arrays.values()):
+    learned = [arrays[name] for name in LEARNED[kind]]
+    if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in learned):
         raise FileError("a kept model must have finite numbers; got others. Index the data again.")
     model = _types()[kind](**settings)
     if kind == "TfidfVectorizer":
-        model.vocabulary_ = {str(word): place for place, word in enumerate(said["words"])}
-    for name in LEARNED[kind]:
-        if name in arrays:
-            setattr(model, name, arrays[name])
+        words = json.loads(arrays["words"].astype(np.uint8).tobytes())
+        model.vocabulary_ = {str(word): place for place, word in enumerate(words)}
+    for name, array in zip(LEARNED[kind], learned, strict=True):
+        setattr(model, name, array)
     if kind == "PCA":
         model.n_components_ = len(model.components_)
     wide = arrays.get("mean_", arrays.get("components_"))

@@ -44,6 +44,7 @@ def as_rows(X: Any) -> Any:
         need(len(X) > 0, "X", "have at least one row", "none", "Pass rows")
         return X
     if is_sparse(X):
+        need(X.shape[0] > 0, "X", "have at least one row", "none", "Pass rows")
         return X.tocsr()
     array = np.asarray(X)
     if array.ndim < 2 or not array.size or array.dtype.kind not in "biuf":
@@ -145,7 +146,7 @@ def question(X: Any, model: Any, keeper: Any) -> Any:
         X = read_file(model.schema_, X)
     elif hasattr(X, "to_frame") and not hasattr(X, "columns"):
         X = X.to_frame().T.infer_objects()
-    elif not (is_texts(X) or is_sparse(X) or is_frame(X) or isinstance(X, Source)):
+    elif not (is_sparse(X) or is_frame(X) or isinstance(X, Source)):
         X = np.asarray(X)
         good = X.ndim > 0 and X.dtype.kind in "biuf"
         need(good, "a query", "be rows like those stored", X.tolist(), "Use like(17) for a stored row")

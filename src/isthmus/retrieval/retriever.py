@@ -28,7 +28,7 @@ from isthmus.citizen import Estimator
 from isthmus.inputs import Source, rows_of
 from isthmus.inputs.frames import is_frame
 from isthmus.retrieval.agreement import agreement
-from isthmus.retrieval.coder import Coder, coder_of, said_once
+from isthmus.retrieval.coder import Coder, coder_of
 from isthmus.retrieval.facts import as_metadata, refuse_other_order
 from isthmus.retrieval.groups import groups_within, usual_threshold
 from isthmus.retrieval.index import Graph, Index, has_usearch
@@ -193,6 +193,7 @@ class Retriever(Estimator):
         metadata = as_metadata(metadata, len(ids))
         vectors = kept = block = None
         if X is not None:
+            refuse_other_order(X, metadata)
             block = read_by(self.model_, as_rows(X))
             self._refuse_lacking(block)
             block = gathered(block) if isinstance(block, Source) else block
@@ -236,8 +237,7 @@ class Retriever(Estimator):
         _check_k(k)
         condition = None if where is None else self._condition(where)
         asked, _ = self._asked(X)
-        with said_once():
-            vectors = self._space_(self._coder.encode(asked))
+        vectors = self._space_(self._coder.encode(asked))
         distances, ids = self.store_.nearest(vectors, int(k), condition)
         return self._space_.shown(distances), ids
 
@@ -256,8 +256,8 @@ class Retriever(Estimator):
         _check_k(k)
         asked, partial = self._asked(X)
         condition = None if where is None else self._condition(where)
-        with said_once(), self.store_.looking():
-            vectors = self._space_(self._coder.encode(asked))
+        vectors = self._space_(self._coder.encode(asked))
+        with self.store_.looking():
             many = int(k) if not partial.any() else max(int(k), CANDIDATES)
             distances, ids = self.store_.nearest(vectors, many, condition)
             distances = self._space_.shown(distances)
@@ -268,8 +268,7 @@ class Retriever(Estimator):
     def compared_by(self, X: Any) -> str:
         """What the distances are that `query` gives for X, in a few words."""
         self.must_be_fitted()
-        with said_once():
-            partial = self._asked(X)[1]
+        partial = self._asked(X)[1]
         cells = "root mean square difference of the cells asked, in units of their spread"
         if partial.all():
             return cells
@@ -290,15 +289,13 @@ class Retriever(Estimator):
         column and share of the product.
         """
         self.must_be_fitted()
-        with said_once():
-            asked = self._asked(X)[0]
+        asked = self._asked(X)[0]
         need(count(asked) == 1, "X", "be one row", count(asked), "Use X[:1]")
         with self.store_.looking():
             number = row_numbers(row)
             self.store_.refuse_unknown(number, self.store_.known(number))
             found, others = self._keeper.restore(self.store_, number), self._others()
-        with said_once():
-            return agreement(self._coder, asked, found, others)
+        return agreement(self._coder, asked, found, others)
 
     def rows(self, rows: Any = None, where: str | None = None) -> Any:
         """Stored rows as data of the kind that was fitted, by number or by a condition; all if neither."""

@@ -173,7 +173,7 @@ def opened(cls: Any, place: Any, model: Any, parts: Sequence[Any]) -> Any:
 
 def _filled_store(target: Path, index: Any) -> SqliteStore:
     store = _file_store(target, index)
-    if not hasattr(store, "facts"):
+    if not hasattr(store, "width"):
         raise FileError(f"{target / ROWS} must hold the rows of a store; got none. Index the data again.")
     return store
 
@@ -188,6 +188,8 @@ def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, par
         raise FileError(
             f"{place} has format {brief(repr(header.get('format')), 20)}, not {FORMAT}. Update isthmus."
         )
+    if model is not None and not hasattr(model, "transform"):
+        raise must("model", f"be the one of {place}", type(model).__name__, "Pass that one")
     types = known_parts() | known() | {part.__name__: part for part in parts}
     try:
         params = {name: unpack(header["params"][name], types) for name in PARAMS}
@@ -213,9 +215,9 @@ def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, par
     store = open_store(retriever._index)
     try:
         sample = keeper.restore(store, store.ids(most=1)) if len(store) else None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError):
         do = "Index the data again"
-        raise FileError(f"the files of {place} must belong together: {brief(str(error))} {do}.") from None
+        raise FileError(f"the files of {place} must belong together; got those of several. {do}.") from None
     coder = coder_of(model, sample, scales)
     retriever.model, retriever.metric_, retriever.metric_errors_ = model, metric, {}
     retriever.facts_ = dict(header.get("facts", {}))
@@ -234,7 +236,7 @@ def _must_fit(retriever: Any, sample: Any, place: Any) -> None:
     try:
         again = retriever._space_(retriever._coder.encode(sample))
         distances, _ = store.nearest(again, 1, None)
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise FileError(f"the model must fit {place}; got one that does not: {brief(str(error))}.") from None
     most = 2.0 if store.packed else 1e-3 * (1 + float(np.abs(again).max()))
     if not float(distances[0, 0]) <= most:

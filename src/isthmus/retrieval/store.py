@@ -216,8 +216,9 @@ class SqliteStore(Store):
                 yield
                 self.db.execute("COMMIT")
             except BaseException as error:
-                if self.db.in_transaction:
-                    self.db.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.ProgrammingError):  # closed
+                    if self.db.in_transaction:
+                        self.db.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):
                     raise FileError(f"the store cannot be written: {brief(str(error))}. Try again.") from None
                 raise
