@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,18 +111,6 @@ def test_the_picture_book_draws_every_figure():
     folder = Path(__file__).resolve().parents[1] / "examples"
     scripts = "".join((folder / name).read_text() for name in ("picture_book.py", "pictures_of_uses.py"))
     assert [name for name in figures.__all__ if f"figures.{name}(" not in scripts] == []
-
-
-def test_the_title_of_codes_says_how_groups_part():
-    """Three heaps far apart are all pure; groups drawn by lot are as mixed as chance has it."""
-    z = np.vstack([PLANE + 100 * k for k in range(3)])
-    title = figures.latent_scatter(z, colour=np.repeat(["a", "b", "c"], len(PLANE))).get_title("left")
-    assert title == "Nearest to one of its own group: 100% of rows (by chance 33%)"
-    mixed = figures.latent_scatter(
-        np.random.default_rng(0).normal(size=(2000, 2)), colour=np.arange(2000) % 4
-    )
-    assert 20 < int(re.search(r": (\d+)%", mixed.get_title("left"))[1]) < 30
-    assert figures.latent_scatter(PLANE).get_title("left") == ""
 
 
 def test_names_of_groups_do_not_lie_on_each_other():

@@ -18,13 +18,11 @@ LABEL = 0.06  # of the extent of the codes, that labels keep between them
 Array = NDArray[Any]
 
 
-def latent_scatter(
-    z: Array, *, colour: Any = None, name: str = "", ax: Any = None, title: str | None = None
-) -> Any:
+def latent_scatter(z: Array, *, colour: Any = None, name: str = "", ax: Any = None, title: str = "") -> Any:
     """Two numbers of a code (n, 2), coloured by anything: a number, or up to seven groups by name.
 
     Groups get a colour and a mark each and are labelled where they lie; more than seven, a colour map and
-    the labels alone. The title says how often the nearest of a row is one of its own group.
+    the labels alone.
     """
     z = np.asarray(z, float)
     ax = axes_or_new(ax, 5.0, 4.4)
@@ -36,22 +34,9 @@ def latent_scatter(
         ax.figure.colorbar(seen, ax=ax, pad=0.02, fraction=0.04, label=name)
     else:
         _groups(ax, z, values)
-        title = _together(z, values) if title is None else title
     ax.set_xlabel("first number of the code")
     ax.set_ylabel("second")
-    return finished(ax, title or "")
-
-
-def _together(z: Array, values: Array) -> str:
-    """How often the nearest row is one of the same group, and how often it would be by chance."""
-    from scipy.spatial import cKDTree
-
-    if len(z) < 2:
-        return ""
-    nearest = cKDTree(z).query(z, 2)[1][:, 1]
-    shares = np.unique(values, return_counts=True)[1] / len(values)
-    found, chance = np.mean(values[nearest] == values), np.square(shares).sum()
-    return f"Nearest to one of its own group: {found:.0%} of rows (by chance {chance:.0%})"
+    return finished(ax, title)
 
 
 def picture_rows(
