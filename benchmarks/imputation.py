@@ -177,11 +177,16 @@ def summary(results: dict[tuple[str, str], dict[str, Any]], names: list[str]) ->
     """Mean rank, cells won, seconds, coverage."""
     print("### Summary: every table and mechanism, errors and accuracies, is one contest\n")
     lines = []
-    for title, chosen in (("chosen on (*)", True), ("confirmed on", False), ("all", None)):
+    parts = {
+        "chosen on (*)": [key for key in results if key[0] in CHOSEN_ON],
+        "confirmed on": [key for key in results if key[0] not in CHOSEN_ON],
+        **{how: [key for key in results if key[1] == how] for how in MECHANISMS},
+        "all": list(results),
+    }
+    for title, keys in parts.items():
         cells = [
             {m: sign * found[m][which] for m in names if m in found}
-            for (name, _), found in results.items()
-            if chosen is None or (name in CHOSEN_ON) == chosen
+            for found in map(results.__getitem__, keys)
             for which, sign in ((0, 1), (1, -1))
             if not np.isnan(found[OURS][which])
         ]

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from isthmus import DataError
-from isthmus.anomaly.conformal import Calibration, discoveries
+from isthmus.anomaly import Calibration, discoveries
 
 
 def test_p_values_are_one_plus_the_rows_as_strange_over_one_plus_all():

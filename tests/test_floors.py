@@ -11,7 +11,8 @@ import isthmus
 
 SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
-    0: "parts checks atomic gaussian sealed fingerprint inputs networks codes losses corruptions penalties",
+    0: "parts checks atomic gaussian discoveries sealed fingerprint inputs networks codes losses corruptions "
+    "penalties",
     1: "objective forward holes slopes tiling training",
     2: "citizen unfitted autoencoder nesting exporting many recipes saving scoring",
     3: "anomaly auditing denoising imputation inpainting retrieval diagnostics",

@@ -8,9 +8,10 @@ import pytest
 from scipy.stats import multivariate_normal, t
 
 from isthmus import DataError, Imputer, pool
+from isthmus.discoveries import discoveries
 from isthmus.gaussian import Gaussian
 from isthmus.imputation import default_model
-from isthmus.imputation.blend import blends_of, discoveries
+from isthmus.imputation.blend import blends_of
 from isthmus.imputation.folds import Hidden
 
 

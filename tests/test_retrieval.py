@@ -19,9 +19,10 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScale
 from isthmus import Autoencoder, BinaryCode, DataError, FileError, Nested, Trainer
 from isthmus.retrieval import ITQ, Cosine, Euclidean, Graph, MeanShift, Prefix, Retriever, Standardised
 from isthmus.retrieval.exact import nearest, pairs_within
-from isthmus.retrieval.kept import keep, kept_again, part_of
+from isthmus.retrieval.kept import keep, kept_again
 from isthmus.retrieval.metric import chosen
 from isthmus.retrieval.where import read_where
+from isthmus.sealed import part_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4)) @ RNG.normal(size=(4, 6))

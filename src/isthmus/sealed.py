@@ -21,7 +21,7 @@ import torch
 from isthmus.atomic import write_atomically
 from isthmus.checks import FileError, brief
 
-__all__ = ["read_sealed", "write_sealed"]
+__all__ = ["part_of", "read_sealed", "write_sealed"]
 
 HEADER_LIMIT = 64 * 2**20  # bytes of JSON a file may ask to be parsed
 
@@ -63,6 +63,11 @@ def read_sealed(path: str | os.PathLike[str], *kinds: str) -> tuple[dict[str, An
             f"{path} has been altered or damaged: its checksum does not match. Save or copy it again."
         )
     return _parsed(path, text, kinds), tensors
+
+
+def part_of(tensors: Mapping[str, Any], start: str) -> dict[str, Any]:
+    """The tensors whose names begin with `start`, under what is left of their names."""
+    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
 
 
 def _digest(text: str, tensors: dict[str, torch.Tensor]) -> str:

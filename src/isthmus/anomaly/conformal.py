@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from isthmus.checks import must, need
 from isthmus.parts import Record
 
-__all__ = ["Calibration", "discoveries", "needed"]
+__all__ = ["Calibration", "needed"]
 
 Array = NDArray[np.float64]
 
@@ -117,17 +117,3 @@ class Calibration(Record):
 def needed(alpha: float) -> int:
     """Calibration rows that support a level alpha: 1 / (rows + 1) <= alpha."""
     return math.ceil(1 / alpha - 1e-9) - 1
-
-
-def discoveries(p: Array, fdr: float) -> NDArray[np.bool_]:
-    """Rows to report so that on average at most a share `fdr` of them are false: (n,) of booleans.
-
-    Benjamini & Hochberg (1995): the k smallest p-values, for the largest k with p_(k) <= fdr * k / n. It
-    allows for how conformal p-values of one calibration depend on each other (Bates et al. 2023).
-    """
-    need(0 < fdr < 1, "fdr", "lie between 0 and 1", fdr, "Use fdr=0.05")
-    n = len(p)
-    ordered = np.sort(p)
-    passing = np.flatnonzero(ordered <= fdr * np.arange(1, n + 1) / n)
-    found: NDArray[np.bool_] = p <= (ordered[passing[-1]] if len(passing) else -1.0)
-    return found

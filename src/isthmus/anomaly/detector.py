@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from isthmus.anomaly.conformal import Calibration, discoveries, needed
+from isthmus.anomaly.conformal import Calibration, needed
 from isthmus.anomaly.drift import DriftAlarm
 from isthmus.anomaly.evidence import reader_of
 from isthmus.anomaly.explaining import explained, replacements
@@ -35,6 +35,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
 from isthmus.citizen import Estimator
 from isthmus.corruptions import GaussianNoise
+from isthmus.discoveries import discoveries
 from isthmus.inputs import Folder, SignalsSchema, Source, as_source, rows_of
 from isthmus.inputs.arrays import as_array
 from isthmus.many import fit_many

@@ -17,6 +17,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, FileError, must, need
 from isthmus.parts import pack, unpack
 from isthmus.saving import describe, rebuilt
+from isthmus.sealed import part_of
 
 __all__ = ["packed", "unpacked"]
 
@@ -112,7 +113,9 @@ def _filled(
         )
     known = {**known, **{part.__name__: part for part in PARTS}}
     params = {name: unpack(header["params"][name], known) for name in PARAMS}
-    models = [rebuilt(one, _part(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])]
+    models = [
+        rebuilt(one, part_of(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])
+    ]
     if not models or len({name.split(".")[0] for name in tensors}) != len(models):
         raise FileError("the file's models and arrays must be equally many; got others. Save it again.")
     detector.set_params(model=models[0], **params, random_state=header["random_state"])
@@ -141,7 +144,7 @@ def _filled(
 
 
 def _judge(detector: AnomalyDetector, k: int, model: Autoencoder, tensors: dict[str, Any]) -> Judge:
-    state = {name: value.numpy() for name, value in _part(tensors, f"{k}.score.").items()}
+    state = {name: value.numpy() for name, value in part_of(tensors, f"{k}.score.").items()}
     cells, usual = len(model.schema_.layout.cells), tensors[f"{k}.usual"].numpy()
     good = usual.shape == (cells,) and bool(np.isfinite(usual).all() and (usual >= 0).all())
     need(good, "the file's usual costs", f"be {cells} numbers", usual.shape, "Save the detector again")
@@ -152,7 +155,3 @@ def _judge(detector: AnomalyDetector, k: int, model: Autoencoder, tensors: dict[
 def _need_scores(values: Any, what: str) -> None:
     good = values.ndim == 1 and len(values) > 0 and bool(np.isfinite(values).all())
     need(good, f"the file's {what}", "be a row of finite numbers", "others", "Save it again")
-
-
-def _part(tensors: dict[str, Any], start: str) -> dict[str, Any]:
-    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}

@@ -58,9 +58,9 @@ def _by_days(found: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    return (
-        f"{value:.4g}" if isinstance(value, float) else "" if value is None else " ".join(str(value).split())
-    )
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else " ".join(str(value).split())
 
 
 def drawn(retriever: Retriever, rows: Any, found: Any, query: str, path: Path) -> None:

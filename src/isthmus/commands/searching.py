@@ -138,14 +138,13 @@ def search(
             found = as_pandas(
                 retriever.query(rows, k, where) if number is None else retriever.like(number, k, where)
             )
-        first = rows if isinstance(rows, (dict, str)) else rows[:1]
-        with Said.muted():
+            first = rows if isinstance(rows, (dict, str)) else rows[:1]
             reasons = retriever.why(first, int(found.iloc[0, 1])) if why and len(found) else None
         if output is not None:
             write(found, output)
-        if draw is not None and len(found):
-            drawn(retriever, rows, found, query, draw)
         draw = draw if len(found) else None
+        if draw is not None:
+            drawn(retriever, rows, found, query, draw)
     if as_json:
         facts = {"query": query, "k": k, "where": where, "distance": measure, "found": plain(found)}
         facts["why"] = None if reasons is None else plain(reasons)
@@ -329,14 +328,14 @@ def _is_there(query: str) -> bool:
 
 
 def _text(path: str, encoding: str | None) -> str:
-    from isthmus.checks import FileError
+    """A question that lies in a file, decoded as a table's text is."""
+    from isthmus.commands.words import tell
+    from isthmus.inputs.text import decoded
 
-    try:
-        return Path(path).read_text(encoding or "utf-8")
-    except (UnicodeError, LookupError):
-        raise FileError(
-            f"{path} must be text in {encoding or 'UTF-8'}; got others. Use --encoding."
-        ) from None
+    raw, notes = decoded(Path(path), encoding)
+    for note in notes:
+        tell(note)
+    return raw.decode()
 
 
 def _parsed(query: str) -> Any:

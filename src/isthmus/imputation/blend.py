@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from isthmus.discoveries import discoveries
 from isthmus.imputation.folds import Hidden
 from isthmus.parts import Record
 
-__all__ = ["Blend", "blends_of", "discoveries"]
+__all__ = ["Blend", "blends_of"]
 
 STEPS = 10  # the grid's, from 0 to 1
 GRID = np.array([(a, b) for a in range(STEPS + 1) for b in range(STEPS + 1 - a)], dtype=float) / STEPS
@@ -67,7 +68,9 @@ class Blend(Record):
 
 
 class _Judged(NamedTuple):
-    """The best blend of a column, and the probability of a gain like its own where the mean is as good."""
+    """The best blend of a column, and the probability of a gain like its own where the mean is as good; NaN
+    where there are too few cells to judge.
+    """
 
     blend: Blend
     p: float
@@ -82,20 +85,13 @@ def blends_of(
     all fills instead.
     """
     judged = [_judged(*some) for some in zip(hidden, means, numeric, spared, strict=True)]
-    better = discoveries(np.array([one.p for one in judged]), FALSE)
+    p = np.array([one.p for one in judged])
+    better = np.zeros(len(p), np.bool_)
+    better[~np.isnan(p)] = discoveries(p[~np.isnan(p)], FALSE)
     return [
         one.blend if good else Blend(0.0, 0.0, one.blend.cells, *(one.blend.error_of_mean,) * 2)
         for one, good in zip(judged, better, strict=True)
     ]
-
-
-def discoveries(p: Array, share: float) -> NDArray[np.bool_]:
-    """Which of the tests with these p-values (m,) are passed when at most `share` of those may be false, on
-    average (Benjamini & Hochberg); NaN never is.
-    """
-    order = np.sort(p[~np.isnan(p)])
-    below = np.flatnonzero(order <= share * np.arange(1, len(order) + 1) / max(1, len(order)))
-    return np.asarray(p <= order[below[-1]] if len(below) else np.zeros(len(p), bool))
 
 
 def _judged(hidden: Hidden, mean: Array, numeric: bool, spared: float) -> _Judged:

@@ -17,6 +17,7 @@ from isthmus.imputation.imputer import Imputer
 from isthmus.imputation.spread import Spread
 from isthmus.parts import Record, pack, unpack
 from isthmus.saving import describe, rebuilt
+from isthmus.sealed import part_of
 
 __all__ = ["packed", "unpacked"]
 
@@ -68,12 +69,7 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, t
         )
     known = {**known, "Blend": Blend, "Habits": Habits}
     models = [
-        rebuilt(
-            one,
-            {n.removeprefix(f"{k}.network."): t for n, t in tensors.items() if n.startswith(f"{k}.network.")},
-            known,
-        )
-        for k, one in enumerate(header["models"])
+        rebuilt(one, part_of(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])
     ]
     need(len(models) >= 2, "the file's models", "be two at least", len(models), AGAIN)
     imputer = Imputer(models[0], **header["params"], random_state=header["random_state"])

@@ -11,6 +11,7 @@ from isthmus.inpainting.inpainter import Inpainter
 from isthmus.inpainting.uncertainty import DISTANCES, Errors
 from isthmus.parts import pack, unpack
 from isthmus.saving import describe, rebuilt
+from isthmus.sealed import part_of
 
 __all__ = ["packed", "unpacked"]
 
@@ -49,7 +50,9 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, A
         raise FileError(
             f"the file has format {header.get('format')!r}, this isthmus reads {FORMAT}. Update it."
         )
-    models = [rebuilt(one, _part(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])]
+    models = [
+        rebuilt(one, part_of(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])
+    ]
     names = {name.split(".")[0] for name in tensors} - {"errors"}
     if not models or len(names) != len(models):
         raise FileError("the file's models and arrays must be equally many; got others. Save it again.")
@@ -75,8 +78,3 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, A
     inpainter.facts_ = dict(header["facts"])
     inpainter.notes_ = [str(note) for note in header["notes"]]
     return inpainter
-
-
-def _part(tensors: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """The tensors whose names begin so, without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -33,7 +33,7 @@ from isthmus.inputs.disguised import COMMA, MARKS, interpreted
 from isthmus.inputs.headers import has_names, is_number
 from isthmus.parts import Record
 
-__all__ = ["Reading", "TextTable", "read_text"]
+__all__ = ["Reading", "TextTable", "decoded", "read_text"]
 
 SEPARATORS = (",", ";", "\t", "|")
 BLANKS = " "  # any run of blanks and tabs
@@ -92,7 +92,7 @@ def read_text(
     Raises FileError for what is no table, naming the line.
     """
     asked.checked()
-    content, notes = _decoded(file, asked.encoding or known.encoding)
+    content, notes = decoded(file, asked.encoding or known.encoding)
     preferred = known.separator or ("\t" if file.name.lower().endswith(".tsv") else ",")
     separator = asked.separator or _separator(content, preferred)
     if separator == BLANKS:
@@ -119,7 +119,7 @@ def read_text(
 # ---------------------------------------------------------------- bytes to text
 
 
-def _decoded(file: Path, encoding: str | None) -> tuple[bytes, tuple[str, ...]]:
+def decoded(file: Path, encoding: str | None) -> tuple[bytes, tuple[str, ...]]:
     """The file as UTF-8, and a note where that was a guess."""
     raw = gzip.decompress(file.read_bytes()) if file.name.lower().endswith(".gz") else file.read_bytes()
     notes: tuple[str, ...] = ()

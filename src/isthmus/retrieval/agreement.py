@@ -11,7 +11,7 @@ from isthmus.anomaly.regions import hottest
 from isthmus.checks import DataError
 from isthmus.inputs import SignalsSchema
 from isthmus.inputs.frames import as_frame_like, is_frame
-from isthmus.retrieval.coder import Coder, worded
+from isthmus.retrieval.coder import Coder
 from isthmus.retrieval.rows import is_sparse, is_texts
 
 __all__ = ["agreement", "apart"]
@@ -29,9 +29,9 @@ def apart(coder: Coder, asked: Any, rows: Any) -> NDArray[np.float32]:
 
 def agreement(coder: Coder, asked: Any, found: Any, others: Any) -> Any:
     """What `Retriever.why` returns."""
-    a, words = worded(coder.model, asked) if is_texts(asked) else (asked, None)
+    words = coder.words(asked) if is_texts(asked) else None
     if words is not None and hasattr(words, "get_feature_names_out"):
-        return _terms(a, words.transform(found), words.get_feature_names_out(), "word")
+        return _terms(words.transform(asked), words.transform(found), words.get_feature_names_out(), "word")
     if is_sparse(asked):
         return _terms(asked, found, np.arange(asked.shape[1]), "column")
     if is_texts(asked) or not coder.spans:

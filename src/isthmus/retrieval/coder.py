@@ -21,9 +21,11 @@ from isthmus.inputs import TableSchema
 from isthmus.inputs.frames import is_frame
 from isthmus.retrieval.rows import is_sparse, is_texts
 
-__all__ = ["Coder", "coder_of", "filled", "is_fitted", "worded"]
+__all__ = ["Coder", "coder_of", "filled", "is_fitted"]
 
 ROUNDS = 4  # times a missing cell is rebuilt before it counts as at rest
+
+UNKNOWN = object()
 
 Array = NDArray[Any]
 
@@ -34,6 +36,7 @@ class Coder(ABC):
     model: Any
     names: list[Any]
     spans: list[tuple[int, int]]
+    _words: Any = UNKNOWN
 
     @abstractmethod
     def cells(self, X: Any) -> tuple[Array, Array | None]:
@@ -80,7 +83,7 @@ class Coder(ABC):
         if unknown and len(unknown) < len(X):
             do = f"Use where for metadata. {self._there}"
             raise must("a query", "have columns that the model knows", str(unknown[0]), do)
-        return _tabled(X, self.moments)
+        return _framed(X, self.moments)
 
     @property
     def _there(self) -> str:
@@ -107,11 +110,18 @@ class Coder(ABC):
         """Which cells (n, cells) of rows hold something that the model knows; None where all do. A sparse
         row, and a text, count as one cell, which is empty without an entry, without a known word.
         """
-        x = worded(self.model, X)[0] if is_texts(X) else X
+        words = self.words(X) if is_texts(X) else None
+        x = X if words is None else words.transform(X)
         if is_sparse(x):
             return np.asarray(np.diff(x.tocsr().indptr) > 0)[:, None]
         whole = isinstance(x, np.ndarray) and not (x.dtype.kind == "f" and np.isnan(x).any())
         return None if whole or is_texts(x) or not self.spans else self.cells(x)[1]
+
+    def words(self, texts: Any) -> Any:
+        """What of the model makes sparse rows of texts, or None."""
+        if self._words is UNKNOWN:
+            self._words = _sparse_part(self.model, texts[:1])
+        return self._words
 
     def lacking(self, X: Any) -> list[Any]:
         """Columns that a frame does not have and the model wants."""
@@ -123,7 +133,7 @@ class Coder(ABC):
         return is_sparse(X) and (X.nnz == 0 or float(X.data.min()) >= 0)
 
 
-def _tabled(asked: Mapping[Any, Any], moments: list[Any]) -> Any:
+def _framed(asked: Mapping[Any, Any], moments: list[Any]) -> Any:
     """A dict of values, or of lists of them, as a DataFrame, moments read from text."""
     import pandas
 
@@ -158,18 +168,16 @@ def coder_of(model: Any, X: Any = None, scales: tuple[Array, Array] | None = Non
     return _OfTransformer(model, X, scales)
 
 
-def worded(model: Any, texts: Any) -> tuple[Any, Any]:
-    """Texts as the last sparse rows that a model, step by step, makes of them, and what makes them; the texts
-    and None where there are none.
-    """
+def _sparse_part(model: Any, texts: Any) -> Any:
+    """What of a model makes sparse rows of texts, up to the step that makes them dense; None if nothing."""
     steps = getattr(model, "steps", [("", model)])
-    found, made = texts, None
+    made = None
     for i, (_, step) in enumerate(steps):
-        x = step.transform(found) if hasattr(step, "transform") else found
-        if not is_sparse(x):
+        texts = step.transform(texts) if hasattr(step, "transform") else None
+        if not is_sparse(texts):
             break
-        found, made = x, model[: i + 1] if hasattr(model, "steps") else step
-    return found, made
+        made = model[: i + 1] if hasattr(model, "steps") else step
+    return made
 
 
 def filled(x: Array, unseen: Array, rebuilt: Callable[[Array], Array]) -> Array:

@@ -17,8 +17,9 @@ import numpy as np
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import FileError
 from isthmus.saving import describe, rebuilt
+from isthmus.sealed import part_of
 
-__all__ = ["keep", "kept_again", "part_of"]
+__all__ = ["keep", "kept_again"]
 
 LEARNED = {  # arrays with which each type transforms, and back
     "PCA": ("components_", "mean_", "explained_variance_"),
@@ -31,7 +32,7 @@ USUAL = (
     "input",
     "token_pattern",
     "use_idf",
-)  # kept only as usual: from a file, others could read files or never end
+)  # kept as usual only: others read files, never end, have no idf_
 Tensors = dict[str, Any]
 
 
@@ -137,8 +138,3 @@ def _one_again(kind: str, said: Mapping[str, Any], arrays: dict[str, Any]) -> An
     if said["names"]:
         model.feature_names_in_ = np.array([str(name) for name in said["names"]], dtype=object)
     return model
-
-
-def part_of(tensors: Tensors, start: str) -> Tensors:
-    """Those whose names begin with `start`, without it."""
-    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}

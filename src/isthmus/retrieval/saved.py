@@ -24,10 +24,10 @@ from isthmus.retrieval import rows as keepers
 from isthmus.retrieval import space as spaces
 from isthmus.retrieval.cache import CachedHeld
 from isthmus.retrieval.coder import coder_of, is_fitted
-from isthmus.retrieval.kept import keep, kept_again, part_of
+from isthmus.retrieval.kept import keep, kept_again
 from isthmus.retrieval.store import SqliteStore, Store
 from isthmus.saving import known_parts
-from isthmus.sealed import read_sealed, write_sealed
+from isthmus.sealed import part_of, read_sealed, write_sealed
 
 __all__ = ["created", "opened"]
 
