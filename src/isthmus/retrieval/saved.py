@@ -29,7 +29,7 @@ from isthmus.retrieval.store import SqliteStore, Store
 from isthmus.saving import known_parts
 from isthmus.sealed import part_of, read_sealed, write_sealed
 
-__all__ = ["created", "opened"]
+__all__ = ["created", "is_store", "opened"]
 
 FORMAT = 1
 ROWS, MODEL = "rows.sqlite", "retriever.isthmus"
@@ -44,6 +44,11 @@ def known() -> dict[str, Any]:
             name: getattr(module, name) for name in module.__all__ if isinstance(getattr(module, name), type)
         }
     return {name: kind for name, kind in found.items() if hasattr(kind, "_fields")}
+
+
+def is_store(place: Path) -> bool:
+    """Whether a folder holds the rows of a store."""
+    return (place / ROWS).is_file()
 
 
 def is_database(store: Any) -> bool:
@@ -104,9 +109,9 @@ def _refuse_taken(target: Path) -> None:
     if not target.parent.is_dir():
         raise FileError(f"the folder above {target} must exist; got none. Create it first.")
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        is_store = (target / ROWS).is_file()
-        got = "a store" if is_store else "a folder that is not empty" if target.is_dir() else "a file"
-        do = "Search it, or choose another name" if is_store else "Choose another name"
+        there = is_store(target)
+        got = "a store" if there else "a folder that is not empty" if target.is_dir() else "a file"
+        do = "Search it, or choose another name" if there else "Choose another name"
         raise FileError(f"{target} must be a new folder; got {got}. {do}.")
 
 
@@ -164,7 +169,7 @@ def opened(cls: Any, place: Any, model: Any, parts: Sequence[Any]) -> Any:
             path.write_bytes(store.model())  # type: ignore[attr-defined]
             return _restored(cls, place, path, lambda _: store, model, parts)
     target = Path(place)
-    if not (target / ROWS).is_file() or not (target / MODEL).is_file():
+    if not is_store(target) or not (target / MODEL).is_file():
         got = "another folder" if target.is_dir() else "a file" if target.exists() else "nothing there"
         do = f"Make one with `isthmus index` or with Retriever(store={str(place)!r}).fit"
         raise FileError(f"{target} must be a store; got {got}. {do}.")
