@@ -346,14 +346,16 @@ app.command()(report)
 @app.command()
 def info(model: ModelFile, as_json: Json = False) -> None:
     """Say what is in a model file, or in a store."""
+    if model.is_dir():
+        from isthmus.commands.searching import described as store_described
+        from isthmus.retrieval.saved import is_store
+
+        if is_store(model):
+            store_described(str(model), as_json)
+            return
     from isthmus.commands.describing import described
-    from isthmus.commands.searching import described as store_described
-    from isthmus.retrieval.saved import is_store
     from isthmus.saving import load
 
-    if is_store(model):
-        store_described(str(model), as_json)
-        return
     report = described(load(model), model)
     _print_json(report.plain()) if as_json else report.show()
 
