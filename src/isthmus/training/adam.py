@@ -49,7 +49,7 @@ class Adam:
 
     def _update(self, lr: float, count: int, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
         try:
-            clock = torch.tensor(float(count), device=w.device)
+            clock = torch.full((), float(count), device=w.device)
             torch._fused_adam_(
                 [w],
                 [g],

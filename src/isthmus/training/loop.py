@@ -194,8 +194,9 @@ class Run:
             torch._foreach_zero_(self.clocks)
             torch._foreach_add_(self.clocks, self.step_number / self.plan.steps)
         terms = self.differentiate(batches) if self.ranks.count == 1 else self._shared(batches)
-        norms = torch.linalg.vector_norm(self.flat.grads, dim=1).tolist()
-        for row, (norm, objective) in enumerate(zip(norms, terms["objective"].tolist(), strict=True)):
+        norms = torch.linalg.vector_norm(self.flat.grads, dim=1)
+        told = torch.stack((norms, terms["objective"])).tolist()  # at once: a device is waited for here
+        for row, (norm, objective) in enumerate(zip(*told, strict=True)):
             if math.isfinite(norm) and math.isfinite(objective):
                 self._clip(row, norm)
             else:

@@ -68,7 +68,7 @@ class Rows:
         seen: Tensor | None = None,
     ) -> None:
         self.x, self.observed, self.seen = x, observed, seen
-        self.places = torch.arange(len(x)) if places is None else places
+        self.places = torch.arange(len(x), device=x.device) if places is None else places
         self._numbers, self._all = numbers, places is None
 
     def showing(self, seen: Tensor | None) -> Rows:
@@ -89,9 +89,9 @@ class Rows:
         return len(self.places)
 
     def to(self, device: torch.device) -> Rows:
-        """The same rows on a device."""
-        observed, seen = (None if t is None else t.to(device) for t in (self.observed, self.seen))
-        return Rows(self.x.to(device), observed, self.places, self._numbers, seen)
+        """The same rows on a device, and their places: an index that waits there needs no trip a batch."""
+        others = (self.observed, None if self._all else self.places, self._numbers, self.seen)
+        return Rows(self.x.to(device), *(None if t is None else t.to(device) for t in others))
 
     def split(self, fraction: float, generator: torch.Generator) -> tuple[Rows, Rows | None]:
         """Training rows and held-out rows, at random; no held-out rows where that would be fewer than one
@@ -136,19 +136,18 @@ class Rows:
         shown, bare = [rows.seen for rows in (self, *others) if rows.seen is not None], self.showing(None)
         for places in orders[:, skip * size :].split(size, dim=1):
             x, observed, numbers, _ = bare._gather(places.flatten())
-            seen = [s.index_select(0, at) for s, at in zip(shown, places.to(x.device), strict=False)]
+            seen = [s.index_select(0, at) for s, at in zip(shown, places, strict=False)]
             x_tilde = torch.stack(seen) if seen else None
             yield Together(x.view(*places.shape, -1), observed, numbers.view(places.shape), x_tilde)
 
     def shuffled(self, generator: torch.Generator) -> Tensor:
         """The places in random order."""
-        return self.places[torch.randperm(len(self), generator=generator)]
+        return self.places[torch.randperm(len(self), generator=generator).to(self.places.device)]
 
     def _at(self, which: Tensor | slice) -> Rows:
         return Rows(self.x, self.observed, self.places[which], self._numbers, self.seen)
 
     def _gather(self, which: Tensor) -> Batch:
-        at = which.to(self.x.device)
-        observed, seen = (None if t is None else t.index_select(0, at) for t in (self.observed, self.seen))
+        observed, seen = (None if t is None else t.index_select(0, which) for t in (self.observed, self.seen))
         numbers = which if self._numbers is None else self._numbers[which]
-        return Batch(self.x.index_select(0, at), observed, numbers, seen)
+        return Batch(self.x.index_select(0, which), observed, numbers, seen)
