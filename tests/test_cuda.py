@@ -29,6 +29,9 @@ from isthmus import (
     sparse_autoencoder,
 )
 from isthmus.inputs import Images
+from isthmus.training import replayed
+from isthmus.training.loop import Run
+from isthmus.training.replayed import ReplayedStep
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -64,12 +67,59 @@ def test_kinds_end_as_on_the_processor(digits, kind):
 
 
 def test_without_noise_the_weights_are_the_processors(digits):
-    """One epoch of the plain kind: codes agree to float32's roundings."""
+    """One epoch of the plain kind: rebuilt pixels agree to float32's roundings and what they grow to."""
     there, here = (
         Autoencoder(8, trainer=trainer(device, max_epochs=1), random_state=0).fit(digits[0])
         for device in ("cuda", "cpu")
     )
-    assert np.abs(there.transform(digits[1]) - here.transform(digits[1])).max() < 1e-2
+    apart = there.reconstruct(digits[1]) - here.reconstruct(digits[1])
+    assert np.sqrt((apart**2).mean()) < 0.01 * digits[1].std()
+
+
+def mixed(rows: int = 1000) -> pd.DataFrame:
+    """Numbers, levels, yes/no and gaps."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=rows)
+    levels = np.array(["x", "y", "z"])[np.digitize(a + rng.normal(size=rows), (-0.5, 0.5))]
+    columns = {"a": a, "b": 2 * a + rng.normal(size=rows), "level": levels, "yes": a > 0}
+    return pd.DataFrame(columns).mask(rng.random((rows, 4)) < 0.1)
+
+
+@pytest.mark.parametrize("options", [{}, {"corruption": GaussianNoise(0.3)}, {"penalty": 0.1 * L1()}])
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_recorded_step_is_the_step(digits, monkeypatch, options, bf16):
+    """Launched as one graph or kernel by kernel: the same weights, of numbers and of mixed tables."""
+    recorded, own = [], ReplayedStep._recorded
+    monkeypatch.setattr(ReplayedStep, "_recorded", lambda *a: recorded.append(a[1]) or own(*a))
+    for X in (digits[0], mixed()):
+        before, flat = len(recorded), []
+        for after in (20, 10**9):
+            monkeypatch.setattr(replayed, "RECORDED_AFTER", after)
+            model = Autoencoder(4, trainer=trainer(bf16=bf16, max_epochs=10), random_state=0, **options)
+            flat.append(torch.cat([p.flatten() for p in model.fit(X).network_.parameters()]))
+        assert len(recorded) > before
+        print("largest difference", float((flat[0] - flat[1]).abs().max()))
+        assert (flat[0] - flat[1]).abs().max() < 1e-4
+
+
+def test_a_killed_training_on_the_device_goes_on(digits, monkeypatch, tmp_path):
+    """Ctrl-C after some epochs, then the same call: the weights of a training that was never stopped."""
+    whole = Autoencoder(8, trainer=trainer(max_epochs=10), random_state=0).fit(digits[0])
+    path = str(tmp_path / "state")
+    looks, look = [], Run.look
+
+    def stop(self, terms):
+        looks.append(look(self, terms))
+        if len(looks) == 4:
+            raise RuntimeError("stopped")
+
+    stopped = Autoencoder(8, trainer=trainer(max_epochs=10, checkpoint=path), random_state=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "look", stop)
+        with pytest.raises(RuntimeError):
+            stopped.fit(digits[0])
+    again = Autoencoder(8, trainer=trainer(max_epochs=10, checkpoint=path), random_state=0).fit(digits[0])
+    assert (whole.transform(digits[1]) == again.transform(digits[1])).all()
 
 
 def test_bf16_on_the_device(digits):

@@ -287,10 +287,9 @@ def _mixed_gradient(
     answers = x[:, groups.binary]
     wrong[:, groups.binary] = -answers * torch.sigmoid(-answers * output[:, groups.binary])
     if len(groups.levels):
-        named = ~groups.padding
         logits = output[:, groups.levels].masked_fill(groups.padding, -torch.inf)
-        level = groups.levels[named]
-        wrong[:, level] = logits.softmax(2)[:, named] - x[:, level]
+        chances = logits.softmax(2).flatten(1)[:, groups.named]
+        wrong[:, groups.level] = chances - x[:, groups.level]
     if observed is not None:
         wrong.mul_(observed[:, groups.cell_of_feature])
     return wrong.mul_(2 * scale)
@@ -321,7 +320,8 @@ def _need_unit_range(loss: Loss, layout: Layout) -> None:
 
 class _Groups(NamedTuple):
     """Feature and cell numbers by kind, as tensors; `levels` (groups, longest) is padded where `padding` is
-    True.
+    True. `named` are the places in it that are not, and `level` what stands there: indices, as a device
+    would have to be waited for to count the True ones of a mask.
     """
 
     numeric: Tensor
@@ -330,6 +330,8 @@ class _Groups(NamedTuple):
     binary_cells: Tensor
     levels: Tensor
     padding: Tensor
+    named: Tensor
+    level: Tensor
     categorical_cells: Tensor
     cell_of_feature: Tensor
 
@@ -352,13 +354,16 @@ def _build_groups(layout: Layout, device: torch.device) -> _Groups:
     widths = torch.tensor([c.width for _, c in groups], dtype=torch.long)[:, None]
     offsets = torch.arange(longest)[None, :]
     padding = offsets >= widths
+    levels = (starts + offsets).where(~padding, starts)
     parts = (
         torch.tensor([c.start for _, c in numeric], dtype=torch.long),
         torch.tensor([i for i, _ in numeric], dtype=torch.long),
         torch.tensor([c.start for _, c in binary], dtype=torch.long),
         torch.tensor([i for i, _ in binary], dtype=torch.long),
-        (starts + offsets).where(~padding, starts),
+        levels,
         padding,
+        (~padding).flatten().nonzero()[:, 0],
+        levels[~padding],
         torch.tensor([i for i, _ in groups], dtype=torch.long),
         torch.tensor([i for i, c in numbered for _ in range(c.width)], dtype=torch.long),
     )

@@ -116,10 +116,14 @@ class DenseStep(WrittenStep):
     @torch.no_grad()
     def __call__(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """The terms of the objective before the update, each (models,)."""
+        self.generators = [member.generator for member in self.members]
+        return self.filled(*self._joined(batches, self.generators, training=True))
+
+    def filled(self, x: Tensor, x_tilde: Tensor, observed: Tensor | None) -> dict[str, Tensor]:
+        """Gradients and terms for clean x, what the encoder is shown, and what was observed of x."""
         if self.bf16:
             self.low.copy_(self.flat.weights)
-        generators = [member.generator for member in self.members]
-        terms, g = self.forward(batches, generators, training=True)
+        terms, g = self._through(x, x_tilde, observed, self.generators, training=True)
         g_z = self.decoder.backward(g.to(self.low.dtype), needed=True)
         self.encoder.backward(self._through_code(g_z), needed=False)
         if self.bf16:
@@ -128,8 +132,11 @@ class DenseStep(WrittenStep):
 
     def forward(self, batches: Sequence[Batch], generators: Generators, training: bool) -> Forward:
         """The terms of the objective, and the gradient of the loss by the output (.., n, d)."""
-        with torch.set_grad_enabled(training):  # how a corruption or a code knows
-            x, x_tilde, observed = self._joined(batches, generators)
+        return self._through(*self._joined(batches, generators, training), generators, training)
+
+    def _through(
+        self, x: Tensor, x_tilde: Tensor, observed: Tensor | None, generators: Generators, training: bool
+    ) -> Forward:
         self.a = self.encoder.forward(x_tilde)
         self.z = self._coded(self.a, generators, training)
         output = self.decoder.forward(self.z)
@@ -148,16 +155,17 @@ class DenseStep(WrittenStep):
         return terms, g.view(x.shape)
 
     def _joined(
-        self, batches: Sequence[Batch], generators: Sequence[torch.Generator]
+        self, batches: Sequence[Batch], generators: Generators, training: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Clean x and x_tilde (.., n, d), and observed (models * n, cells)."""
         clean = not any(member.objective.corruption for member in self.members)
         if isinstance(batches, Together) and batches.x_tilde is None and clean:
             return batches.x, batches.x.to(self.low.dtype), batches.observed
-        seen = [
-            member.objective.corrupted(batch.x, generator) if batch.x_tilde is None else batch.x_tilde
-            for batch, member, generator in zip(batches, self.members, generators, strict=True)
-        ]
+        with torch.set_grad_enabled(training):  # how a corruption knows
+            seen = [
+                member.objective.corrupted(batch.x, generator) if batch.x_tilde is None else batch.x_tilde
+                for batch, member, generator in zip(batches, self.members, generators, strict=True)
+            ]
         if self.models == 1:
             return batches[0].x, seen[0].to(self.low.dtype), batches[0].observed
         x_tilde = torch.stack(seen).to(self.low.dtype)
@@ -175,7 +183,7 @@ class DenseStep(WrittenStep):
         code = self.members[0].network.code
         if code.transparent:
             return a
-        with torch.set_grad_enabled(training):
+        with torch.set_grad_enabled(training):  # how a code knows
             each = a[None] if self.models == 1 else a
             z = [
                 code(part, member.network.memory, generator)

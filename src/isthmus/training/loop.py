@@ -34,6 +34,7 @@ from isthmus.training.member import Member
 from isthmus.training.plan import Plan
 from isthmus.training.progress import ProgressBar
 from isthmus.training.ranks import Ranks
+from isthmus.training.replayed import ReplayedStep, replays
 from isthmus.training.rows import Batch, Rows
 from isthmus.training.stream import Stream
 
@@ -54,7 +55,9 @@ class Run:
         averaged: float = 0.0,
     ) -> None:
         self.everyone, self.plan, self.bf16, self.checkpoint = list(members), plan, bf16, checkpoint
-        self.kind: type[Any] = DenseStep if all(map(suits, members)) else DifferentiatedStep
+        self.kind: type[Any] = DifferentiatedStep
+        if all(map(suits, members)):
+            self.kind = ReplayedStep if replays(members) else DenseStep
         self.passes: dict[int, Passes] = {}
         if not bf16 and completes(members):
             self.kind = CompletionStep
