@@ -26,13 +26,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.inputs.statistics import Statistics, statistics_of
 from isthmus.parts import Part, Record
 
 __all__ = ["Scales", "Scaling", "Shared", "Standard", "UnitRange", "Unscaled", "whole"]
 
 Array = NDArray[np.float64]
 FEW = 1024  # numbers of which the sum of squares is found sooner than the ends
-BLOCK = 4096  # rows looked at at a time
+LOOKED_AT = 10_000  # rows, where a look at some of them will do
 BESIDE = 1e-5  # scales: more than float32 loses where a centre is many scales from 0
 LIMIT = 1e9  # encoded values beyond are cut: their squares must stay finite in float32
 
@@ -128,9 +129,13 @@ class Scaling(Part):
         """Scales for the columns of values (n, m) float64 with NaN for what is missing."""
         raise NotImplementedError(f"{type(self).__name__} must define fit")
 
-    def __call__(self, values: Array) -> Scales:
-        """Those scales, with the columns marked that have no value at all."""
-        empty = np.flatnonzero(np.isnan(values).all(0)) if len(values) else ()
+    def __call__(self, values: NDArray[Any], known: Statistics | None = None) -> Scales:
+        """Those scales, with the columns marked that have no value at all.
+
+        values (n, m) of any real dtype; known: their statistics, where they have some.
+        """
+        values = values.astype(np.float64, copy=False)
+        empty = np.flatnonzero(np.isnan(values).all(0)) if known is None and len(values) else ()
         return dataclasses.replace(self.fit(values), empty=tuple(int(j) for j in empty))
 
     @property
@@ -150,24 +155,33 @@ class Standard(Scaling):
     squeeze: bool = True
     off_zero: bool = False
 
+    def __call__(self, values: NDArray[Any], known: Statistics | None = None) -> Scales:
+        """As `fit`, without a copy in float64 where the statistics are all that is needed."""
+        if known is None or (self.squeeze and _heavy(values, known)):
+            return super().__call__(values, known)
+        return self._beside_zero(_plain(known))
+
     def fit(self, values: Array) -> Scales:
         """Scales for the columns of values (n, m)."""
-        scales = self._at_the_mean(values)
+        return self._beside_zero(self._at_the_mean(values))
+
+    def _beside_zero(self, scales: Scales) -> Scales:
         if not self.off_zero:
             return scales
         beside = tuple(c + BESIDE * s for c, s in zip(scales.centre, scales.scale, strict=True))
         return dataclasses.replace(scales, centre=beside)
 
     def _at_the_mean(self, values: Array) -> Scales:
-        mean, std = _mean_and_std(values)
-        heavy = _heavy(values, mean, std) if self.squeeze else []
+        known = _statistics(values)
+        heavy = _heavy(values, known) if self.squeeze else []
         if not heavy:
-            return Scales(tuple(mean.tolist()), tuple(_positive(std).tolist()))
+            return _plain(known)
         middle, spread = _robust(values[:, heavy])
         squeezed = values.copy()
         squeezed[:, heavy] = np.arcsinh((values[:, heavy] - middle) / spread)
         cap = 1.1 * _quietly(np.nanmax, np.abs(squeezed[:, heavy]))
-        return Scales(*_plain(squeezed), tuple(heavy), tuple(middle), tuple(spread), tuple(cap))
+        squeeze = {"median": tuple(middle), "spread": tuple(spread), "cap": tuple(cap)}
+        return dataclasses.replace(_plain(_statistics(squeezed)), squeezed=tuple(heavy), **squeeze)
 
 
 class Shared(Scaling):
@@ -177,7 +191,8 @@ class Shared(Scaling):
 
     def fit(self, values: Array) -> Scales:
         """Scales for the columns of values (n, m)."""
-        centre, own = _mean_and_std(values)
+        known = _statistics(values)
+        centre, own = known.mean, known.std
         common = _positive(
             np.sqrt(np.mean(np.square(own / max(own.max(initial=0), 1e-300)))) * own.max(initial=0)
         )
@@ -221,27 +236,22 @@ def whole(values: Array, dtype: str) -> Array:
     )
 
 
-def _plain(values: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    centre, scale = _mean_and_std(values)
-    return tuple(centre.tolist()), tuple(_positive(scale).tolist())
+def _plain(known: Statistics) -> Scales:
+    """Each column by its own mean and standard deviation."""
+    return Scales(tuple(known.mean.tolist()), tuple(_positive(known.std).tolist()))
 
 
-def _mean_and_std(values: Array) -> tuple[Array, Array]:
-    """Means and standard deviations without overflow or loss of digits; 0 and 0 for an empty column."""
-    largest = max(values.max(), -values.min()) if values.size else 0.0
-    if 1e-100 < largest < 1e100:  # nothing missing, nothing that could overflow
-        mean = values.mean(0)
-        squares = np.zeros_like(mean)
-        for start in range(0, len(values), BLOCK):  # no second copy of all the data
-            squares += np.square(values[start : start + BLOCK] - mean).sum(0)
-        std = np.sqrt(squares / len(values))
-        std[std <= 1e-13 * np.abs(mean)] = 0.0
-        return mean, std
-    size = _positive(_quietly(np.nanmax, np.abs(values)))
+def _statistics(values: Array) -> Statistics:
+    """Without overflow, loss of digits, or what is missing; 0 for an empty column."""
+    known = statistics_of(values)
+    if known is not None:
+        return known
+    low, high = _quietly(np.nanmin, values), _quietly(np.nanmax, values)
+    size = _positive(np.maximum(np.abs(low), np.abs(high)))
     mean = _quietly(np.nanmean, values / size) * size
     std = _quietly(np.nanstd, (values - mean) / size) * size
     std[std <= 1e-13 * np.abs(mean)] = 0.0  # a constant column: what is left is rounding
-    return mean, std
+    return Statistics(low, high, mean, std)
 
 
 def _positive(scale: Array) -> Array:
@@ -257,23 +267,30 @@ def _quietly(function: Callable[..., Any], values: Array, axis: int | None = 0) 
         return np.asarray(np.nan_to_num(function(values, axis=axis), nan=0.0))
 
 
-def _heavy(values: Array, mean: Array, std: Array) -> list[int]:
+def _heavy(values: NDArray[Any], known: Statistics) -> list[int]:
     """Columns whose variance is mostly the work of one value in a thousand, though the others vary too."""
     if not len(values):
         return []
-    farthest = np.maximum(_quietly(np.nanmax, values) - mean, mean - _quietly(np.nanmin, values))
-    suspects = np.flatnonzero(farthest > 10.0 * _positive(std))
+    farthest = np.maximum(known.high - known.mean, known.mean - known.low)
+    suspects = np.flatnonzero(farthest > 10.0 * _positive(known.std))
     if len(suspects):
-        suspects = suspects[~_mostly_one(values[:, suspects])]
-    return [int(j) for j in suspects if _drowns(values[:, j], mean[j], std[j])]
+        suspects = suspects[~_mostly_one(_some(values)[:, suspects])]
+    return [int(j) for j in suspects if _drowns(values[:, j].astype(float), known.mean[j], known.std[j])]
 
 
-def _mostly_one(values: Array) -> NDArray[np.bool_]:
+def _some(values: NDArray[Any]) -> NDArray[Any]:
+    """Rows for a cheap look: all, or so many at random."""
+    if len(values) <= LOOKED_AT:
+        return values
+    return values[np.sort(np.random.default_rng(0).choice(len(values), LOOKED_AT, replace=False))]
+
+
+def _mostly_one(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Columns that are one value so often that their middle half cannot vary; a cheap look, which may miss
-    some.
+    some: hence four in five, not three in four.
     """
     guess = _quietly(np.nanmedian, values[:: max(1, len(values) // 101)])
-    mostly: NDArray[np.bool_] = (values == guess).sum(0) > 0.75 * (~np.isnan(values)).sum(0)
+    mostly: NDArray[np.bool_] = (values == guess).sum(0) > 0.8 * (~np.isnan(values)).sum(0)
     return mostly
 
 

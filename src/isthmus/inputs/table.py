@@ -44,6 +44,7 @@ from isthmus.inputs.frames import (
     write_frame,
 )
 from isthmus.inputs.scaling import Scales, Scaling, Standard
+from isthmus.inputs.statistics import Statistics, statistics_of
 from isthmus.parts import Cell, Layout
 
 __all__ = ["Table", "TableSchema"]
@@ -166,13 +167,13 @@ class Table(Inputs):
                 "columns", "be left out for an array, whose columns are all numbers", list(self.columns), do
             )
         array = as_array(X)
-        values = array.reshape(len(array), -1).astype(np.float64)
-        refuse_infinite(values, tuple(range(values.shape[1])))
-        scales = self.scaling(values)
+        values = array.reshape(len(array), -1)
+        known = _known(values, tuple(range(values.shape[1])))
+        scales = self.scaling(values, known)
         dtype = np.asarray(X).dtype
         shape = array.shape[1:] if array.ndim > 2 else ()
         notes = _about_tails(scales, tuple(range(values.shape[1])))
-        gaps = bool(np.isnan(values).any())
+        gaps = known is None and bool(np.isnan(values).any())
         return ArraySchema(scales, str(dtype), shape, self.scaling.positive, gaps, notes=notes)
 
     def _fit_frame(self, X: Any) -> Schema:
@@ -187,8 +188,7 @@ class Table(Inputs):
         numeric = [(s, c) for s, c in zip(specs, columns, strict=True) if isinstance(s, NumberSpec)]
         names = tuple(spec.name for spec, _ in numeric)
         values = np.column_stack([s.numbers(c) for s, c in numeric]) if numeric else np.empty((len(X), 0))
-        refuse_infinite(values, names)
-        scales = self.scaling(values)
+        scales = self.scaling(values, _known(values, names))
         notes = (*(note for _, some in learned for note in some), *_about_tails(scales, names))
         gaps = any(column.gaps for column in columns)
         return TableSchema(specs, scales, self.scaling.positive, gaps, notes=notes)
@@ -237,3 +237,11 @@ def _frame_by_position(X: Any, names: tuple[str | int, ...]) -> Any:
     import importlib
 
     return importlib.import_module(library).DataFrame({name: array[:, j] for j, name in enumerate(names)})
+
+
+def _known(values: NDArray[Any], names: tuple[str | int, ...]) -> Statistics | None:
+    """The columns' statistics; None where some value is missing. Raises DataError for an infinite one."""
+    known = statistics_of(values)
+    if known is None:
+        refuse_infinite(values.astype(np.float64, copy=False), names)
+    return known
