@@ -12,11 +12,15 @@ tensor([[3., 0., 0.]])
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
 from isthmus.checks import need
 from isthmus.parts import Part
+
+aten: Any = torch.ops.aten
 
 __all__ = ["BatchTopK", "BinaryCode", "Code", "LinearCode", "Nested", "ReLUCode", "SigmoidCode", "TopK"]
 
@@ -69,6 +73,10 @@ class Code(Part):
             a = a if a.requires_grad else a.detach().requires_grad_()
             return torch.autograd.grad(self(a).sum(), a, create_graph=True)[0]
 
+    def pull(self, grad: Tensor, a: Tensor, z: Tensor) -> Tensor:
+        """Gradient by a from the gradient by z: grad * slope, written over `grad`."""
+        return grad.mul_(self.slope(a, z))
+
 
 class LinearCode(Code):
     """z = a."""
@@ -114,6 +122,11 @@ class ReLUCode(Code):
     def slope(self, a: Tensor, z: Tensor) -> Tensor:
         """1 where the unit is on."""
         return (z > 0).to(a.dtype)
+
+    def pull(self, grad: Tensor, a: Tensor, z: Tensor) -> Tensor:
+        """Nothing passes where z = 0."""
+        aten.threshold_backward.grad_input(grad, z, 0, grad_input=grad)
+        return grad
 
 
 class TopK(Code):

@@ -42,6 +42,7 @@ class Penalty(Part):
     """One term lambda * Omega of the objective."""
 
     measure: ClassVar[str] = "the level"  # what `level` is, in a sentence
+    rounded: ClassVar[bool] = False  # whether `code_gradient` is as good for a code in bfloat16
     weight: float = dataclasses.field(default=1.0, kw_only=True)
 
     def __call__(self, trace: Trace) -> Tensor:
@@ -67,7 +68,8 @@ class Penalty(Part):
         """Omega and its gradient by z, in closed form, for z (n, k) or (models, n, k): (models,) and like z.
 
         None (the default) where the penalty reads more than the code, or has no closed form: training then
-        differentiates the whole objective, which takes longer.
+        differentiates the whole objective, which takes longer. z is float32 even where products are not,
+        unless `rounded` says that bfloat16 will do.
         """
         return None
 
@@ -174,6 +176,7 @@ class L1(Penalty):
     """
 
     measure: ClassVar[str] = "the share of active units"
+    rounded: ClassVar[bool] = True
     layer: str | None = None
     target_active: float | None = None
 
@@ -210,7 +213,11 @@ class L1(Penalty):
         """sign(z) / n; None for a hidden layer."""
         if self.layer is not None:
             return None
-        return z.abs().sum((-2, -1)).view(-1) / z.shape[-2], z.sign() / z.shape[-2]
+        n = z.shape[-2]
+        total = torch.linalg.vector_norm(
+            z, 1, (-2, -1), dtype=torch.float32 if z.dtype.itemsize < 4 else None
+        )
+        return total.view(-1) / n, z.sign().div_(n)
 
     @property
     def layers(self) -> tuple[str, ...]:

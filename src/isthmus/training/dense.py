@@ -148,10 +148,10 @@ class DenseStep(WrittenStep):
         terms = {"objective": total / x.shape[-2], "loss": total / x.shape[-2]}
         self.pulls = []
         for name, term, lambdas in self.terms:
-            value, pull = term.code_gradient(self.z.to(x.dtype))
+            value, pull = term.code_gradient(self.z if term.rounded else self.z.to(x.dtype))
             terms[name] = lambdas * value
             terms["objective"] = terms["objective"] + terms[name]
-            self.pulls.append(pull * lambdas if self.models == 1 else pull * lambdas[:, None, None])
+            self.pulls.append((pull, lambdas[0] if self.models == 1 else lambdas[:, None, None]))
         return terms, g.view(x.shape)
 
     def _joined(
@@ -193,8 +193,8 @@ class DenseStep(WrittenStep):
 
     def _through_code(self, g_z: Any) -> Tensor:
         """dL/da from dL/dz, the penalties' share added."""
-        for pull in self.pulls:
-            g_z = g_z.add_(pull)
+        for pull, lambdas in self.pulls:
+            g_z = g_z.addcmul_(pull.to(g_z.dtype), lambdas.to(g_z.dtype) if lambdas.ndim else lambdas)
         code = self.members[0].network.code
-        pulled: Tensor = g_z if code.transparent else g_z.mul_(code.slope(self.a, self.z))
+        pulled: Tensor = g_z if code.transparent else code.pull(g_z, self.a, self.z)
         return pulled
