@@ -98,7 +98,6 @@ def test_a_recorded_step_is_the_step(digits, monkeypatch, options, bf16):
             model = Autoencoder(4, trainer=trainer(bf16=bf16, max_epochs=10), random_state=0, **options)
             flat.append(torch.cat([p.flatten() for p in model.fit(X).network_.parameters()]))
         assert len(recorded) > before
-        print("largest difference", float((flat[0] - flat[1]).abs().max()))
         assert (flat[0] - flat[1]).abs().max() < 1e-4
 
 
