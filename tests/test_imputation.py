@@ -274,3 +274,60 @@ def test_pooling_refuses_what_it_cannot_pool(estimates, variances):
     """One sentence each."""
     with pytest.raises(DataError, match="must"):
         pool(estimates, variances)
+
+
+# ---------------------------------------------------------------- what rows of real tables are like
+
+
+def trips(rows: int = 800) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Trips of ten minutes over two months, some starts missing; the same without gaps; which are missing."""
+    rng = np.random.default_rng(0)
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.uniform(0, 60 * 86_400, rows).round(), unit="s")
+    seconds = rng.gamma(2, 300, rows).round()
+    whole = pd.DataFrame(
+        {
+            "start": start,
+            "end": start + pd.to_timedelta(seconds, unit="s"),
+            "fare": 3 + seconds / 100 + rng.normal(0, 0.5, rows),
+        }
+    )
+    gone = rng.random(rows) < 0.15
+    return whole.assign(start=whole["start"].mask(gone)), whole, gone
+
+
+def test_a_start_is_filled_from_its_end_to_the_minute():
+    """Months apart from each other, minutes from their partner: what is told of the error is what it is."""
+    table, whole, gone = trips()
+    imputer = quick().fit(table)
+    off = (imputer.transform(table)["start"] - whole["start"])[gone].dt.total_seconds()
+    error = float(np.sqrt((off**2).mean()))
+    assert error < 120
+    told = imputer.report_.set_index("column").loc["start"]
+    assert told["kind"] == "moment"
+    assert told["error"] == pytest.approx(error, rel=0.4)
+
+
+def test_names_explain_nothing_and_their_gaps_stay():
+    """A column of names beside b = 2 a: b is filled from a, and no name is made up."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=80)
+    table = pd.DataFrame({"name": [f"person {i}" for i in range(80)], "a": a, "b": 2 * a})
+    gone = rng.random(80) < 0.2
+    table.loc[gone, "b"] = np.nan
+    table.loc[:3, "name"] = None
+    imputer = quick().fit(table)
+    filled = imputer.transform(table)
+    assert np.abs(filled["b"] - 2 * a)[gone].max() < 0.05
+    assert filled["name"].isna().sum() == 4
+    assert any("'name' repeats none" in note for note in imputer.notes_)
+
+
+def test_gaps_that_come_together_are_judged_together():
+    """Two copies of a number always missing at once: the error told is that without the other copy."""
+    rng = np.random.default_rng(0)
+    a, c = rng.normal(size=600), rng.normal(size=600)
+    X = np.column_stack([a, a + 0.01 * rng.normal(size=600), 0.8 * a + 0.6 * c])
+    X[rng.random(600) < 0.2, :2] = np.nan
+    told = quick().fit(X).report_
+    assert told["error"][0] == pytest.approx(0.6, rel=0.25)
+    assert told["error"][2] < 0.7

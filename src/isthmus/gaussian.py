@@ -8,6 +8,10 @@ so one small system for each row gives mean and covariance alike, as large as wh
 these means in the gaps, adds the covariances, takes mu and Sigma anew, and so on (Dempster, Laird & Rubin
 1977). Of Gaussian rows no other answer has a smaller squared error; of others it is the best linear one.
 
+Sigma is shrunk towards its diagonal, which for a column that is nearly another one - the end of a trip
+beside its start - would be to forget all that the two differ by. Such a column is measured by what its
+partner leaves of it, (x_j - r x_i) / sqrt(1 - r^2), and the shrinking happens there.
+
 >>> rng = np.random.default_rng(0)
 >>> x = rng.normal(size=(500, 1)) * [1.0, 2.0] + 0.1 * rng.normal(size=(500, 2))
 >>> seen = rng.random(x.shape) < 0.8
@@ -35,6 +39,10 @@ RIDGE = 1e-3  # share of the diagonal in Sigma at least, so that no direction is
 SHRINK = 0.1  # more of it, times columns over rows
 BLOCK = 2_000_000  # numbers in the small systems solved at once, at most
 TOGETHER = 64  # rows whose systems are solved at once, at most: all are as large as the largest of them
+NEAR = 0.01  # share of a column's variance that its partner leaves, below which they are measured as a pair
+LEAST = 1e-9  # of it: less counts as so much, and of that a tenth is always left
+NOTHING = 1e-12  # of it: less is rounding, and the column the same as its partner
+SHARED = 10  # rows with both, at least
 WORK = 4_000_000_000  # multiplications in a round of EM at most: where it would be more, fewer rows are used
 WIDE = 1_024  # features from which on no covariance is learned
 KNOWN = 16  # Gaussians remembered, if together they have
@@ -79,12 +87,15 @@ class Gaussian(NamedTuple):
         d = table.shape[1]
         if d > WIDE or len(z) < 3:
             return cls(centre, np.diag(scale**2))
-        found = cls(np.zeros(d), np.eye(d))
+        pairs = _Pairs.of(z, seen)
+        found, measured = cls(np.zeros(d), pairs.back(np.eye(d))), np.eye(d)
         shrink = min(1.0, RIDGE + SHRINK * d / len(z))
         for _ in range(ROUNDS):
-            before = found.covariance
-            found = found._updated(z, seen, shrink)
-            if np.abs(found.covariance - before).max() < CLOSE:
+            before = measured
+            found = found._updated(z, seen)
+            measured = pairs.shrunk(found.covariance, shrink)
+            found = cls(found.mean, pairs.back(measured))
+            if np.abs(measured - before).max() < CLOSE:
                 break
         return cls(centre + scale * found.mean, found.covariance * np.outer(scale, scale))
 
@@ -100,8 +111,8 @@ class Gaussian(NamedTuple):
             variance[at] = np.where(there, np.diagonal(inverse, axis1=1, axis2=2), 0.0)
         return filled, variance
 
-    def _updated(self, z: Array, seen: Mask, shrink: float) -> Gaussian:
-        """One round of EM."""
+    def _updated(self, z: Array, seen: Mask) -> Gaussian:
+        """One round of EM, nothing shrunk."""
         d, filled = z.shape[1], np.where(seen, z, self.mean)
         unsure = np.zeros(d * d)
         for rows, places, there, inverse, shift in self._solved(filled, seen):
@@ -111,11 +122,7 @@ class Gaussian(NamedTuple):
             unsure += np.bincount(pairs, (inverse * both).ravel(), minlength=d * d)
         mean = filled.mean(0)
         centred = filled - mean
-        covariance = (centred.T @ centred + unsure.reshape(d, d)) / len(z)
-        ordinary = np.diagonal(covariance).copy()
-        covariance *= 1 - shrink
-        covariance[np.diag_indices(d)] = ordinary + 1e-6
-        return Gaussian(mean, covariance)
+        return Gaussian(mean, (centred.T @ centred + unsure.reshape(d, d)) / len(z))
 
     def _solved(self, filled: Array, seen: Mask) -> Iterator[tuple[Any, Any, Mask, Array, Array]]:
         """For blocks of rows with about as many gaps: their numbers (n,), the missing places (n, k) padded
@@ -136,6 +143,49 @@ class Gaussian(NamedTuple):
             inverse = np.linalg.inv(system)
             pull = np.take_along_axis((filled[rows] - self.mean) @ precision, places, 1) * there
             yield rows, places, there, inverse, -(inverse @ pull[:, :, None])[:, :, 0] * there
+
+
+class _Pairs(NamedTuple):
+    """Columns measured by what a partner before them leaves: there = T x, back = T^-1; None without any."""
+
+    near: NDArray[np.intp] | None = None
+    turn: Array | None = None
+    inverse: Array | None = None
+
+    @classmethod
+    def of(cls, z: Array, seen: Mask) -> _Pairs:
+        """The partner of every column of z (n, d), 0 where not seen: of those before, the most correlated."""
+        known = seen.astype(np.float64)
+        count = np.maximum(known.T @ known, 1.0)
+        mean = (z.T @ known) / count  # of a column, over the rows that have the other
+        variance = np.maximum((z**2).T @ known / count - mean**2, 0.0)
+        r = ((z.T @ z) / count - mean * mean.T) / np.sqrt(np.maximum(variance * variance.T, 1e-300))
+        r = np.tril(np.where(count >= SHARED, np.clip(r, -1, 1), 0.0), -1)
+        partner = np.abs(r).argmax(1)
+        r = r[np.arange(len(r)), partner]
+        left = 1 - r**2
+        near = np.flatnonzero((left > NOTHING) & (left < NEAR))
+        if not len(near):
+            return cls()
+        turn = np.eye(len(r))
+        turn[near, partner[near]] = -r[near]
+        turn[near] /= np.sqrt(np.maximum(left[near], LEAST))[:, None]
+        return cls(near, turn, np.asarray(np.linalg.inv(turn), np.float64))
+
+    def shrunk(self, covariance: Array, shrink: float) -> Array:
+        """The covariance of T x with a share less of what is off the diagonal, and some spread everywhere."""
+        if self.turn is not None:
+            covariance = self.turn @ covariance @ self.turn.T
+        ordinary = np.diagonal(covariance).copy()
+        if self.near is not None:
+            ordinary[self.near] = np.maximum(ordinary[self.near], 0.1)
+        covariance = covariance * (1 - shrink)
+        covariance[np.diag_indices(len(covariance))] = ordinary + 1e-6
+        return covariance
+
+    def back(self, covariance: Array) -> Array:
+        """The covariance of x from that of T x."""
+        return covariance if self.inverse is None else self.inverse @ covariance @ self.inverse.T
 
 
 def _marginals(x: NDArray[Any], seen: Mask) -> tuple[Array, Array]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["fitted_imputer", "impute", "imputer_report", "keep_imputer"]
 
 SHOWN = 30  # columns on the screen
+SPANS = (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
 
 
 def impute(
@@ -221,15 +222,16 @@ def _show(facts: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
     lines = [line for line in facts["columns"] if line["missing"] and line["column"] not in facts["empty"]]
-    said = f"{facts['rows']:,} rows, {facts['filled']:,} cells filled in {len(lines):,} columns"
+    counts = ((facts["rows"], "row"), (facts["filled"], "cell"), (len(lines), "column"))
+    rows, cells, columns = (f"{count:,} {word}{'s' * (count != 1)}" for count, word in counts)
+    said = f"{rows}, {cells} filled in {columns}"
     console.print(f"{said} -> {facts['output']}", style="bold", markup=False)
     if lines:
         table = Table(box=None)
         for name in ("column", "gaps", "mean", "gaussian", "model", "error", "of the mean", "covered"):
             table.add_column(name, justify="left" if name == "column" else "right", no_wrap=True)
         for line in sorted(lines, key=lambda line: -line["missing"])[:SHOWN]:
-            shares = line["kind"] != "numeric"
-            errors = (_figure(line[name], shares) for name in ("error", "error_of_mean"))
+            errors = (_figure(line[name], line["kind"]) for name in ("error", "error_of_mean"))
             covered = "" if line["coverage"] is None else f"{line['coverage']:.0%}"
             weights = [f"{line[name]:.0%}" if line[name] else "" for name in ("mean", "gaussian", "model")]
             table.add_row(line["column"], f"{line['missing']:,}", *weights, *errors, covered)
@@ -238,7 +240,11 @@ def _show(facts: dict[str, Any]) -> None:
         console.print(f"- {note}", style="dim", markup=False)
 
 
-def _figure(value: float | None, share: bool) -> str:
+def _figure(value: float | None, kind: str) -> str:
+    """An error in the column's units; of moments a span of time, of yes/no and levels a share."""
     if value is None:
         return "-"
-    return f"{value:.1%}" if share else f"{value:.3g}"
+    if kind == "moment":
+        unit, size = next(((u, s) for u, s in SPANS if value >= s), SPANS[-1])
+        return f"{value / size:.3g} {unit}"
+    return f"{value:.3g}" if kind == "numeric" else f"{value:.1%}"

@@ -62,6 +62,16 @@ class Blend(Record):
         whole = self.weight if self.weight > 0 else 1.0
         return Blend(self.gaussian / whole, self.network / whole)
 
+    def told(self, hidden: Hidden, mean: Array, numeric: bool) -> Blend:
+        """The same with its errors on other hidden cells, where they are enough."""
+        if len(np.unique(hidden.rows)) < FEWEST:
+            return self
+        errors = (
+            _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), numeric)
+            for blend in (self, Blend())
+        )
+        return Blend(self.gaussian, self.network, len(hidden.rows), *errors)
+
     def __call__(self, mean: Array, gaussian: Array, network: Array) -> Array:
         """The blended guess (n, width)."""
         return mean + self.gaussian * (gaussian - mean) + self.network * (network - mean)

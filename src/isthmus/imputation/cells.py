@@ -74,6 +74,18 @@ class Cells:
         self.low = np.array([habit.low for habit in habits])
         self.high = np.array([habit.high for habit in habits])
 
+    @property
+    def moments(self) -> list[bool]:
+        """Which columns hold moments or spans of time, in microseconds: (cells,)."""
+        columns = getattr(self.schema, "columns", None) or [None] * len(self.all)
+        return [bool(getattr(spec, "temporal", "")) for spec in columns]
+
+    @property
+    def nameless(self) -> Array:
+        """Which columns have levels, none of which was met often enough to be filled in: (cells,)."""
+        columns = getattr(self.schema, "columns", None) or [None] * len(self.all)
+        return np.array([getattr(spec, "levels", None) == () for spec in columns])
+
     @classmethod
     def of(cls, schema: Any, X: Any) -> Cells:
         """With the habits of the columns of X."""

@@ -19,6 +19,7 @@ from isthmus.checks import must
 from isthmus.corruptions import VaryingMask
 from isthmus.gaussian import Gaussian
 from isthmus.imputation.cells import Cells
+from isthmus.imputation.hiding import GROUPS, Hiding
 from isthmus.inputs import Standard, Table, columns_of
 from isthmus.many import fit_many
 from isthmus.networks import Completing
@@ -34,18 +35,19 @@ __all__ = [
     "filler_of",
     "folds_of",
     "hidden_guesses",
+    "rows_judged",
 ]
 
 BATCH = 128
 FEW = 9  # columns up to which a table has little to learn, and a short training of narrow layers does
+REPEATED = 3  # rows in which a level must be met: fewer are seen in no part of them and tested in another
+SURE = 1e-3  # share of a feature's variance that is left: less is beyond a network's precision
 AVERAGED = 0.99  # decay of the mean of weights that is kept
 ROUNDS = 4  # times a gap is filled again by a model that knows of none
-GROUPS = 8  # parts the known cells of a row are hidden in
 ROWS = (250, 1_000)  # rows of a fold on which cells are hidden: at least where it is dear, at most
 WORK = 4_000_000_000  # multiplications in the systems of a fold's hidden cells, about, from which on it is
 COMPARED = 400  # rows on which models are compared
 FEWER = 4  # parts their known cells are hidden in
-GAPS = 0.2  # share of cells missing where cells are hidden, at least
 
 Array = NDArray[Any]
 
@@ -78,9 +80,14 @@ def default_model(rows: int, missing: float, folds: int, columns: int | None = N
         None,
         architecture=Completing(effort.hidden),
         corruption=VaryingMask(round(0.5 * share, 3), round(1.5 * share, 3)),
-        inputs=Table(scaling=Standard(off_zero=True)),
+        inputs=_inputs(),
         trainer=trainer,
     )
+
+
+def _inputs() -> Table:
+    """No number is encoded as a gap, and a level of two rows, such as a name, explains nothing."""
+    return Table(scaling=Standard(off_zero=True), min_count=REPEATED)
 
 
 # ---------------------------------------------------------------- models that fill
@@ -144,10 +151,16 @@ class Fold(NamedTuple):
     held_out: NDArray[np.int64]
 
     def guesses(self, cells: Cells, x: Array, observed: Array) -> Guesses:
-        """What both make of encoded rows x (n, d), `observed` (n, cells)."""
+        """What both make of encoded rows x (n, d), `observed` (n, cells).
+
+        Where the rest of a row leaves a number next to nothing to vary - the end of a trip whose start is
+        known - a network of many columns cannot be as fine as the Gaussian is, and leaves it to it.
+        """
         seen = cells.spread(observed)
         filled, variance = self.gaussian.conditional(x, seen)
         x_hat = filler_of(self.model)(x, seen, filled)
+        sure = variance < SURE * np.diagonal(self.gaussian.covariance)
+        x_hat[sure] = filled[sure]
         gaussian, network = (cells.probable(cells.own(guess)) for guess in (filled, x_hat))
         return Guesses(gaussian, network, variance)
 
@@ -174,7 +187,7 @@ def _of_transformer(model: Any, X: Any, count: int, seeds: list[int]) -> tuple[l
         if not hasattr(model, name):
             rule = "have fit, transform and inverse_transform"
             raise must("model", rule, type(model).__name__, "Use Autoencoder(), PCA(8) or None")
-    schema = Table(scaling=Standard(off_zero=True)).fit(X)
+    schema = _inputs().fit(X)
     x, observed = schema.encode(X)
     seen = _spread(schema, x, observed)
     order = np.random.default_rng(seeds[0]).permutation(len(x))
@@ -215,25 +228,22 @@ class Hidden(NamedTuple):
 
 
 def hidden_guesses(
-    folds: list[Fold], cells: Cells, x: Array, observed: Array, rng: np.random.Generator
+    folds: list[Fold],
+    cells: Cells,
+    x: Array,
+    observed: Array,
+    rng: np.random.Generator,
+    hiding: Hiding,
+    most: int,
 ) -> list[Hidden]:
-    """For every column, its known cells in rows that the fold has not seen, each hidden once with others."""
+    """For every column, known cells in rows that the fold has not seen, `most` rows of each, hidden once."""
     found: list[list[Hidden]] = [[] for _ in cells.all]
-    groups = min(GROUPS, len(cells.all))
-    system = 0.3 * x.shape[1] + max(
-        span.stop - span.start for span in cells.spans
-    )  # features missing at once
-    most = int(np.clip(WORK / (groups * system**3), *ROWS))
     for fold in folds:
         rows = np.sort(rng.permutation(fold.held_out)[:most])
         if not len(rows):
             continue
         known, truth = observed[rows], cells.own(x[rows])
-        group = rng.permuted(np.tile(np.arange(known.shape[1]) % groups, (len(rows), 1)), axis=1)
-        also = rng.random(known.shape) < max(0.0, GAPS - (~known).mean())
-        for number in range(groups):
-            asked = known & (group == number)
-            shown = known & ~asked & ~also
+        for asked, shown in hiding(known, rng):
             there = asked.any(1)
             blank = np.where(cells.spread(shown[there]), x[rows[there]], 0.0)
             guesses = fold.guesses(cells, blank, shown[there])
@@ -242,6 +252,12 @@ def hidden_guesses(
                 part = (rows[there][here], truth[there][here, span], *(g[here, span] for g in guesses))
                 found[j].append(Hidden(*part))
     return [_joined(parts, span.stop - span.start) for parts, span in zip(found, cells.spans, strict=True)]
+
+
+def rows_judged(cells: Cells, width: int) -> int:
+    """Rows of a fold on which cells are hidden, so that it stays affordable."""
+    system = 0.3 * width + max(span.stop - span.start for span in cells.spans)  # features missing at once
+    return int(np.clip(WORK / (min(GROUPS, len(cells.all)) * system**3), *ROWS))
 
 
 def disagreement(

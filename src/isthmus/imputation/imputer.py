@@ -24,7 +24,8 @@ from isthmus.citizen import Transformer
 from isthmus.imputation.blend import blends_of
 from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
-from isthmus.imputation.folds import default_model, disagreement, folds_of, hidden_guesses
+from isthmus.imputation.folds import default_model, disagreement, folds_of, hidden_guesses, rows_judged
+from isthmus.imputation.hiding import AsTheyCome, beside_others
 from isthmus.imputation.spread import encoded_column, own_column, spread_of
 from isthmus.inputs import Folder, Source, as_frame_like, columns_of, completed, gaps_of, rows_of, sample
 from isthmus.inputs.arrays import as_array
@@ -59,8 +60,9 @@ class Imputer(Transformer):
         The fitted models.
     report_ : DataFrame
         For every column how many were missing, the shares of mean, gaussian and model in a fill, the error on
-        hidden cells and that of the mean or the most frequent level (root mean squares in the column's units;
-        shares that are wrong), and the share of hidden cells inside intervals at 90%.
+        hidden cells and that of the mean or the most frequent level (root mean squares in the column's units,
+        seconds for moments; shares that are wrong), and the share of hidden cells inside intervals at 90%.
+        Cells of columns with gaps are hidden as their gaps come: alone, or together with others.
     notes_ : list of str
         What was chosen and noticed, in sentences.
     n_features_in_, feature_names_in_ : as in scikit-learn
@@ -97,7 +99,8 @@ class Imputer(Transformer):
         x, observed = schema.encode(X)
         observed = np.ones((len(x), len(cells.all)), dtype=bool) if observed is None else observed
         rng = np.random.default_rng(self._seed)
-        hidden = hidden_guesses(folds, cells, x, observed, rng)
+        most = rows_judged(cells, x.shape[1])
+        hidden = hidden_guesses(folds, cells, x, observed, rng, beside_others, most)
         spared = (1 - 1 / len(folds)) * disagreement(folds, cells, x, observed, rng)
         mean = _means(cells, x, observed)
         numeric = [kind == "numeric" for kind in cells.kinds]
@@ -107,6 +110,12 @@ class Imputer(Transformer):
             numeric,
             [float(spared[span].sum()) for span in cells.spans],
         )
+        coming = AsTheyCome(observed)
+        met = hidden_guesses(folds, cells, x, observed, rng, coming, coming.rows_enough)
+        blends = [
+            blend.told(some, mean[span], kind)
+            for blend, some, span, kind in zip(blends, met, cells.spans, numeric, strict=True)
+        ]
         variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)
         spreads, drawn_spreads = (
             [
@@ -196,16 +205,17 @@ class Imputer(Transformer):
     def report_(self) -> Any:
         """The quality of fills by column, a DataFrame."""
         self.must_be_fitted()
-        known = self._known
+        known, cells = self._known, self._known.cells
+        units = [1e-6 if moment else 1.0 for moment in cells.moments]
         lines: dict[str, list[Any]] = {
-            "column": [str(name) for name in known.cells.names],
-            "kind": list(known.cells.kinds),
+            "column": [str(name) for name in cells.names],
+            "kind": ["moment" if moment else k for k, moment in zip(cells.kinds, cells.moments, strict=True)],
             "missing": [int(count) for count in self._missing],
             "mean": [round(1 - blend.weight, 9) for blend in known.blends],
             "gaussian": [blend.gaussian for blend in known.blends],
             "model": [blend.network for blend in known.blends],
-            "error": [blend.error for blend in known.blends],
-            "error_of_mean": [blend.error_of_mean for blend in known.blends],
+            "error": [unit * b.error for unit, b in zip(units, known.blends, strict=True)],
+            "error_of_mean": [unit * b.error_of_mean for unit, b in zip(units, known.blends, strict=True)],
             "hidden_cells": [blend.cells for blend in known.blends],
             "coverage": [np.nan if spread is None else spread.coverage for spread in known.spreads],
         }
@@ -238,8 +248,8 @@ class Imputer(Transformer):
 
     @property
     def _empty(self) -> Array:
-        """Which columns never had a value: (columns,). They stay as they are."""
-        return np.asarray(self._missing == self._rows)
+        """Which columns never had a value, or no level that repeats: (columns,). They stay as they are."""
+        return np.asarray((self._missing == self._rows) | self._known.cells.nameless)
 
     def _completed(self, X: Any, gaps: Array, own: Array) -> Any:
         cells = self._known.cells
@@ -274,7 +284,11 @@ class Imputer(Transformer):
         """What a user should know about the fills."""
         known, cells = self._known, self._known.cells
         pairs = [(str(name), blend) for name, blend in zip(cells.names, known.blends, strict=True)]
-        plain = [name for name, blend in pairs if blend.weight == 0 and blend.cells]
+        plain = [
+            name
+            for (name, blend), empty in zip(pairs, self._empty, strict=True)
+            if blend.weight == 0 and blend.cells and not empty
+        ]
         unjudged = [
             n for (n, blend), empty in zip(pairs, self._empty, strict=True) if not blend.cells and not empty
         ]

@@ -235,9 +235,11 @@ class Categorical(ColumnKind):
     """One of several levels, with a categorical likelihood.
 
     max_levels: the most frequent are kept; all others share one feature and come back as missing.
+    min_count: so do those met in fewer rows.
     """
 
     max_levels: int = MAX_LEVELS
+    min_count: int = 1
 
     def learn(self, column: Column) -> tuple[Spec, tuple[str, ...]]:
         """Levels by frequency, then by name; notes when some were too many."""
@@ -248,7 +250,7 @@ class Categorical(ColumnKind):
                 f"Column {column.name!r} has no value: it stays empty.",
             )
         ranked = sorted(counts, key=lambda level: (-counts[level], str(level)))
-        keep = len(ranked) if len(ranked) <= self.max_levels else self.max_levels
+        keep = min(self.max_levels, sum(count >= self.min_count for count in counts.values()))
         spec = LevelSpec(column.name, column.dtype, tuple(ranked[:keep]), len(ranked) - keep)
         return spec, _about_levels(column.name, len(ranked), keep, sum(counts.values()))
 
@@ -256,6 +258,11 @@ class Categorical(ColumnKind):
 def _about_levels(name: str | int, total: int, kept: int, rows: int) -> tuple[str, ...]:
     if total == kept:
         return ()
+    if not kept:
+        return (
+            f"Column {name!r} repeats none of its {total:,} levels often enough to learn from: nothing is "
+            "told by it, and its gaps stay.",
+        )
     text = (
         f"Column {name!r} has {total:,} levels: the {kept} most frequent are kept, the other "
         f"{total - kept:,} share one, which comes back as missing."

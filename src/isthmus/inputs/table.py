@@ -150,11 +150,13 @@ class Table(Inputs):
     columns: kinds by name, where the dtype misleads: {"zip": Categorical(), "flag": Boolean()}.
     scaling: how numbers are scaled: `Standard()`, `Shared()`, `UnitRange()`, `Unscaled()`.
     max_levels: levels kept in a column of text.
+    min_count: rows in which a level must be met to be kept.
     """
 
     columns: dict[str | int, ColumnKind] | None = None
     scaling: Scaling = Standard()
     max_levels: int = 64
+    min_count: int = 1
 
     def fit(self, X: Any) -> Schema:
         """Learn the columns of X."""
@@ -195,7 +197,7 @@ class Table(Inputs):
 
     def _guess(self, column: Column) -> ColumnKind:
         kinds: dict[str, ColumnKind] = {"numeric": Numeric(), "time": Datetime(), "boolean": Boolean()}
-        return kinds.get(column.kind, Categorical(self.max_levels))
+        return kinds.get(column.kind, Categorical(self.max_levels, self.min_count))
 
 
 def _refuse_empty(X: Any, columns: list[Column]) -> None:
