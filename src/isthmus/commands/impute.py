@@ -79,6 +79,7 @@ def impute(
         refuse_output(save, (".isthmus",), file, output)
         need(model is None, "--save", "be left out with --model", save, "Copy the file")
     need(draws is None or draws >= 1, "--draws", "be a whole number of at least 1", draws, "Use --draws 20")
+    need(epochs is None or epochs >= 1, "--epochs", "be a whole number of at least 1", epochs, "Leave it out")
     need(0 < alpha < 1, "--alpha", "lie between 0 and 1", alpha, "Use --alpha 0.1")
     asked = asked_reading(header, na, separator, decimal, encoding)
     with noticing_interrupts() as interrupts:
@@ -93,12 +94,12 @@ def impute(
             raise nothing_learned(output) from None
     if save is not None:
         keep_imputer(imputer, reading, save)
-    if intervals is not None:
-        write(imputer.intervals(rows, alpha), intervals, exact=True)
     filled = imputer.transform(rows) if draws is None else _stacked(imputer.draws(rows, draws), X, rows)
     if draws is None:
         filled = _with(filled, X, rows)
     write(filled, output, exact=True)
+    if intervals is not None:
+        write(_alike(imputer.intervals(rows, alpha), intervals), intervals, exact=True)
     said = [*notes, *(imputer.notes_ if model is None else [])]
     facts = _facts(imputer, rows, said)
     facts |= {"output": str(output), "draws": draws, "save": None if save is None else str(save)}
@@ -196,6 +197,14 @@ def _stacked(tables: list[Any], X: Any, rows: Any) -> Any:
         lead = pandas.DataFrame({names[0]: d, names[1]: range(len(table))}, index=table.index)
         each.append(pandas.concat([lead, table], axis=1))
     return pandas.concat(each, ignore_index=True)
+
+
+def _alike(cells: Any, path: Path) -> Any:
+    """Cells with values of one kind a column, as Parquet has them: text, where a table is mixed."""
+    if not str(path).endswith(".parquet"):
+        return cells
+    ends = [name for name in ("value", "lower", "upper") if len({type(v) for v in cells[name].dropna()}) > 1]
+    return cells.assign(**{name: cells[name].map(str, na_action="ignore") for name in ends})
 
 
 def _columns(imputer: Imputer) -> list[dict[str, Any]]:

@@ -171,29 +171,35 @@ def _mended(
 
     from isthmus import figures
     from isthmus.commands.drawing import written
+    from isthmus.commands.picturing import comparable
+    from isthmus.commands.words import tell
     from isthmus.inpainting import hidden_in
-    from isthmus.inputs.photographs import Photograph, read_photograph, write_photograph
+    from isthmus.inputs.photographs import LOSSY, Photograph, read_photograph, write_photograph
 
     given = read_photograph(source)
     mask = None if asked.mask is None else read_photograph(asked.mask).pixels
     hole = hidden_in(given.pixels, mask, asked.colour, asked.tolerance)
+    if not hole.any():
+        where = "--colour" if asked.mask is None else str(asked.mask)
+        tell(f"{source.name} has nothing to fill: {where} marks no pixel of it (see --tolerance)")
+    elif target.suffix.lower() in LOSSY:
+        tell(f"{target.suffix} changes known pixels as well: write a PNG to keep them as they are")
     made = inpainter.inpaint(given.pixels, hole, rounds=asked.rounds, progress=progress)
     write_photograph(target, Photograph(made, given.alpha))
     several = inpainter.draws(given.pixels, hole, asked.draws) if asked.draws else None
     for number, picture in enumerate(() if several is None else several.pictures):
         path = target.with_name(f"{target.stem}-{number + 1}{target.suffix}")
         write_photograph(path, Photograph(picture, given.alpha))
-    truth = read_photograph(clean).pixels if clean is not None and clean.is_file() else None
-    alike = truth is not None and truth.shape == made.shape and truth.dtype == made.dtype
+    truth = comparable(clean, source, made)
     if draw is not None:
         more: dict[str, Any] = (
             {"draws": several.pictures, "spread": several.spread} if several is not None else {}
         )
-        more |= {"clean": truth} if alike else {}
+        more |= {} if truth is None else {"clean": truth}
         written(figures.inpainted(given.pixels, hole, made, **more).figure, draw)
     judged = None
-    if alike and hole.any():
-        top, off = float(np.iinfo(made.dtype).max), made[hole].astype(np.float64) - truth[hole]  # type: ignore[index]
+    if truth is not None and hole.any():
+        top, off = float(np.iinfo(made.dtype).max), made[hole].astype(np.float64) - truth[hole]
         square = float(np.square(off).mean())
         judged = float("inf") if square == 0 else 10 * float(np.log10(top**2 / square))
     return Mended(source.name, hole.size, int(hole.sum()), judged)

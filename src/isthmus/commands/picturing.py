@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     from isthmus.denoising import PhotoDenoiser
     from isthmus.report.console import Report
 
-__all__ = ["Picture", "denoise_pictures", "draw_pictures", "photo_denoiser_report", "pictures_report"]
+__all__ = [
+    "Picture",
+    "comparable",
+    "denoise_pictures",
+    "draw_pictures",
+    "photo_denoiser_report",
+    "pictures_report",
+]
+
+
+JPEG = "smooths noise, so that its level is estimated too low: where grain is left, give --level"
 
 
 class Picture(NamedTuple):
@@ -22,6 +32,7 @@ class Picture(NamedTuple):
     pixels: int
     level: float
     judged: dict[str, float]
+    estimated: bool = False
 
 
 def denoise_pictures(
@@ -80,11 +91,30 @@ def pictures_report(pictures: list[Picture], output: Path) -> Report:
     lines = {
         "files": f"{len(pictures):,}, {pixels / 1e6:,.2f} million pixels",
         "noise": f"{spread}, standard deviation in the pictures' units",
+        "JPEG": JPEG if any(map(_is_jpeg, pictures)) else None,
         "PSNR": None if gained is None else gained + count,
         "SSIM": None if alike is None else alike + count,
         "in": str(output),
     }
     return Report(facts, lines)
+
+
+def comparable(clean: Path | None, source: Path, made: Any) -> Any:
+    """The pixels of a clean reference; None, and said why, where they are not as many or of another kind."""
+    from isthmus.commands.words import tell
+    from isthmus.inputs.photographs import read_photograph
+
+    if clean is None:
+        return None
+    if not clean.is_file():
+        tell(f"{source.name} was not compared: {clean} is not there")
+        return None
+    truth = read_photograph(clean).pixels
+    if truth.shape == made.shape and truth.dtype == made.dtype:
+        return truth
+    kinds = [f"{'x'.join(map(str, some.shape))} of {some.dtype.itemsize * 8} bits" for some in (truth, made)]
+    tell(f"{source.name} was not compared: {clean} has {kinds[0]}, it has {kinds[1]}")
+    return None
 
 
 def photo_denoiser_report(denoiser: PhotoDenoiser, path: Path) -> Report:
@@ -117,9 +147,11 @@ def _restored(
     found = noise_level(noisy.pixels) if level is None else level
     made = denoiser.denoise(noisy.pixels, found, told)
     write_photograph(target, Photograph(made, noisy.alpha))
-    judged = {}
-    if clean is not None and clean.is_file():
-        truth = read_photograph(clean).pixels
-        if truth.shape == made.shape and truth.dtype == made.dtype:
-            judged = denoiser.report(truth, noisy.pixels, made)
-    return Picture(source.name, made.shape[0] * made.shape[1], float(found), judged)
+    truth = comparable(clean, source, made)
+    judged = {} if truth is None else denoiser.report(truth, noisy.pixels, made)
+    return Picture(source.name, made.shape[0] * made.shape[1], float(found), judged, level is None)
+
+
+def _is_jpeg(picture: Picture) -> bool:
+    """Whether its noise was estimated of what a JPEG left of it."""
+    return picture.estimated and picture.file.lower().endswith((".jpg", ".jpeg", ".webp"))

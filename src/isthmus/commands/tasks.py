@@ -94,4 +94,4 @@ def _inpaint(X: Any, asked: Asked) -> tuple[Any, Any]:
 
 def _passes(denoiser: Any) -> float:
     model = denoiser.models_[0] if hasattr(denoiser, "models_") else denoiser.model_
-    return float(model.history_rows_[-1]["epoch"])
+    return float(model.history_rows_[-1]["epoch"]) if model.history_rows_ else 0.0

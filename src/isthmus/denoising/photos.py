@@ -186,6 +186,8 @@ class PhotoDenoiser(Estimator):
         (pixels,) = [np.asarray(one) for one in Album([array])]
         check_level(level)
         low, high = ends(pixels)
+        rule, do = f"be below {high - low:g}, the range of the picture's numbers", "Tell it in their units"
+        need(level is None or level < high - low, "level", rule, level, do)
         x, told = unit(pixels), None if level is None else level / (high - low)
         if x.ndim == 3 and self._channels == 1:
             made = np.stack([self._restored(x[..., k : k + 1], told, progress)[..., 0] for k in range(3)], 2)
@@ -232,7 +234,7 @@ class PhotoDenoiser(Estimator):
 
         made = np.zeros_like(scaled)
         for view in VIEWS[: self.views]:
-            seen = np.ascontiguousarray(_turned(scaled, *view))
+            seen = _turned(scaled, *view).copy()
             made += _turned_back(filtered(self.model_.network_, seen, told, each=tell), *view)
         removed = scaled - made / self.views
         much = math.sqrt(float(np.square(removed).mean()))

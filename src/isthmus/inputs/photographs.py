@@ -20,7 +20,7 @@ from isthmus.checks import FileError, brief
 from isthmus.inputs.folders import files_below, unusable
 from isthmus.inputs.images import DEEP, GREY, Pictures, _grey_palette, _opened, _pillow
 
-__all__ = ["Photograph", "is_picture", "photographs_in", "read_photograph", "write_photograph"]
+__all__ = ["LOSSY", "Photograph", "is_picture", "photographs_in", "read_photograph", "write_photograph"]
 
 QUALITY = 95  # of JPEG and WebP
 LOSSY = (".jpg", ".jpeg", ".webp")
@@ -88,7 +88,9 @@ def _by_pillow(path: Path) -> Photograph:
         picture = library.ImageOps.exif_transpose(opened)
         if picture.mode in DEEP:
             values = np.asarray(picture, dtype=np.float64)
-            return Photograph(np.clip(np.rint(values), 0, 65535).astype(np.uint16))
+            if values.min() < 0 or values.max() > 65535 or (values != np.rint(values)).any():
+                raise FileError("its numbers are not those of 8 or 16 bits; scale them to 16 bits first")
+            return Photograph(values.astype(np.uint16))
         grey = picture.mode in GREY or (picture.mode in ("P", "PA") and _grey_palette(picture))
         clear = picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info
         if not clear:

@@ -3,8 +3,9 @@
     h_0 = F x_in,   h_l = h_(l-1) + W_l phi(h_(l-1)),   o = fill + gaps * V phi(h_L)
 
 The fill and what is read of it do not change in training. So they are made pass by pass, for all rows in one
-go, and the passes are used again once there are `VERSIONS` different ones: on a table with thirty columns
-the small systems behind a fill cost more than all the products that follow.
+go, and the passes are used again once there are as many different ones as `VERSIONS` says and memory has room
+for: on a table with thirty columns the small systems behind a fill cost more than all the products that
+follow.
 
 A pass has its noise from a generator of its own, so that a training that is taken up again meets the same
 gaps.
@@ -29,8 +30,8 @@ from isthmus.training.written import Forward, Generators, WrittenStep
 
 __all__ = ["CompletionStep", "Passes", "completes"]
 
-VERSIONS = 64  # of every row, with other gaps each time
-NUMBERS = 2**24  # kept at most for one model; where it would be more, every pass is made anew
+VERSIONS = (16, 64)  # of every row, with other gaps each time: at least, at most
+NUMBERS = 2**24  # kept at most for one model; where the least would be more, every pass is made anew
 NOISE = 2**40  # far from the seeds that order the batches
 
 
@@ -53,12 +54,13 @@ class Passes:
 
     def __init__(self, member: Member) -> None:
         self.member, self.train = member, cast("Rows", member.train)
-        self.keeps = VERSIONS * len(member.train) * 2 * member.objective.layout.width <= NUMBERS
+        self.versions = min(VERSIONS[1], NUMBERS // (len(member.train) * 2 * member.objective.layout.width))
+        self.keeps = self.versions >= VERSIONS[0]
         self.kept: dict[int, Rows] = {}
 
     def __call__(self, epoch: int) -> Rows:
         """The training rows of one pass."""
-        number = epoch % VERSIONS if self.keeps else epoch
+        number = epoch % self.versions if self.keeps else epoch
         if number not in self.kept:
             if not self.keeps:
                 self.kept.clear()
