@@ -48,6 +48,8 @@ class Links:
 
     def search(self, vectors: NDArray[Any], queries: NDArray[Any], k: int) -> Found:
         """Distances and places (q, k) of the nearest it finds among vectors, alive or not."""
+        if len(queries) == 1 and k <= len(self.graph):
+            return self._alone(vectors, queries[0], k)
         many = max(1, TOGETHER // (2 * k * vectors.shape[1]))
         if len(queries) <= min(many, MANY):
             return self._search(vectors, queries, k)
@@ -59,9 +61,27 @@ class Links:
         distances, places = (np.concatenate(some)[back] for some in zip(*found, strict=True))
         return distances, places
 
-    def _search(self, vectors: NDArray[Any], queries: NDArray[Any], k: int) -> Found:
+    def _alone(self, vectors: NDArray[Any], query: NDArray[Any], k: int) -> Found:
+        """The same for one question (n,), where every small array counts."""
+        wanted, scaled = self._tries(k), query * self.scale
+        if not scaled.dot(scaled) <= HUGE**2:
+            scaled = _within(scaled)
+        places = self.graph.search(scaled, wanted, threads=1).keys.view(np.int64)
+        off = vectors.take(places, axis=0)
+        off -= query
+        squares = np.einsum("ij,ij->i", off, off)
+        order = squares.argsort()[:k]
+        distances, places = np.sqrt(squares[order])[None], places[order][None]
+        return _padded(distances, places, k) if len(order) < k else (distances, places)
+
+    def _tries(self, k: int) -> int:
+        """How many to look for, so that the k nearest are among them; the graph's effort is set to it."""
         wanted = min(k + k // 2 + 1, len(self.graph))
         self.graph.expansion_search = max(int(self.facts["effort"]), wanted)
+        return wanted
+
+    def _search(self, vectors: NDArray[Any], queries: NDArray[Any], k: int) -> Found:
+        wanted = self._tries(k)
         found = self.graph.search(_within(queries * self.scale), wanted, threads=1)
         places = found.keys.view(np.int64).reshape(len(queries), -1)
         counts = np.asarray(getattr(found, "counts", places.shape[1])).reshape(-1, 1)  # none for one question
@@ -72,10 +92,7 @@ class Links:
         order = squares.argsort(1)[:, :k]
         rows = np.arange(len(queries))[:, None]
         distances, places = np.sqrt(squares[rows, order]), places[rows, order]
-        lacking = ((0, 0), (0, k - places.shape[1]))
-        if lacking[1][1] <= 0:
-            return distances, places
-        return np.pad(distances, lacking, constant_values=np.inf), np.pad(places, lacking, constant_values=-1)
+        return _padded(distances, places, k) if places.shape[1] < k else (distances, places)
 
     def add(self, vectors: NDArray[Any]) -> None:
         """Take in more, which come after those that are there."""
@@ -92,11 +109,17 @@ class Links:
         self.graph.save(str(path))
 
 
+def _padded(distances: NDArray[Any], places: NDArray[Any], k: int) -> Found:
+    """What was found (q, fewer) as (q, k): what is lacking is place -1, infinitely far away."""
+    lacking = ((0, 0), (0, k - places.shape[1]))
+    return np.pad(distances, lacking, constant_values=np.inf), np.pad(places, lacking, constant_values=-1)
+
+
 def _within(queries: NDArray[Any]) -> NDArray[Any]:
-    """Questions that 16 bits can hold: what is farther out is brought in on a straight line."""
+    """Questions (.., n) that 16 bits can hold: what is farther out is brought in on a straight line."""
     if np.abs(queries).max() <= HUGE:
         return queries
-    shrunk: NDArray[Any] = queries * np.minimum(1, HUGE / np.abs(queries).max(1, keepdims=True))
+    shrunk: NDArray[Any] = queries * np.minimum(1, HUGE / np.abs(queries).max(-1, keepdims=True))
     return shrunk.astype(np.float32)
 
 

@@ -216,6 +216,12 @@ class Held:
     def nearest(self, store: Store, queries: NDArray[Any], k: int, condition: Condition | None) -> Found:
         """Distances and numbers (q, k) of the nearest that satisfy a condition."""
         self.follow(store)
+        if condition is None and not self.dead and self.prepared is not None:
+            done = len(self.prepared)
+            if k <= done == len(self.numbers):
+                distances, places = self.prepared.search(self.vectors, queries, k)
+                if places[:, -1].min() >= 0:
+                    return distances, self.numbers.take(places)
         places = None if condition is None else self._survivors(store, condition)
         if self.prepared is None or (places is not None and len(places) <= SURVIVORS):
             return self._numbered(self._compared(queries, k, places))
@@ -225,10 +231,7 @@ class Held:
         distances, places = found
         if not len(self.numbers):
             return found
-        numbers = self.numbers[places]
-        if places.shape[1] and places[:, -1].min(initial=0) < 0:  # what is lacking is at the end
-            numbers[places < 0] = -1
-        return distances, numbers
+        return distances, np.where(places < 0, -1, self.numbers[places])
 
     def _survivors(self, store: Store, condition: Condition) -> NDArray[np.int64]:
         """Places of the rows that satisfy a condition."""
@@ -251,10 +254,6 @@ class Held:
         fails.
         """
         done = len(self.prepared)
-        if places is None and not self.dead and done == len(self) and k <= done:
-            plain: Found = self.prepared.search(self.vectors, queries, k)
-            if plain[1][:, -1].min() >= 0:
-                return plain
         good, left = self.alive, len(self) - self.dead
         if places is not None:
             good, left = np.zeros(len(self), np.bool_), len(places)

@@ -250,9 +250,12 @@ class SqliteStore(Store):
 
     def mark(self) -> tuple[int, int]:
         """What is another after every change, by others or by this connection."""
-        with self._reading():
-            others: int = self.db.execute("PRAGMA data_version").fetchone()[0]
-            return others, self.db.total_changes
+        try:  # without `_reading`: every question comes through here
+            with self.lock:
+                return self.db.execute("PRAGMA data_version").fetchone()[0], self.db.total_changes
+        except sqlite3.Error:
+            with self._reading():
+                raise
 
     def setting(self, name: str) -> Any:
         """A plain value that was kept, or None."""
