@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         SwapNoise,
         VaryingMask,
     )
-    from isthmus.denoising import AudioDenoiser, Denoiser, PhotoDenoiser
+    from isthmus.denoising import AudioDenoiser, Denoiser, PhotoDenoiser, SampleDenoiser
     from isthmus.diagnostics import pca_comparison
     from isthmus.exporting import export
     from isthmus.holes import Blocks, HoleMask, Painted, Pixels, Strokes
@@ -132,7 +132,7 @@ _HOME = {
         "BlindSpots BlockMask Corruption Distortion GaussianNoise MaskingNoise NoiseAtSNR NoiseLevels "
         "SaltAndPepper SwapNoise VaryingMask"
     ),
-    "denoising": "AudioDenoiser Denoiser PhotoDenoiser",
+    "denoising": "AudioDenoiser Denoiser PhotoDenoiser SampleDenoiser",
     "diagnostics": "pca_comparison",
     "exporting": "export",
     "holes": "Blocks HoleMask Painted Pixels Strokes",
@@ -238,6 +238,7 @@ __all__ = [
     "ResidualConvNet",
     "Retriever",
     "SaltAndPepper",
+    "SampleDenoiser",
     "Scorer",
     "SeriesDetector",
     "Shared",
