@@ -99,7 +99,7 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> An
         OverflowError,
     ) as error:
         raise FileError(
-            f"{path} is not a model isthmus can read: {brief(str(error))}. Save it again."
+            f"{path} is not a model isthmus can read: {brief(str(error))}. Fit and save it again."
         ) from None
 
 
@@ -107,7 +107,10 @@ def load_autoencoder(path: str | os.PathLike[str], parts: Iterable[type[Record]]
     """`load`, and FileError where the file holds something else."""
     model = load(path, parts)
     if not isinstance(model, Autoencoder):
-        raise FileError(f"{path} must hold an Autoencoder; got {type(model).__name__}. Use another file.")
+        raise FileError(
+            f"{path} must hold an Autoencoder; got {type(model).__name__}. Use another file, or see what it "
+            f"holds: isthmus info {path}"
+        )
     return model
 
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 __all__ = ["principal_axes", "set_roads"]
 
+BLOCK = 2**22  # numbers in float64 at a time
+
 
 def principal_axes(x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (d,), axes (m, d) and standard deviations (m,) of the rows of x (n, d), in float64.
@@ -47,7 +49,7 @@ def set_roads(down: nn.Linear, up: nn.Linear, x: Tensor) -> Tensor:
 
 def _from_covariance(x: Tensor, mean: Tensor, m: int) -> tuple[Tensor, Tensor]:
     covariance = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64, device=x.device)
-    for block in x.split(65_536):
+    for block in x.split(max(1, BLOCK // x.shape[1])):
         centred = block.double() - mean
         covariance.addmm_(centred.t(), centred)
     values, vectors = torch.linalg.eigh(covariance / len(x))
