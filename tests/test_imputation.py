@@ -130,7 +130,7 @@ def test_a_guess_that_is_noise_is_not_taken_and_one_that_is_right_is():
     noise, good = 0.5 * rng.normal(size=(100, 1)), truth + 0.1 * rng.normal(size=(100, 1))
     variance, numbers, mean = np.ones((100, 1)), np.arange(100), np.zeros(1)
     columns = [Hidden(numbers, truth, noise, network, variance) for network in (noise, good)]
-    left, taken = blends_of(columns, [mean] * 2, [True] * 2, [0.0] * 2)
+    left, taken = blends_of(columns, [mean] * 2, [None] * 2, [0.0] * 2)
     assert left.weight == 0
     assert left.error == left.error_of_mean
     assert taken.network >= 0.9
@@ -331,3 +331,25 @@ def test_gaps_that_come_together_are_judged_together():
     told = quick().fit(X).report_
     assert told["error"][0] == pytest.approx(0.6, rel=0.25)
     assert told["error"][2] < 0.7
+
+
+def test_a_rare_level_that_cannot_be_filled_in_counts_as_wrong():
+    """Twenty names met twice beside one met four times: the fill is that one, and known to be doubtful."""
+    rng = np.random.default_rng(0)
+    names = [f"name {i}" for i in range(20) for _ in range(2)] + ["x"] * 4
+    table = pd.DataFrame({"name": rng.permutation(names), "a": rng.normal(size=len(names))})
+    table.loc[:5, "name"] = None
+    imputer = quick().fit(table)
+    sure = imputer.intervals(table)["probability"]
+    assert len(sure) == 6
+    assert (sure < 0.3).all()
+    assert imputer.report_.set_index("column").loc["name", "error"] > 0.7
+
+
+def test_a_column_constant_beside_its_gaps_is_nobodys_partner():
+    """Whether a trip has ended tells nothing where its end is known."""
+    table, whole, gone = trips()
+    table.insert(0, "ended", table["start"].notna().mask(gone, True))
+    table.loc[::40, "end"], table.loc[::40, "ended"] = pd.NaT, False
+    off = (quick().fit(table).transform(table)["start"] - whole["start"])[gone].dt.total_seconds().abs()
+    assert off.median() < 120

@@ -30,6 +30,8 @@ from isthmus import (
 )
 from isthmus.inputs import UnseenLevels
 from isthmus.inputs.files import read
+from isthmus.inputs.scaling import Scales
+from isthmus.inputs.statistics import statistics_of
 from isthmus.parts import pack, unpack
 from isthmus.saving import known_parts
 
@@ -464,3 +466,35 @@ def test_real_tables_are_learned_and_come_back(name, na, real):
     from isthmus import pca_comparison
 
     assert pca_comparison(model, X, X).explained > 0.3
+
+
+def test_constant_columns_are_constant_however_long():
+    """Rounding of their mean is no spread."""
+    rng = np.random.default_rng(0)
+    for value in rng.normal(size=20) * 100:
+        scales = Standard()(np.full((20_000, 2), value), statistics_of(np.full((20_000, 2), value)))
+        assert scales.scale == (1.0, 1.0)
+        assert scales.centre == (value, value)
+
+
+def test_statistics_of_blocks_are_those_of_the_whole():
+    """Mean and deviation of columns far from 0, in any real dtype; None where something is missing."""
+    rng = np.random.default_rng(0)
+    for dtype in ("float64", "float32", "int32", "uint8", "bool"):
+        X = (1000 * rng.random((70_000, 3))).astype(dtype)
+        known = statistics_of(X)
+        np.testing.assert_allclose(known.mean, X.astype(float).mean(0), rtol=1e-12)
+        np.testing.assert_allclose(known.std, X.astype(float).std(0), rtol=1e-9)
+        np.testing.assert_array_equal(known.low, X.min(0))
+    assert statistics_of(np.array([[1.0, np.nan]])) is None
+    assert statistics_of(np.array([[1.0, np.inf]])) is None
+
+
+def test_a_scaling_of_ones_own_is_asked():
+    """A subclass of Standard with another fit."""
+
+    class Mine(Standard):
+        def fit(self, values):
+            return Scales((7.0,) * values.shape[1], (2.0,) * values.shape[1])
+
+    assert Table(scaling=Mine()).fit(np.arange(6.0).reshape(3, 2)).scales.centre == (7.0, 7.0)

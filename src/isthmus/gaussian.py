@@ -160,7 +160,8 @@ class _Pairs(NamedTuple):
         mean = (z.T @ known) / count  # of a column, over the rows that have the other
         variance = np.maximum((z**2).T @ known / count - mean**2, 0.0)
         r = ((z.T @ z) / count - mean * mean.T) / np.sqrt(np.maximum(variance * variance.T, 1e-300))
-        r = np.tril(np.where(count >= SHARED, np.clip(r, -1, 1), 0.0), -1)
+        varied = np.minimum(variance, variance.T) > NOTHING  # both, over the rows they share
+        r = np.tril(np.where((count >= SHARED) & varied, np.clip(r, -1, 1), 0.0), -1)
         partner = np.abs(r).argmax(1)
         r = r[np.arange(len(r)), partner]
         left = 1 - r**2

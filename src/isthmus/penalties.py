@@ -42,7 +42,7 @@ class Penalty(Part):
     """One term lambda * Omega of the objective."""
 
     measure: ClassVar[str] = "the level"  # what `level` is, in a sentence
-    rounded: ClassVar[bool] = False  # whether `code_gradient` is as good for a code in bfloat16
+    rounded: ClassVar[bool] = False  # whether this very class's `code_gradient` will do with bfloat16
     weight: float = dataclasses.field(default=1.0, kw_only=True)
 
     def __call__(self, trace: Trace) -> Tensor:
@@ -57,6 +57,11 @@ class Penalty(Part):
     def level(self, trace: Trace) -> Tensor:
         """What the goal is about: a scalar, a mean over rows, that falls as lambda grows."""
         raise NotImplementedError(f"{type(self).__name__} must define level to have a goal")
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the class itself says so: one that is made of it may compute other things."""
+        return bool(vars(type(self)).get("rounded", False))
 
     @property
     def bare(self) -> Penalty:

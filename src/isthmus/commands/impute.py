@@ -201,7 +201,7 @@ def _stacked(tables: list[Any], X: Any, rows: Any) -> Any:
 
 def _alike(cells: Any, path: Path) -> Any:
     """Cells with values of one kind a column, as Parquet has them: text, where a table is mixed."""
-    if not str(path).endswith(".parquet"):
+    if not str(path).lower().endswith(".parquet"):
         return cells
     ends = [name for name in ("value", "lower", "upper") if len({type(v) for v in cells[name].dropna()}) > 1]
     return cells.assign(**{name: cells[name].map(str, na_action="ignore") for name in ends})

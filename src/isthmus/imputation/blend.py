@@ -62,12 +62,12 @@ class Blend(Record):
         whole = self.weight if self.weight > 0 else 1.0
         return Blend(self.gaussian / whole, self.network / whole)
 
-    def told(self, hidden: Hidden, mean: Array, numeric: bool) -> Blend:
+    def told(self, hidden: Hidden, mean: Array, named: Array | None) -> Blend:
         """The same with its errors on other hidden cells, where they are enough."""
         if len(np.unique(hidden.rows)) < FEWEST:
             return self
         errors = (
-            _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), numeric)
+            _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), named)
             for blend in (self, Blend())
         )
         return Blend(self.gaussian, self.network, len(hidden.rows), *errors)
@@ -87,14 +87,16 @@ class _Judged(NamedTuple):
 
 
 def blends_of(
-    hidden: Sequence[Hidden], means: Sequence[Array], numeric: Sequence[bool], spared: Sequence[float]
+    hidden: Sequence[Hidden], means: Sequence[Array], named: Sequence[Array | None], spared: Sequence[float]
 ) -> list[Blend]:
     """The blend for every column, from its hidden cells and its mean or frequencies, (width,).
+
+    named: None for numbers, else 1 for what a cell can be filled with and 0 for the place of rare levels.
 
     The hidden cells were filled by one network each; `spared` is the squared error that goes when the mean of
     all fills instead.
     """
-    judged = [_judged(*some) for some in zip(hidden, means, numeric, spared, strict=True)]
+    judged = [_judged(*some) for some in zip(hidden, means, named, spared, strict=True)]
     p = np.array([one.p for one in judged])
     better = np.zeros(len(p), np.bool_)
     better[~np.isnan(p)] = discoveries(p[~np.isnan(p)], FALSE)
@@ -104,7 +106,7 @@ def blends_of(
     ]
 
 
-def _judged(hidden: Hidden, mean: Array, numeric: bool, spared: float) -> _Judged:
+def _judged(hidden: Hidden, mean: Array, named: Array | None, spared: float) -> _Judged:
     count = len(np.unique(hidden.rows))
     if count < FEWEST:
         return _Judged(Blend(cells=len(hidden.rows)), float("nan"))
@@ -121,18 +123,19 @@ def _judged(hidden: Hidden, mean: Array, numeric: bool, spared: float) -> _Judge
     taken = upright if gain[best] - gain[upright] <= lost else best
     one = Blend(float(GRID[taken, 0]), float(GRID[taken, 1]), len(hidden.rows))
     wrong, mean_wrong = (
-        _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), numeric) for blend in (one, Blend())
+        _error(hidden.truth, blend(mean, hidden.gaussian, hidden.model), named) for blend in (one, Blend())
     )
     found = Blend(one.gaussian, one.network, one.cells, wrong, mean_wrong)
     return _Judged(
-        found, 1.0 if not numeric and wrong > mean_wrong else float(norm.sf(gain[best] / max(error, 1e-12)))
+        found,
+        1.0 if named is not None and wrong > mean_wrong else float(norm.sf(gain[best] / max(error, 1e-12))),
     )
 
 
-def _error(truth: Array, guess: Array, numeric: bool) -> float:
+def _error(truth: Array, guess: Array, named: Array | None) -> float:
     guess = np.broadcast_to(guess, truth.shape)
-    if numeric:
+    if named is None:
         return float(np.sqrt(np.square(truth - guess).mean()))
     if truth.shape[1] == 1:
         return float(np.mean((truth > 0) != (guess > 0)))
-    return float(np.mean(truth.argmax(1) != guess.argmax(1)))
+    return float(np.mean(truth.argmax(1) != np.where(named, guess, -np.inf).argmax(1)))

@@ -124,6 +124,12 @@ class Cells:
         spec = self.schema.columns[j]
         return (np.arange(spec.width) < max(1, len(spec.levels))).astype(float)
 
+    def fillable(self, j: int) -> Array | None:
+        """`nameable` for levels, 1 for yes/no, None for numbers."""
+        return (
+            self.nameable(j) if self.kinds[j] == "categorical" else None if j in self.place_of else np.ones(1)
+        )
+
     def kept_to_habits(self, own: Array, rounded: bool) -> Array:
         """Numbers (n, d) in own units within the range of their column and, where `rounded`, with as many
         decimals.

@@ -159,8 +159,9 @@ class Fold(NamedTuple):
         seen = cells.spread(observed)
         filled, variance = self.gaussian.conditional(x, seen)
         x_hat = filler_of(self.model)(x, seen, filled)
-        sure = variance < SURE * np.diagonal(self.gaussian.covariance)
-        x_hat[sure] = filled[sure]
+        sure = np.zeros(x.shape, np.bool_)
+        sure[:, cells.places] = (variance < SURE * np.diagonal(self.gaussian.covariance))[:, cells.places]
+        x_hat = np.where(sure, filled, x_hat)
         gaussian, network = (cells.probable(cells.own(guess)) for guess in (filled, x_hat))
         return Guesses(gaussian, network, variance)
 

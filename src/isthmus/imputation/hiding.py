@@ -9,7 +9,6 @@ without: gaps that come together are judged together, gaps that come alone besid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ __all__ = ["GROUPS", "AsTheyCome", "Hiding", "beside_others"]
 GROUPS = 8  # parts in which cells are hidden beside others
 GAPS = 0.2  # share of cells missing meanwhile, at least
 ENOUGH = 5  # gaps of a column that show how they come
+MOST = 48  # columns asked for as their gaps come
 ROWS = (60, 250)  # rows of a fold on which they are judged: at least, at most
 TOGETHER = 2_000  # of them times columns
 
@@ -37,12 +37,22 @@ def beside_others(known: Mask, rng: np.random.Generator) -> Iterator[tuple[Mask,
 
 
 class AsTheyCome:
-    """The same for the columns with gaps alone, by how gaps come in what is `observed` (n, cells)."""
+    """The same for the columns with most gaps alone, by how gaps come in what is `observed` (n, cells).
+
+    A row's gaps beside the one that is asked for are thinned to what is missing more often with it.
+    """
 
     def __init__(self, observed: Mask) -> None:
         self.missing = ~observed
         count = self.missing.sum(0)
-        self.columns = np.flatnonzero((count >= ENOUGH) & (count < len(observed)))
+        known = np.flatnonzero((count >= ENOUGH) & (count < len(observed)))
+        self.columns = np.sort(known[np.argsort(-count[known], kind="stable")[:MOST]])
+        gone = self.missing[:, self.columns]
+        pairs = gone.T.astype(np.float32) @ self.missing.astype(np.float32)
+        together = pairs / count[self.columns][:, None]
+        usual = (count - pairs) / (len(observed) - count[self.columns])[:, None]
+        more = np.clip(together - usual, 0, None) / np.maximum(1 - usual, 1e-9)
+        self.kept = more / np.maximum(together, 1e-9)  # of what is missing beside each of the columns
 
     @property
     def rows_enough(self) -> int:
@@ -51,18 +61,8 @@ class AsTheyCome:
 
     def __call__(self, known: Mask, rng: np.random.Generator) -> Iterator[tuple[Mask, Mask]]:
         """Column by column."""
-        for j in self.columns:
+        for j, kept in zip(self.columns, self.kept, strict=True):
             asked = np.zeros_like(known)
             asked[:, j] = known[:, j]
-            yield asked, known & ~asked & ~self._beside(j, len(known), rng)
-
-    def _beside(self, j: Any, n: int, rng: np.random.Generator) -> Mask:
-        """What is hidden with column j in n rows: a row's gaps beside its own, thinned to what is more than
-        usual: (n, cells).
-        """
-        gone = self.missing[:, j]
-        together, usual = self.missing[gone].mean(0), self.missing[~gone].mean(0)
-        more = np.clip(together - usual, 0, None) / np.maximum(1 - usual, 1e-9)
-        rows = rng.choice(np.flatnonzero(gone), n)
-        kept = rng.random((n, len(more))) < more / np.maximum(together, 1e-9)
-        return np.asarray(self.missing[rows] & kept)
+            beside = self.missing[rng.choice(np.flatnonzero(self.missing[:, j]), len(known))]
+            yield asked, known & ~asked & ~(beside & (rng.random(known.shape) < kept))

@@ -62,7 +62,8 @@ class Imputer(Transformer):
         For every column how many were missing, the shares of mean, gaussian and model in a fill, the error on
         hidden cells and that of the mean or the most frequent level (root mean squares in the column's units,
         seconds for moments; shares that are wrong), and the share of hidden cells inside intervals at 90%.
-        Cells of columns with gaps are hidden as their gaps come: alone, or together with others.
+        For the errors, cells of the 48 columns with most gaps are hidden as their gaps come, alone or
+        together with others; for the coverage, and elsewhere, beside others at random.
     notes_ : list of str
         What was chosen and noticed, in sentences.
     n_features_in_, feature_names_in_ : as in scikit-learn
@@ -104,17 +105,18 @@ class Imputer(Transformer):
         spared = (1 - 1 / len(folds)) * disagreement(folds, cells, x, observed, rng)
         mean = _means(cells, x, observed)
         numeric = [kind == "numeric" for kind in cells.kinds]
+        named = [cells.fillable(j) for j in range(len(cells.all))]
         blends = blends_of(
             hidden,
             [mean[span] for span in cells.spans],
-            numeric,
+            named,
             [float(spared[span].sum()) for span in cells.spans],
         )
         coming = AsTheyCome(observed)
         met = hidden_guesses(folds, cells, x, observed, rng, coming, coming.rows_enough)
         blends = [
-            blend.told(some, mean[span], kind)
-            for blend, some, span, kind in zip(blends, met, cells.spans, numeric, strict=True)
+            blend.told(some, mean[span], levels)
+            for blend, some, span, levels in zip(blends, met, cells.spans, named, strict=True)
         ]
         variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)
         spreads, drawn_spreads = (
@@ -206,7 +208,7 @@ class Imputer(Transformer):
         """The quality of fills by column, a DataFrame."""
         self.must_be_fitted()
         known, cells = self._known, self._known.cells
-        units = [1e-6 if moment else 1.0 for moment in cells.moments]
+        units = np.where(cells.moments, 1e-6, np.where(self._empty, np.nan, 1.0)).tolist()
         lines: dict[str, list[Any]] = {
             "column": [str(name) for name in cells.names],
             "kind": ["moment" if moment else k for k, moment in zip(cells.kinds, cells.moments, strict=True)],
@@ -278,7 +280,9 @@ class Imputer(Transformer):
     def _sure(self, own: Array, j: int) -> float:
         """The probability of the fill of cell j, yes/no or a level."""
         guess = own[self._known.cells.spans[j]]
-        return float((1 + np.abs(guess[0])) / 2 if len(guess) == 1 else (guess / guess.sum()).max())
+        if len(guess) == 1:
+            return float((1 + np.abs(guess[0])) / 2)
+        return float((self._known.cells.nameable(j) * guess / guess.sum()).max())
 
     def _said(self) -> list[str]:
         """What a user should know about the fills."""

@@ -157,7 +157,8 @@ class Standard(Scaling):
 
     def __call__(self, values: NDArray[Any], known: Statistics | None = None) -> Scales:
         """As `fit`, without a copy in float64 where the statistics are all that is needed."""
-        if known is None or (self.squeeze and _heavy(values, known)):
+        own = type(self).fit is not Standard.fit
+        if own or known is None or (self.squeeze and _heavy(values, known)):
             return super().__call__(values, known)
         return self._beside_zero(_plain(known))
 
@@ -250,7 +251,8 @@ def _statistics(values: Array) -> Statistics:
     size = _positive(np.maximum(np.abs(low), np.abs(high)))
     mean = _quietly(np.nanmean, values / size) * size
     std = _quietly(np.nanstd, (values - mean) / size) * size
-    std[std <= 1e-13 * np.abs(mean)] = 0.0  # a constant column: what is left is rounding
+    constant = low == high  # what is left of it is rounding
+    mean[constant], std[constant] = low[constant], 0.0
     return Statistics(low, high, mean, std)
 
 

@@ -50,7 +50,8 @@ def statistics_of(values: NDArray[Any]) -> Statistics | None:
     if max(high.max(), -low.min()) <= 1e-100:  # squares would vanish
         return None
     std = np.sqrt(squares / n)
-    std[std <= 1e-13 * np.abs(mean)] = 0.0  # a constant column: what is left is rounding
+    constant = low == high  # what is left of it is rounding
+    mean[constant], std[constant] = low[constant], 0.0
     return Statistics(low, high, mean, std)
 
 

@@ -242,7 +242,7 @@ def _frame_by_position(X: Any, names: tuple[str | int, ...]) -> Any:
 
 
 def _known(values: NDArray[Any], names: tuple[str | int, ...]) -> Statistics | None:
-    """The columns' statistics; None where some value is missing. Raises DataError for an infinite one."""
+    """The columns' statistics; None where they are not so simple. Raises DataError for an infinite value."""
     known = statistics_of(values)
     if known is None:
         refuse_infinite(values.astype(np.float64, copy=False), names)

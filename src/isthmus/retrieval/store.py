@@ -230,9 +230,7 @@ class SqliteStore(Store):
             try:
                 yield
             except sqlite3.Error as error:
-                closed = isinstance(error, sqlite3.ProgrammingError)
-                do = "Open it again" if closed else "Index the data again"
-                raise FileError(f"the store cannot be read: {brief(str(error))}. {do}.") from None
+                raise _unreadable(error) from None
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
@@ -250,12 +248,11 @@ class SqliteStore(Store):
 
     def mark(self) -> tuple[int, int]:
         """What is another after every change, by others or by this connection."""
-        try:  # without `_reading`: every question comes through here
+        try:  # without `_reading`, as every question comes through here
             with self.lock:
                 return self.db.execute("PRAGMA data_version").fetchone()[0], self.db.total_changes
-        except sqlite3.Error:
-            with self._reading():
-                raise
+        except sqlite3.Error as error:
+            raise _unreadable(error) from None
 
     def setting(self, name: str) -> Any:
         """A plain value that was kept, or None."""
@@ -418,3 +415,9 @@ class SqliteStore(Store):
         """Close the file; what was written ahead is moved into it."""
         with self.lock:
             self.db.close()
+
+
+def _unreadable(error: sqlite3.Error) -> FileError:
+    """What SQLite found wrong, in one sentence."""
+    do = "Open it again" if isinstance(error, sqlite3.ProgrammingError) else "Index the data again"
+    return FileError(f"the store cannot be read: {brief(str(error))}. {do}.")

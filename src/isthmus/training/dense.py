@@ -101,29 +101,32 @@ class DenseStep(WrittenStep):
             for layer in self.encoder.layers:
                 layer.adds = True
         self.layout = members[0].objective.layout
+        self.terms: list[tuple[str, Any, Tensor]] = []
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the members' objectives again, after a weight has changed."""
+        """Read the members' objectives again, after a weight has changed; lambdas stay where they are."""
         terms = [member.objective.terms_by_name for member in self.members]
-        self.terms: list[tuple[str, Any, Tensor]] = []
+        places, self.terms = {name: lambdas for name, _, lambdas in self.terms}, []
         for name, term in terms[0].items():
             lambdas = self.flat.weights.new_tensor([float(named[name].weight) for named in terms])
-            self.terms.append((name, term, lambdas))
+            self.terms.append((name, term, places[name].copy_(lambdas) if name in places else lambdas))
 
     # ---------------------------------------------------------------- a step
 
     @torch.no_grad()
     def __call__(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """The terms of the objective before the update, each (models,)."""
-        self.generators = [member.generator for member in self.members]
-        return self.filled(*self._joined(batches, self.generators, training=True))
+        generators = [member.generator for member in self.members]
+        return self.filled(*self._joined(batches, generators, training=True), generators)
 
-    def filled(self, x: Tensor, x_tilde: Tensor, observed: Tensor | None) -> dict[str, Tensor]:
+    def filled(
+        self, x: Tensor, x_tilde: Tensor, observed: Tensor | None, generators: Generators
+    ) -> dict[str, Tensor]:
         """Gradients and terms for clean x, what the encoder is shown, and what was observed of x."""
         if self.bf16:
             self.low.copy_(self.flat.weights)
-        terms, g = self._through(x, x_tilde, observed, self.generators, training=True)
+        terms, g = self._through(x, x_tilde, observed, generators, training=True)
         g_z = self.decoder.backward(g.to(self.low.dtype), needed=True)
         self.encoder.backward(self._through_code(g_z), needed=False)
         if self.bf16:
@@ -148,7 +151,7 @@ class DenseStep(WrittenStep):
         terms = {"objective": total / x.shape[-2], "loss": total / x.shape[-2]}
         self.pulls = []
         for name, term, lambdas in self.terms:
-            value, pull = term.code_gradient(self.z if term.rounded else self.z.to(x.dtype))
+            value, pull = term.code_gradient(self.z if term.is_rounded else self.z.to(x.dtype))
             terms[name] = lambdas * value
             terms["objective"] = terms["objective"] + terms[name]
             self.pulls.append((pull, lambdas[0] if self.models == 1 else lambdas[:, None, None]))
@@ -194,7 +197,7 @@ class DenseStep(WrittenStep):
     def _through_code(self, g_z: Any) -> Tensor:
         """dL/da from dL/dz, the penalties' share added."""
         for pull, lambdas in self.pulls:
-            g_z = g_z.addcmul_(pull.to(g_z.dtype), lambdas.to(g_z.dtype) if lambdas.ndim else lambdas)
+            g_z = g_z.add_(pull * lambdas) if lambdas.ndim else g_z.addcmul_(pull.to(g_z.dtype), lambdas)
         code = self.members[0].network.code
         pulled: Tensor = g_z if code.transparent else code.pull(g_z, self.a, self.z)
         return pulled

@@ -52,7 +52,7 @@ class Member:
 
     def to(self, device: torch.device) -> None:
         """Move network, rows and noise to a device."""
-        if device == self.network.memory.device:
+        if device == self.network.memory.device == self.generator.device:
             return
         self.network.to(device)
         self.train = self.train.to(device)

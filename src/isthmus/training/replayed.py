@@ -16,7 +16,9 @@ from torch import Tensor
 
 from isthmus.codes import LinearCode, ReLUCode, SigmoidCode
 from isthmus.training.dense import DenseStep
+from isthmus.training.flat import Flat
 from isthmus.training.member import Member
+from isthmus.training.written import Generators
 
 __all__ = ["ReplayedStep", "replays"]
 
@@ -28,7 +30,8 @@ def replays(members: Sequence[Member]) -> bool:
     network, objective = members[0].network, members[0].objective
     if not network.memory.is_cuda or type(network.code) not in (LinearCode, ReLUCode, SigmoidCode):
         return False
-    parts: list[Any] = [network.encoder.activation, objective.loss, *objective.terms_by_name.values()]
+    activations = [network.encoder.activation, network.decoder.activation]
+    parts: list[Any] = [*activations, objective.loss, *objective.terms_by_name.values()]
     return all(type(part).__module__.partition(".")[0] == "isthmus" for part in parts)
 
 
@@ -43,30 +46,41 @@ class _Record(NamedTuple):
 class ReplayedStep(DenseStep):
     """Fills `flat.grads` as the dense step does. The terms it returns hold until it is called again."""
 
-    def refresh(self) -> None:
-        """Read the members' objectives again: what was recorded had the old weights in it."""
-        super().refresh()
+    def __init__(self, members: Sequence[Member], flat: Flat, bf16: bool) -> None:
+        super().__init__(members, flat, bf16)
         self.met: dict[Any, int] = {}
         self.records: dict[Any, _Record] = {}
+        self.refused = False  # another thread used the device while a step was being recorded
 
-    def filled(self, x: Tensor, x_tilde: Tensor, observed: Tensor | None) -> dict[str, Tensor]:
+    def filled(
+        self, x: Tensor, x_tilde: Tensor, observed: Tensor | None, generators: Generators
+    ) -> dict[str, Tensor]:
         """As it is for the first batches of a shape, then from the record."""
         given = [x, x_tilde, observed]
         shape = tuple(None if tensor is None else tensor.shape for tensor in given)
         self.met[shape] = self.met.get(shape, 0) + 1
-        if self.met[shape] <= RECORDED_AFTER:
-            return super().filled(x, x_tilde, observed)
-        record = self.records.get(shape) or self._recorded(shape, given)
+        if self.refused or self.met[shape] <= RECORDED_AFTER:
+            return super().filled(x, x_tilde, observed, generators)
+        try:
+            record = self.records.get(shape) or self._recorded(shape, given, generators)
+        except RuntimeError:
+            self.refused = True
+            return super().filled(x, x_tilde, observed, generators)
         for place, tensor in zip(record.inputs, given, strict=True):
             if place is not None and tensor is not None:
                 place.copy_(tensor)
         record.graph.replay()
         return record.terms
 
-    def _recorded(self, shape: Any, given: Sequence[Tensor | None]) -> _Record:
+    def _recorded(self, shape: Any, given: Sequence[Tensor | None], generators: Generators) -> _Record:
         places: list[Any] = [None if tensor is None else tensor.clone() for tensor in given]
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            terms = super().filled(*places)
+        graph, device = torch.cuda.CUDAGraph(), self.flat.weights.device
+        aside = torch.cuda.Stream(device)
+        with (
+            torch.cuda.device(device),
+            torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"),
+        ):
+            x, x_tilde, observed = places
+            terms = super().filled(x, x_tilde, observed, generators)
         self.records[shape] = _Record(graph, places, terms)
         return self.records[shape]

@@ -147,7 +147,7 @@ class Stream:
             parts.append(part)
         x, observed, numbers, _ = _joined(parts)
         observed = None if observed is None else observed.to(self.device)
-        return Batch(x.to(self.device), observed, numbers)
+        return Batch(x.to(self.device), observed, numbers.to(self.device))
 
 
 def _cut(batch: Batch, which: slice | Tensor) -> Batch:
