@@ -218,3 +218,44 @@ def test_a_file_that_is_no_store_is_told_in_one_sentence(tmp_path):
 def test_facts_survive_as_plain_values():
     """They are packed as JSON in the store."""
     assert json.loads(json.dumps(pack(FACTS)))[0]["name"] == "batch"
+
+
+def rows(store, numbers):
+    """Add rows (n, 3) of one number each."""
+    vectors = np.repeat(np.array(numbers, np.float32)[:, None], 3, axis=1)
+    return store.add(vectors, [b""] * len(numbers), [[0.0] * len(numbers)])
+
+
+def nearest(store, number):
+    """The number of the row nearest to (number, number, number)."""
+    return int(store.nearest(np.full((1, 3), number, np.float32), 1, None)[1][0, 0])
+
+
+def test_a_change_by_another_is_seen_by_the_very_next_question(folder):
+    """By the beacon, though SQLite was asked a moment ago; without a beacon by asking each time."""
+    for beacon in (True, False):
+        one, other = opened(folder), opened(folder)
+        if not beacon:
+            for store in (one, other):
+                store.beacon.close()
+        for number in range(1, 30):
+            made = rows(other, [100.0 * number])
+            assert nearest(one, 100.0 * number) == made[0]
+            other.delete(made)
+            assert nearest(one, 100.0 * number) != made[0]
+            rows(other, [-1.0 * number])
+        one.close()
+        other.close()
+
+
+def test_a_change_whose_writer_died_before_it_told_is_seen_soon(folder):
+    """It was not acknowledged; SQLite is asked now and then."""
+    one, other = opened(folder), opened(folder)
+    first = rows(other, [1.0])
+    assert nearest(one, 1.0) == first[0]
+    other.beacon.close()
+    made = rows(other, [500.0])
+    time.sleep(0.15)
+    assert nearest(one, 500.0) == made[0]
+    one.close()
+    other.close()

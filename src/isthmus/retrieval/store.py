@@ -15,6 +15,7 @@ import contextlib
 import json
 import sqlite3
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.checks import FileError, brief, must
+from isthmus.retrieval.beacon import Beacon
 from isthmus.retrieval.exact import Found
 from isthmus.retrieval.facts import Fact
 from isthmus.retrieval.where import Condition
@@ -34,6 +36,8 @@ Ids = NDArray[np.int64]
 KINDS = ("number", "truth", "text", "time")
 WIDE = 1 << 20  # numbers of a vector, fewer than
 MANY = 500  # numbers asked for at a time
+CHANGES = "changes"  # the name of the beacon beside the rows
+ASK_AGAIN = 0.1  # seconds after which SQLite is asked even if the beacon is as it was
 FORGET = 100_000  # deleted rows remembered, so that others' caches can follow
 
 
@@ -153,6 +157,9 @@ class SqliteStore(Store):
         self.path, self.index = path, index
         self.lock = threading.RLock()
         self.inside = 0
+        self.beacon: Beacon | None = None
+        self.seen: bytes | None = None
+        self.others, self.asked = 0, 0.0
         try:
             self.db = sqlite3.connect(
                 ":memory:" if path is None else path,
@@ -162,6 +169,7 @@ class SqliteStore(Store):
             )
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "trusted_schema=OFF", "cache_size=-65536"):
                 self.db.execute(f"PRAGMA {pragma}")
+            self.beacon = None if path is None else Beacon(path.with_name(CHANGES))
             if self._tables():
                 self._read()
         except (sqlite3.Error, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -215,6 +223,8 @@ class SqliteStore(Store):
                 self.db.execute("BEGIN IMMEDIATE")
                 yield
                 self.db.execute("COMMIT")
+                if self.beacon is not None:
+                    self.beacon.change()
             except BaseException as error:
                 with contextlib.suppress(sqlite3.ProgrammingError):  # closed
                     if self.db.in_transaction:
@@ -246,11 +256,19 @@ class SqliteStore(Store):
                 if self.inside == 0 and self.db.in_transaction:
                     self.db.execute("COMMIT")
 
-    def mark(self) -> tuple[int, int]:
-        """What is another after every change, by others or by this connection."""
+    def mark(self) -> tuple[Any, ...]:
+        """What is another after every change, by others or by this connection.
+
+        Others' are told by the beacon; SQLite is asked where it has changed, or is not there, or was last
+        asked a while ago, and where all that is read must be of one moment.
+        """
         try:  # without `_reading`, as every question comes through here
             with self.lock:
-                return self.db.execute("PRAGMA data_version").fetchone()[0], self.db.total_changes
+                seen, now = None if self.beacon is None else self.beacon(), time.monotonic()
+                if self.inside or seen is None or seen != self.seen or now - self.asked > ASK_AGAIN:
+                    self.others = self.db.execute("PRAGMA data_version").fetchone()[0]
+                    self.seen, self.asked = seen, now
+                return seen, self.others, self.db.total_changes
         except sqlite3.Error as error:
             raise _unreadable(error) from None
 
@@ -415,6 +433,8 @@ class SqliteStore(Store):
         """Close the file; what was written ahead is moved into it."""
         with self.lock:
             self.db.close()
+            if self.beacon is not None:
+                self.beacon.close()
 
 
 def _unreadable(error: sqlite3.Error) -> FileError:
