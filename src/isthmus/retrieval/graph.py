@@ -42,6 +42,7 @@ class Links:
     def __init__(self, graph: Any, facts: dict[str, Any]) -> None:
         self.graph, self.facts, self.scale = graph, facts, np.float32(facts["scale"])
         self.curve: Curve | None = None
+        self.effort = 0  # what the graph was last told
 
     def __len__(self) -> int:
         return len(self.graph)
@@ -77,7 +78,9 @@ class Links:
     def _tries(self, k: int) -> int:
         """How many to look for, so that the k nearest are among them; the graph's effort is set to it."""
         wanted = min(k + k // 2 + 1, len(self.graph))
-        self.graph.expansion_search = max(int(self.facts["effort"]), wanted)
+        effort = max(int(self.facts["effort"]), wanted)
+        if effort != self.effort:
+            self.effort = self.graph.expansion_search = effort
         return wanted
 
     def _search(self, vectors: NDArray[Any], queries: NDArray[Any], k: int) -> Found:

@@ -220,7 +220,8 @@ class Held:
             done = len(self.prepared)
             if k <= done == len(self.numbers):
                 distances, places = self.prepared.search(self.vectors, queries, k)
-                if places[:, -1].min() >= 0:
+                last = places[:, -1]
+                if (last[0] if len(last) == 1 else last.min()) >= 0:
                     return distances, self.numbers.take(places)
         places = None if condition is None else self._survivors(store, condition)
         if self.prepared is None or (places is not None and len(places) <= SURVIVORS):
