@@ -22,6 +22,7 @@ from contenders import CODE, HIDDEN, RATE, Job
 from datasets import low_rank, mnist
 from isthmus import L1, MLP, Autoencoder, LinearCode, ReLU, ReLUCode, SquaredError, Trainer
 from measuring import arguments, in_turns, ratios, say, spread, table, verdict
+from steps import products
 
 REPEATS = 3
 
@@ -108,34 +109,20 @@ def plain(X: Any, net: Net, job: Job, device: str, bf16: bool = False) -> tuple[
     return count / (ended - start), count / (ended - begun)
 
 
-def products(net: Net, job: Job, device: str, dtype: torch.dtype) -> float:
+def ceiling(net: Net, job: Job, device: str, dtype: torch.dtype) -> float:
     """Rows per second of the matrix products of a step alone."""
-    widths, n = net.widths(job.columns), job.batch
-    options: Any = {"device": device, "dtype": dtype}
-    X = [torch.randn(n, width, **options) for width in widths]
-    W = [torch.randn(after, before, **options) / before**0.5 for before, after in pairwise(widths)]
-    G = [torch.empty_like(w) for w in W]
-    into = [torch.empty(n, width, **options) for width in widths]
-
-    def once() -> None:
-        for i, w in enumerate(W):
-            torch.mm(X[i], w.t(), out=into[i + 1])
-        for i in range(len(W) - 1, -1, -1):
-            torch.mm(X[i + 1].t(), X[i], out=G[i])
-            if i:
-                torch.mm(X[i + 1], W[i], out=into[i])
-
+    once, steps = products(net.widths(job.columns), job.batch, device, dtype), 200
     for _ in range(20):
         once()
-    float(into[-1][0, 0])
-    start, steps = time.perf_counter(), 200
+    once()[0, 0].item()  # waits for the device
+    start = time.perf_counter()
     for _ in range(steps):
-        once()
-    float(into[-1][0, 0])
-    return n * steps / (time.perf_counter() - start)
+        made = once()
+    made[0, 0].item()
+    return job.batch * steps / (time.perf_counter() - start)
 
 
-def compare(net: Net, job: Job, device: str) -> list[str]:
+def compare(net: Net, job: Job, device: str) -> None:
     """A table, and one line for each bar."""
     X = data(job)
     shape = "-".join(map(str, net.widths(job.columns)))
@@ -160,7 +147,7 @@ def compare(net: Net, job: Job, device: str) -> list[str]:
     loops = {name: values[1:] for name, values in loops.items()}  # the first warmed up
     lines = [[name, spread(fits[name], 0), spread(loops[name], 0)] for name in contenders]
     for word, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
-        alone = products(net, job, device, dtype)
+        alone = ceiling(net, job, device, dtype)
         lines.append([f"products alone, {word}", "", f"{alone:,.0f}"])
     table(["", "rows per second, whole fit", "in the loop"], lines)
     judged = []
@@ -169,7 +156,6 @@ def compare(net: Net, job: Job, device: str) -> list[str]:
             ahead = statistics.median(ratios(found[f"isthmus{word}"], found[f"torch{word}"]))
             judged.append(f"- {what}{word or ', float32'}, over plain torch: {verdict(ahead, 1.0)}")
     print("\n".join(judged), "\n", flush=True)
-    return judged
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def shares(seconds: float) -> None:
     for name, net in NETS.items():
         for batch in (128, 1024):
             say(f"{net}, batch {batch}")
-            work = {"ceiling": _timed(products(net, batch), seconds)}
+            work = {"ceiling": _timed(products(net.widths, batch), seconds)}
             for label, options in STEPS.items():
                 run = stepper(net, batch, **options)
                 feed = batches(run)
@@ -83,7 +83,7 @@ def profile(net: Net, batch: int, seconds: float) -> None:
         "the whole step": lambda: run.step(next(feed)),
         "gather a batch": lambda: next(feed),
         "objective and gradients": lambda: run.differentiate(some),
-        "of it the matrix products": products(net, batch),
+        "of it the matrix products": products(net.widths, batch),
         "norm of the gradient": lambda: torch.linalg.vector_norm(run.flat.grads, dim=1).tolist(),
         "update": lambda: run.adam.step([0.0]),  # at a rate of 0, as the gradient stays what it is
     }

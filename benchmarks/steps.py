@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -70,21 +70,26 @@ def batches(run: Run) -> Iterator[Any]:
     return itertools.chain.from_iterable(run.batches() for _ in itertools.count())
 
 
-def products(net: Net, batch: int) -> Callable[[], None]:
-    """The matrix products of one step and nothing else, float32, into memory that is there already."""
-    widths = net.widths
-    X = [torch.randn(batch, width) for width in widths]
-    W = [torch.randn(after, before) / before**0.5 for before, after in itertools.pairwise(widths)]
+def products(
+    widths: Sequence[int], batch: int, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Callable[[], torch.Tensor]:
+    """The matrix products of one step of a net of these widths and nothing else, into memory that is there
+    already; the outputs.
+    """
+    options: Any = {"device": device, "dtype": dtype}
+    X = [torch.randn(batch, width, **options) for width in widths]
+    W = [torch.randn(after, before, **options) / before**0.5 for before, after in itertools.pairwise(widths)]
     G = [torch.empty_like(w) for w in W]
-    into = [torch.empty(batch, width) for width in widths]
+    into = [torch.empty(batch, width, **options) for width in widths]
 
-    def once() -> None:
+    def once() -> torch.Tensor:
         for i, w in enumerate(W):
             torch.mm(X[i], w.t(), out=into[i + 1])
         for i in range(len(W) - 1, -1, -1):
             torch.mm(X[i + 1].t(), X[i], out=G[i])
             if i:
                 torch.mm(X[i + 1], W[i], out=into[i])
+        return into[-1]
 
     return once
 

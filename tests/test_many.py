@@ -170,3 +170,10 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(DataError, match="be autoencoders"):
         fit_many([X], X)
     assert fit_many([], X) == []
+
+
+def test_settings_are_checked_as_by_fit(digits):
+    """A number of epochs that makes no sense is refused, not replaced."""
+    model = Autoencoder(4, trainer=Trainer(max_epochs=0))
+    with pytest.raises(DataError, match="max_epochs must be a whole number of at least 1"):
+        fit_many([model], digits[0])

@@ -66,6 +66,7 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     known: dict[Any, Any] = {}
     groups: dict[Hashable, list[tuple[Autoencoder, Member]]] = {}
     for model, rows in zip(models, data, strict=True):
+        model._check_parameters()
         member = model._prepared(rows, known)
         if member is not None:
             groups.setdefault(_shape(model, member), []).append((model, member))

@@ -79,7 +79,6 @@ def impute(
         refuse_output(save, (".isthmus",), file, output)
         need(model is None, "--save", "be left out with --model", save, "Copy the file")
     need(draws is None or draws >= 1, "--draws", "be a whole number of at least 1", draws, "Use --draws 20")
-    need(epochs is None or epochs >= 1, "--epochs", "be a whole number of at least 1", epochs, "Leave it out")
     need(0 < alpha < 1, "--alpha", "lie between 0 and 1", alpha, "Use --alpha 0.1")
     asked = asked_reading(header, na, separator, decimal, encoding)
     with noticing_interrupts() as interrupts:

@@ -180,8 +180,8 @@ def _mended(
     mask = None if asked.mask is None else read_photograph(asked.mask).pixels
     hole = hidden_in(given.pixels, mask, asked.colour, asked.tolerance)
     if not hole.any():
-        where = "--colour" if asked.mask is None else str(asked.mask)
-        tell(f"{source.name} has nothing to fill: {where} marks no pixel of it (see --tolerance)")
+        where = "--colour (see --tolerance)" if asked.mask is None else str(asked.mask)
+        tell(f"{source.name} has nothing to fill: {where} marks no pixel of it")
     elif target.suffix.lower() in LOSSY:
         tell(f"{target.suffix} changes known pixels as well: write a PNG to keep them as they are")
     made = inpainter.inpaint(given.pixels, hole, rounds=asked.rounds, progress=progress)

@@ -154,4 +154,6 @@ def _restored(
 
 def _is_jpeg(picture: Picture) -> bool:
     """Whether its noise was estimated of what a JPEG left of it."""
-    return picture.estimated and picture.file.lower().endswith((".jpg", ".jpeg", ".webp"))
+    from isthmus.inputs.photographs import LOSSY
+
+    return picture.estimated and picture.file.lower().endswith(LOSSY)

@@ -25,10 +25,12 @@ BLOCK = 32  # numbers of detail a side
 BELIEVED = 0.2  # quantile of the blocks
 
 
-def check_level(level: float | None) -> None:
-    """Raise unless it is None or a standard deviation."""
+def check_level(level: float | None, span: float = math.inf) -> None:
+    """Raise unless it is None or a standard deviation, below the range of the numbers where that is known."""
     good = level is None or 0 <= level < math.inf
     need(good, "level", "be at least 0", level, "Leave it out to have it estimated")
+    rule = f"be below {span:g}, the range of the picture's numbers"
+    need(level is None or level < span, "level", rule, level, "Tell it in their units")
 
 
 def noise_level(picture: NDArray[Any]) -> float:

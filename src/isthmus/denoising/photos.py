@@ -184,10 +184,8 @@ class PhotoDenoiser(Estimator):
         if array.ndim == 3 and array.shape[2] == 4:
             return np.concatenate([self.denoise(array[..., :3], level, progress), array[..., 3:]], axis=2)
         (pixels,) = [np.asarray(one) for one in Album([array])]
-        check_level(level)
         low, high = ends(pixels)
-        rule, do = f"be below {high - low:g}, the range of the picture's numbers", "Tell it in their units"
-        need(level is None or level < high - low, "level", rule, level, do)
+        check_level(level, high - low)
         x, told = unit(pixels), None if level is None else level / (high - low)
         if x.ndim == 3 and self._channels == 1:
             made = np.stack([self._restored(x[..., k : k + 1], told, progress)[..., 0] for k in range(3)], 2)

@@ -157,32 +157,21 @@ class Standard(Scaling):
 
     def __call__(self, values: NDArray[Any], known: Statistics | None = None) -> Scales:
         """As `fit`, without a copy in float64 where the statistics are all that is needed."""
-        own = type(self).fit is not Standard.fit
-        if own or known is None or (self.squeeze and _heavy(values, known)):
+        if known is None or type(self).fit is not Standard.fit:
             return super().__call__(values, known)
-        return self._beside_zero(_plain(known))
+        return self._scales(values, known)
 
     def fit(self, values: Array) -> Scales:
         """Scales for the columns of values (n, m)."""
-        return self._beside_zero(self._at_the_mean(values))
+        return self._scales(values, _statistics(values))
 
-    def _beside_zero(self, scales: Scales) -> Scales:
+    def _scales(self, values: NDArray[Any], known: Statistics) -> Scales:
+        heavy = _heavy(values, known) if self.squeeze else []
+        scales = _squeezed(values.astype(np.float64), heavy) if heavy else _plain(known)
         if not self.off_zero:
             return scales
         beside = tuple(c + BESIDE * s for c, s in zip(scales.centre, scales.scale, strict=True))
         return dataclasses.replace(scales, centre=beside)
-
-    def _at_the_mean(self, values: Array) -> Scales:
-        known = _statistics(values)
-        heavy = _heavy(values, known) if self.squeeze else []
-        if not heavy:
-            return _plain(known)
-        middle, spread = _robust(values[:, heavy])
-        squeezed = values.copy()
-        squeezed[:, heavy] = np.arcsinh((values[:, heavy] - middle) / spread)
-        cap = 1.1 * _quietly(np.nanmax, np.abs(squeezed[:, heavy]))
-        squeeze = {"median": tuple(middle), "spread": tuple(spread), "cap": tuple(cap)}
-        return dataclasses.replace(_plain(_statistics(squeezed)), squeezed=tuple(heavy), **squeeze)
 
 
 class Shared(Scaling):
@@ -240,6 +229,15 @@ def whole(values: Array, dtype: str) -> Array:
 def _plain(known: Statistics) -> Scales:
     """Each column by its own mean and standard deviation."""
     return Scales(tuple(known.mean.tolist()), tuple(_positive(known.std).tolist()))
+
+
+def _squeezed(values: Array, heavy: list[int]) -> Scales:
+    """The same once the heavy columns have been passed through asinh, which is done in place."""
+    middle, spread = _robust(values[:, heavy])
+    values[:, heavy] = np.arcsinh((values[:, heavy] - middle) / spread)
+    cap = 1.1 * _quietly(np.nanmax, np.abs(values[:, heavy]))
+    squeeze = {"median": tuple(middle), "spread": tuple(spread), "cap": tuple(cap)}
+    return dataclasses.replace(_plain(_statistics(values)), squeezed=tuple(heavy), **squeeze)
 
 
 def _statistics(values: Array) -> Statistics:

@@ -21,10 +21,12 @@ SIZE = 8
 
 
 class Beacon:
-    """The bytes at a path; none where the file cannot be mapped."""
+    """The bytes at a path; none where there is none, or the file cannot be mapped."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.bytes: mmap.mmap | None = None
+        if path is None:
+            return
         for flags, access in ((os.O_RDWR | os.O_CREAT, mmap.ACCESS_WRITE), (os.O_RDONLY, mmap.ACCESS_READ)):
             with contextlib.suppress(OSError, ValueError):
                 self.bytes = _mapped(path, flags, access)

@@ -157,7 +157,7 @@ class SqliteStore(Store):
         self.path, self.index = path, index
         self.lock = threading.RLock()
         self.inside = 0
-        self.beacon: Beacon | None = None
+        self.beacon = Beacon(None)
         self.seen: bytes | None = None
         self.others, self.asked = 0, 0.0
         try:
@@ -169,7 +169,7 @@ class SqliteStore(Store):
             )
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "trusted_schema=OFF", "cache_size=-65536"):
                 self.db.execute(f"PRAGMA {pragma}")
-            self.beacon = None if path is None else Beacon(path.with_name(CHANGES))
+            self.beacon = Beacon(None if path is None else path.with_name(CHANGES))
             if self._tables():
                 self._read()
         except (sqlite3.Error, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -223,8 +223,7 @@ class SqliteStore(Store):
                 self.db.execute("BEGIN IMMEDIATE")
                 yield
                 self.db.execute("COMMIT")
-                if self.beacon is not None:
-                    self.beacon.change()
+                self.beacon.change()
             except BaseException as error:
                 with contextlib.suppress(sqlite3.ProgrammingError):  # closed
                     if self.db.in_transaction:
@@ -264,7 +263,7 @@ class SqliteStore(Store):
         """
         try:  # without `_reading`, as every question comes through here
             with self.lock:
-                seen, now = None if self.beacon is None else self.beacon(), time.monotonic()
+                seen, now = self.beacon(), time.monotonic()
                 if self.inside or seen is None or seen != self.seen or now - self.asked > ASK_AGAIN:
                     self.others = self.db.execute("PRAGMA data_version").fetchone()[0]
                     self.seen, self.asked = seen, now
@@ -433,8 +432,7 @@ class SqliteStore(Store):
         """Close the file; what was written ahead is moved into it."""
         with self.lock:
             self.db.close()
-            if self.beacon is not None:
-                self.beacon.close()
+            self.beacon.close()
 
 
 def _unreadable(error: sqlite3.Error) -> FileError:
