@@ -30,7 +30,7 @@ path = sys.argv[1]
 X = np.random.default_rng(0).normal(size=(400, 3)) @ np.random.default_rng(1).normal(size=(3, 12))
 
 def fit(path):
-    trainer = Trainer(max_epochs=150, patience=12, checkpoint=path)
+    trainer = Trainer(max_epochs=400, patience=40, checkpoint=path)
     noisy = Autoencoder(2, corruption=GaussianNoise(0.3), code=Nested(), trainer=trainer, random_state=0)
     return noisy.fit(X)
 

@@ -21,8 +21,9 @@ PLAIN = Table(scaling=Unscaled())
 @pytest.mark.parametrize("fused", [True, False])
 def test_adam_takes_torchs_steps(fused, monkeypatch):
     """Fifty steps of two models, at rates that change and differ, against torch.optim.Adam; fused and not."""
-    if not fused:
-        monkeypatch.setattr(torch, "_fused_adam_", None)
+    kernel, calls = torch._fused_adam_, []
+    counted = lambda *args, **options: (kernel(*args, **options), calls.append(1))  # noqa: E731
+    monkeypatch.setattr(torch, "_fused_adam_", counted if fused else None)
     torch.manual_seed(0)
     ours = torch.randn(2, 5)
     theirs = [row.clone().requires_grad_() for row in ours]
@@ -36,6 +37,7 @@ def test_adam_takes_torchs_steps(fused, monkeypatch):
             row.grad = (row.detach() - 1) ** 3 + 0.1 * step
             reference.param_groups[0]["lr"] = lr
             reference.step()
+    assert bool(calls) == fused  # torch's kernel is still called as it wants to be
     assert torch.allclose(ours, torch.stack(theirs), atol=1e-6)
 
 

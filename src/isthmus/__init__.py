@@ -12,6 +12,7 @@ Importing the package imports neither torch nor scikit-learn; each name is fetch
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -290,7 +291,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
-    value = getattr(import_module(f"isthmus.{_MODULE_OF[name]}"), name)
+    collecting = gc.isenabled()
+    gc.disable()  # what an import makes stays; looking for garbage in it took an eighth of a first fit
+    try:
+        value = getattr(import_module(f"isthmus.{_MODULE_OF[name]}"), name)
+    finally:
+        if collecting:
+            gc.enable()
     globals()[name] = value
     return value
 

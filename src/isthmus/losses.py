@@ -22,7 +22,7 @@ tensor([[0., 4.]])
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -48,9 +48,15 @@ class Loss(Part):
     x_hat.
     """
 
+    arrays: ClassVar[bool] = False  # whether this very class's `gradient` of numbers takes arrays as well
+
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
         """X (n, d), output (n, d) -> errors (n, cells), each >= 0 and 0 where x is met exactly."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+    def takes_arrays(self, layout: Layout) -> bool:
+        """Whether `gradient` may be handed numpy arrays: one that is made of the class may want tensors."""
+        return layout.all_numeric and bool(vars(type(self)).get("arrays", False))
 
     def gradient(
         self, x: Tensor, output: Tensor, layout: Layout, observed: Tensor | None, models: int, scale: float
@@ -58,7 +64,8 @@ class Loss(Part):
         """Summed error of observed cells, (models,), and the gradient of `scale` times it by output, (n, d).
 
         The n rows are those of several models, one after another and equally many. By differentiation here;
-        a closed form where one is known spares small networks most of their time.
+        a closed form where one is known spares small networks most of their time. Arrays come out where
+        arrays went in.
         """
         with torch.enable_grad():
             output = output.detach().requires_grad_()
@@ -79,6 +86,8 @@ class Deviance(Loss):
     """One likelihood per column: Gaussian, Bernoulli or categorical. On numbers alone it is the squared
     error, and on pixels the bounded one, `BoundedSquaredError`, which knows that they lie in [0, 1].
     """
+
+    arrays = True
 
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
         """Twice the negative log-likelihood of each cell, in nats, relative to a perfect prediction: (n,
@@ -125,6 +134,8 @@ class Deviance(Loss):
 class SquaredError(Loss):
     """norm(x - x_hat)^2 over the features of each cell, whatever its kind."""
 
+    arrays = True
+
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
         """(n, cells)."""
         return _summed((x - output).square(), layout)
@@ -148,6 +159,8 @@ class BoundedSquaredError(Loss):
     the convex loss that matches the clip, as cross-entropy matches the sigmoid (Helmbold, Kivinen & Warmuth
     1999). A network spends nothing on holding background pixels at exactly 0, which leaves more for the rest.
     """
+
+    arrays = True
 
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
         """(n, cells)."""
@@ -271,12 +284,14 @@ def _bounded(x: Tensor, output: Tensor) -> Tensor:
     return wrong * (wrong + 2 * (output - inside))
 
 
-def _squared_gradient(
-    x: Tensor, output: Tensor, observed: Tensor | None, models: int, scale: float
-) -> tuple[Tensor, Tensor]:
+def _squared_gradient(x: Any, output: Any, observed: Any, models: int, scale: float) -> tuple[Any, Any]:
+    """2 (o - x), of tensors or of arrays."""
     wrong = output - x
-    wrong = wrong if observed is None else wrong.mul_(observed)
-    return _inner(wrong, wrong, models), wrong.mul_(2 * scale)
+    if observed is not None:
+        wrong *= observed
+    total = _inner(wrong, wrong, models)
+    wrong *= 2 * scale
+    return total, wrong
 
 
 def _mixed_gradient(
@@ -295,21 +310,24 @@ def _mixed_gradient(
     return wrong.mul_(2 * scale)
 
 
-def _bounded_gradient(
-    x: Tensor, output: Tensor, observed: Tensor | None, models: int, scale: float
-) -> tuple[Tensor, Tensor]:
-    inside = output.clamp(0, 1)
+def _bounded_gradient(x: Any, output: Any, observed: Any, models: int, scale: float) -> tuple[Any, Any]:
+    """2 (clip(o) - x), of tensors or of arrays."""
+    inside = output.clip(0, 1)
     beyond = output - inside
-    wrong = inside.sub_(x)
-    wrong = wrong if observed is None else wrong.mul_(observed)
-    return _inner(wrong, wrong, models) + 2 * _inner(wrong, beyond, models), wrong.mul_(2 * scale)
+    wrong = inside
+    wrong -= x
+    if observed is not None:
+        wrong *= observed
+    total = _inner(wrong, wrong, models) + 2 * _inner(wrong, beyond, models)
+    wrong *= 2 * scale
+    return total, wrong
 
 
-def _inner(a: Tensor, b: Tensor, models: int) -> Tensor:
+def _inner(a: Any, b: Any, models: int) -> Any:
     """Inner products of the rows of each model: (models,)."""
     if models == 1:
-        return torch.dot(a.view(-1), b.view(-1))[None]
-    return (a * b).view(models, -1).sum(1)
+        return (a.reshape(-1) @ b.reshape(-1))[None]
+    return (a.reshape(models, 1, -1) @ b.reshape(models, -1, 1)).reshape(models)
 
 
 def _need_unit_range(loss: Loss, layout: Layout) -> None:

@@ -11,6 +11,7 @@ where it is missing or has changed, the same update runs as a handful of public 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +19,14 @@ from torch import Tensor
 __all__ = ["Adam"]
 
 BETA_1, BETA_2, EPS = 0.9, 0.999, 1e-8
+SETTINGS: Any = {
+    "beta1": BETA_1,
+    "beta2": BETA_2,
+    "eps": EPS,
+    "weight_decay": 0.0,
+    "amsgrad": False,
+    "maximize": False,
+}
 
 
 class Adam:
@@ -27,6 +36,7 @@ class Adam:
         self.weights, self.grads = weights, grads
         self.first, self.second = torch.zeros_like(weights), torch.zeros_like(weights)
         self.counts = [0] * len(weights)
+        self.clock = torch.zeros((), device=weights.device)
 
     def reset(self, row: int) -> None:
         """Forget the moments of one model."""
@@ -34,37 +44,24 @@ class Adam:
         self.second[row].zero_()
         self.counts[row] = 0
 
-    @torch.no_grad()
     def step(self, rates: Sequence[float]) -> None:
         """One update of every row with its learning rate."""
         self.counts = [count + 1 for count in self.counts]
+        state = (self.weights, self.grads, self.first, self.second)
         alike: dict[tuple[float, int], list[int]] = {}
         for row, key in enumerate(zip(rates, self.counts, strict=True)):
             alike.setdefault(key, []).append(row)
         for (lr, count), rows in alike.items():
-            every = len(rows) == len(self.weights)
-            state = (self.weights, self.grads, self.first, self.second)
-            for tensors in [state] if every else [tuple(tensor[row] for tensor in state) for row in rows]:
-                self._update(lr, count, *tensors)
+            if len(alike) == 1:
+                self._update(lr, count, *state)
+                break
+            for row in rows:
+                self._update(lr, count, *(tensor[row] for tensor in state))
 
     def _update(self, lr: float, count: int, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
         try:
-            clock = torch.full((), float(count), device=w.device)
-            torch._fused_adam_(
-                [w],
-                [g],
-                [m],
-                [v],
-                [],
-                [clock],
-                lr=lr,
-                beta1=BETA_1,
-                beta2=BETA_2,
-                eps=EPS,
-                weight_decay=0.0,
-                amsgrad=False,
-                maximize=False,
-            )
+            clocks = [self.clock.fill_(count)]
+            torch._fused_adam_([w], [g], [m], [v], [], clocks, lr=lr, **SETTINGS)
         except (AttributeError, TypeError, NotImplementedError):
             m.lerp_(g, 1 - BETA_1)
             v.mul_(BETA_2).addcmul_(g, g, value=1 - BETA_2)

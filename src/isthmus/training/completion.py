@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -24,9 +24,9 @@ from isthmus.networks import Filling
 from isthmus.training.differentiated import CHUNK
 from isthmus.training.flat import Flat
 from isthmus.training.member import Member
-from isthmus.training.products import Products
+from isthmus.training.products import Block, Products
 from isthmus.training.rows import Batch, Rows, Together
-from isthmus.training.written import Forward, Generators, WrittenStep
+from isthmus.training.written import Generators, Terms, WrittenStep
 
 __all__ = ["CompletionStep", "Passes", "completes"]
 
@@ -83,6 +83,16 @@ class Passes:
         return rows.showing(seen)
 
 
+class _Space(NamedTuple):
+    """What a step writes for batches of one shape: h_l, phi(h_l), gradients on their way, V phi(h_L)."""
+
+    a: list[Block]
+    s: list[Block]
+    pulled: Block
+    passed: Block
+    out: Block
+
+
 class CompletionStep(WrittenStep):
     """Fills `flat.grads` for one batch a member, each row of which is (fill, gaps) already."""
 
@@ -97,17 +107,22 @@ class CompletionStep(WrittenStep):
         knots = [encoder.knots for encoder in encoders]
         self.knots = knots[0] if len(knots) == 1 else torch.stack(knots)[:, None]
         self.objective = members[0].objective
+        self.spaces: dict[int, _Space] = {}
 
     @torch.no_grad()
-    def __call__(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    def __call__(self, batches: Sequence[Batch]) -> Terms:
         """The terms of the objective before the update, each (models,)."""
-        terms, g = self.forward(batches, [member.generator for member in self.members], training=True)
+        generators = [member.generator for member in self.members]
+        terms, g = self._through(*self._joined(batches, generators))
         self._backward(g)
         return terms
 
-    def forward(self, batches: Sequence[Batch], generators: Generators, training: bool) -> Forward:
+    def forward(self, batches: Sequence[Batch], generators: Generators, training: bool) -> Terms:
+        """The terms of the objective."""
+        return self._through(*self._joined(batches, generators))[0]
+
+    def _through(self, x: Tensor, fixed: Tensor, observed: Tensor | None) -> tuple[Terms, Tensor]:
         """The terms of the objective, and the gradient of the loss by the output (.., n, d)."""
-        x, fixed, observed = self._joined(batches, generators)
         fill, self.gaps = fixed.split(x.shape[-1], -1)
         output = self._corrected(self.encoder.read(fixed, self.knots))
         flat, models = (-1, x.shape[-1]), len(self.members)
@@ -117,7 +132,7 @@ class CompletionStep(WrittenStep):
             x.view(flat), output.view(flat), self.objective.layout, observed, models, 1 / x.shape[-2]
         )
         loss = total / x.shape[-2]
-        return {"objective": loss, "loss": loss.clone()}, g.view(x.shape)
+        return {"objective": loss, "loss": loss}, g.view(x.shape)
 
     def _joined(
         self, batches: Sequence[Batch], generators: Generators
@@ -141,28 +156,39 @@ class CompletionStep(WrittenStep):
 
     def _corrected(self, h: Tensor) -> Tensor:
         """The correction (.., n, d) from what is read (.., n, in), and on the way what `_backward` needs."""
-        buffer, self.read = self.products.buffer, h
-        width = self.first.weight.shape[-2]
-        self.a = [self.first.forward(h, buffer(h, "h", 0, width))]
-        self.s = []
+        self.read, self.space = self.products.block(h), self._space(h)
+        a, s, out = self.space.a, self.space.s, self.space.out
+        self.first.forward(self.read, a[0])
         for i, layer in enumerate(self.layers):
-            self.s.append(self.activation(self.a[-1]))
-            self.a.append(layer.forward(self.s[-1], buffer(h, "h", i + 1, width)).add_(self.a[-1]))
-        self.s.append(self.activation(self.a[-1]))
-        return self.last.forward(self.s[-1], buffer(h, "o", self.last.weight.shape[-2]))
+            self.activation.into(a[i].tensor, s[i].tensor)
+            layer.forward(s[i], a[i + 1])
+            a[i + 1].tensor.add_(a[i].tensor)
+        self.activation.into(a[-1].tensor, s[-1].tensor)
+        self.last.forward(s[-1], out)
+        return out.tensor
+
+    def _space(self, h: Tensor) -> _Space:
+        """Memory for as many rows as h has, the same at every step."""
+        found = self.spaces.get(h.shape[-2])
+        if found is None:
+            width, depth = self.first.weight.shape[-2], len(self.layers) + 1
+            a, s = (self.products.blocks(h, [width] * depth) for _ in range(2))
+            last = [width, width, self.last.weight.shape[-2]]
+            found = self.spaces[h.shape[-2]] = _Space(a, s, *self.products.blocks(h, last))
+        return found
 
     def _backward(self, g: Tensor) -> None:
         """Gradients of all layers from that by the output (.., n, d)."""
-        g = g.mul_(self.gaps)
-        self.last.learn(g, self.s[-1])
-        g = self.last.back(g, self.products.buffer(g, "g", self.first.weight.shape[-2]))
-        g = self.activation.pull(g, self.a[-1], self.s[-1])
+        a, s, pulled, passed, _ = self.space
+        corrected = self.products.block(g.mul_(self.gaps))
+        self.last.learn(corrected, s[-1])
+        self.last.back(corrected, passed)
+        self.activation.pull(passed.tensor, a[-1].tensor, s[-1].tensor)
         for i in range(len(self.layers) - 1, -1, -1):
-            layer = self.layers[i]
-            layer.learn(g, self.s[i])
-            pulled = layer.back(g, self.products.buffer(g, "p", g.shape[-1]))
-            g = g.add_(self.activation.pull(pulled, self.a[i], self.s[i]))
-        self.first.learn(g, self.read)
+            self.layers[i].learn(passed, s[i])
+            self.layers[i].back(passed, pulled)
+            passed.tensor.add_(self.activation.pull(pulled.tensor, a[i].tensor, s[i].tensor))
+        self.first.learn(passed, self.read)
 
     def refresh(self) -> None:
         """There are no lambdas here."""

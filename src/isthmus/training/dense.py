@@ -15,7 +15,7 @@ shape at once: every tensor has a leading axis of models then, and every product
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -23,9 +23,9 @@ from torch import Tensor
 from isthmus.networks import Chain
 from isthmus.training.flat import Flat
 from isthmus.training.member import Member
-from isthmus.training.products import Products
+from isthmus.training.products import Block, Products
 from isthmus.training.rows import Batch, Together
-from isthmus.training.written import Forward, Generators, WrittenStep
+from isthmus.training.written import Generators, Terms, WrittenStep
 
 __all__ = ["DenseStep", "suits"]
 
@@ -44,6 +44,15 @@ def suits(member: Member) -> bool:
     return chains and trainable and known and not blind
 
 
+class _Space(NamedTuple):
+    """What one chain writes for batches of one shape: a_l, h_l, the gradients by h_l and by its input."""
+
+    a: list[Block]
+    h: list[Block]
+    g: list[Block]
+    g_in: Block
+
+
 class _Half:
     """One chain: what a forward pass leaves behind is what the backward pass reads."""
 
@@ -54,37 +63,52 @@ class _Half:
         self.gaps = None if chain.gaps is None else products.layer(chain.gaps)
         self.widths = [layer.weight.shape[-2] for layer in self.layers]
         self.width_in = self.layers[0].weight.shape[-1]
+        self.spaces: dict[int, _Space] = {}
 
-    def forward(self, x: Tensor) -> Tensor:
+    def _space(self, x: Tensor) -> _Space:
+        """Memory for as many rows as x has, the same at every step."""
+        found = self.spaces.get(x.shape[-2])
+        if found is None:
+            hidden = self.widths[:-1]
+            a, h, g = (self.products.blocks(x, widths) for widths in (self.widths, hidden, hidden))
+            found = _Space(a, h, g, *self.products.blocks(x, [self.width_in]))
+            self.spaces[x.shape[-2]] = found
+        return found
+
+    def forward(self, x: Block) -> Block:
         """(.., n, in) -> (.., n, out)."""
-        self.x, self.a, self.h = x, [], [x]
+        self.x, self.space = x, self._space(x.tensor)
+        a, h = self.space.a, self.space.h
         for i, layer in enumerate(self.layers):
-            a = layer.forward(self.h[-1], self.products.buffer(x, self, "a", i, self.widths[i]))
+            layer.forward(h[i - 1] if i else x, a[i])
             if i == 0 and self.gaps is not None:
-                self.blank = (x == 0).to(x.dtype)
-                self.gaps.forward(self.blank, a)
-            self.a.append(a)
-            if i + 1 < len(self.layers):
-                self.h.append(self.activation(a))
-        return a if self.road is None else self.road.forward(x, a)
+                self.blank = self.products.block((x.tensor == 0).to(x.tensor.dtype))
+                self.gaps.forward(self.blank, a[0])
+            if i < len(h):
+                self.activation.into(a[i].tensor, h[i].tensor)
+        if self.road is not None:
+            self.road.forward(x, a[-1])
+        return a[-1]
 
-    def backward(self, g: Tensor, needed: bool) -> Tensor | None:
+    def backward(self, g: Block, needed: bool) -> Block | None:
         """Gradients from g = dL/d out (.., n, out); dL/d in where `needed`. Overwrites g."""
-        into = self.products.buffer(g, self, "in", 0, self.width_in) if needed else None
+        a, h, into, g_in = self.space
         if self.road is not None:
             self.road.learn(g, self.x)
-            if into is not None:
-                self.road.back(g, into)
-        for i in range(len(self.layers) - 1, -1, -1):
-            layer, h = self.layers[i], self.h[i]
-            layer.learn(g, h)
-            if i == 0:
-                break
-            g = layer.back(g, self.products.buffer(g, self, "g", i, self.widths[i - 1]))
-            g = self.activation.pull(g, self.a[i - 1], h)
+            if needed:
+                self.road.back(g, g_in)
+        for i in range(len(self.layers) - 1, 0, -1):
+            self.layers[i].learn(g, h[i - 1])
+            self.layers[i].back(g, into[i - 1])
+            g = into[i - 1]
+            self.activation.pull(g.tensor, a[i - 1].tensor, h[i - 1].tensor)
+        self.layers[0].learn(g, self.x)
         if self.gaps is not None:
             self.gaps.learn(g, self.blank)
-        return None if into is None else self.layers[0].back(g, into, adds=self.road is not None)
+        if not needed:
+            return None
+        self.layers[0].back(g, g_in, adds=self.road is not None)
+        return g_in
 
 
 class DenseStep(WrittenStep):
@@ -100,7 +124,10 @@ class DenseStep(WrittenStep):
         if network.is_tied:
             for layer in self.encoder.layers:
                 layer.adds = True
-        self.layout = members[0].objective.layout
+        self.layout, self.transparent = members[0].objective.layout, network.code.transparent
+        self.clean = not any(member.objective.corruption for member in members)
+        self.loss = members[0].objective.loss
+        self.in_arrays = products.arrays and self.loss.takes_arrays(self.layout)
         self.terms: list[tuple[str, Any, Tensor]] = []
         self.refresh()
 
@@ -115,63 +142,82 @@ class DenseStep(WrittenStep):
     # ---------------------------------------------------------------- a step
 
     @torch.no_grad()
-    def __call__(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    def __call__(self, batches: Sequence[Batch]) -> Terms:
         """The terms of the objective before the update, each (models,)."""
         generators = [member.generator for member in self.members]
         return self.filled(*self._joined(batches, generators, training=True), generators)
 
-    def filled(
-        self, x: Tensor, x_tilde: Tensor, observed: Tensor | None, generators: Generators
-    ) -> dict[str, Tensor]:
+    def filled(self, x: Tensor, x_tilde: Tensor, observed: Tensor | None, generators: Generators) -> Terms:
         """Gradients and terms for clean x, what the encoder is shown, and what was observed of x."""
         if self.bf16:
             self.low.copy_(self.flat.weights)
         terms, g = self._through(x, x_tilde, observed, generators, training=True)
-        g_z = self.decoder.backward(g.to(self.low.dtype), needed=True)
+        g_z = self.decoder.backward(g, needed=True)
         self.encoder.backward(self._through_code(g_z), needed=False)
         if self.bf16:
             self.flat.grads.copy_(self.low_grads)
         return terms
 
-    def forward(self, batches: Sequence[Batch], generators: Generators, training: bool) -> Forward:
-        """The terms of the objective, and the gradient of the loss by the output (.., n, d)."""
-        return self._through(*self._joined(batches, generators, training), generators, training)
+    def forward(self, batches: Sequence[Batch], generators: Generators, training: bool) -> Terms:
+        """The terms of the objective."""
+        return self._through(*self._joined(batches, generators, training), generators, training)[0]
 
     def _through(
         self, x: Tensor, x_tilde: Tensor, observed: Tensor | None, generators: Generators, training: bool
-    ) -> Forward:
-        self.a = self.encoder.forward(x_tilde)
-        self.z = self._coded(self.a, generators, training)
-        output = self.decoder.forward(self.z)
-        flat = (-1, x.shape[-1])
-        loss = self.members[0].objective.loss
-        total, g = loss.gradient(
-            x.view(flat), output.view(flat).to(x.dtype), self.layout, observed, self.models, 1 / x.shape[-2]
-        )
-        terms = {"objective": total / x.shape[-2], "loss": total / x.shape[-2]}
+    ) -> tuple[Terms, Block]:
+        """The terms of the objective, and the gradient of the loss by the output (.., n, d)."""
+        block = self.products.block
+        seen = block(x_tilde)
+        a = self.encoder.forward(seen)
+        z = self.z = a if self.transparent else block(self._coded(a.tensor, generators, training))
+        self.a = a
+        output = self.decoder.forward(z)
+        total, g = self._lost(seen if x is x_tilde else block(x), output, observed)
+        mean = total * (1 / x.shape[-2])
+        terms = {"objective": mean, "loss": mean}
         self.pulls = []
         for name, term, lambdas in self.terms:
-            value, pull = term.code_gradient(self.z if term.is_rounded else self.z.to(x.dtype))
-            terms[name] = lambdas * value
+            value, pull = term.code_gradient(z.tensor if term.is_rounded else z.tensor.to(x.dtype))
+            terms[name] = (lambdas * value).numpy() if self.in_arrays else lambdas * value
             terms["objective"] = terms["objective"] + terms[name]
             self.pulls.append((pull, lambdas[0] if self.models == 1 else lambdas[:, None, None]))
-        return terms, g.view(x.shape)
+        return terms, g
+
+    def _lost(self, x: Block, output: Block, observed: Tensor | None) -> tuple[Any, Block]:
+        """Summed loss of every model, and its gradient by the output."""
+        seen: Any = observed
+        if self.in_arrays:
+            rows, out, seen = x.array, output.array, None if observed is None else observed.numpy()
+        else:
+            rows, out = x.tensor, output.tensor.to(x.tensor.dtype)
+        shape, width = rows.shape, rows.shape[-1]
+        if self.models > 1:
+            rows, out = rows.reshape(-1, width), out.reshape(-1, width)
+        total, g = self.loss.gradient(rows, out, self.layout, seen, self.models, 1 / shape[-2])
+        g = g if self.models == 1 else g.reshape(shape)
+        return total, self.products.block(g if self.in_arrays else self._lowered(g))
+
+    def _lowered(self, x: Tensor) -> Tensor:
+        """As precise as the products."""
+        return x if x.dtype is self.low.dtype else x.to(self.low.dtype)
 
     def _joined(
         self, batches: Sequence[Batch], generators: Generators, training: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Clean x and x_tilde (.., n, d), and observed (models * n, cells)."""
-        clean = not any(member.objective.corruption for member in self.members)
-        if isinstance(batches, Together) and batches.x_tilde is None and clean:
-            return batches.x, batches.x.to(self.low.dtype), batches.observed
+        if self.clean and batches[0].x_tilde is None:
+            if self.models == 1:
+                return batches[0].x, self._lowered(batches[0].x), batches[0].observed
+            if isinstance(batches, Together):
+                return batches.x, self._lowered(batches.x), batches.observed
         with torch.set_grad_enabled(training):  # how a corruption knows
             seen = [
                 member.objective.corrupted(batch.x, generator) if batch.x_tilde is None else batch.x_tilde
                 for batch, member, generator in zip(batches, self.members, generators, strict=True)
             ]
         if self.models == 1:
-            return batches[0].x, seen[0].to(self.low.dtype), batches[0].observed
-        x_tilde = torch.stack(seen).to(self.low.dtype)
+            return batches[0].x, self._lowered(seen[0]), batches[0].observed
+        x_tilde = self._lowered(torch.stack(seen))
         if isinstance(batches, Together):
             return batches.x, x_tilde, batches.observed
         x = torch.stack([batch.x for batch in batches])
@@ -184,8 +230,6 @@ class DenseStep(WrittenStep):
     def _coded(self, a: Tensor, generators: Sequence[torch.Generator], training: bool) -> Tensor:
         """Code z of every model, each with its own memory and randomness."""
         code = self.members[0].network.code
-        if code.transparent:
-            return a
         with torch.set_grad_enabled(training):  # how a code knows
             each = a[None] if self.models == 1 else a
             z = [
@@ -194,10 +238,13 @@ class DenseStep(WrittenStep):
             ]
         return z[0] if self.models == 1 else torch.stack(z)
 
-    def _through_code(self, g_z: Any) -> Tensor:
+    def _through_code(self, g_z: Any) -> Block:
         """dL/da from dL/dz, the penalties' share added."""
+        if self.transparent and not self.pulls:
+            return cast("Block", g_z)
+        g = g_z.tensor
         for pull, lambdas in self.pulls:
-            g_z = g_z.add_(pull * lambdas) if lambdas.ndim else g_z.addcmul_(pull.to(g_z.dtype), lambdas)
-        code = self.members[0].network.code
-        pulled: Tensor = g_z if code.transparent else code.pull(g_z, self.a, self.z)
-        return pulled
+            g = g.add_(pull * lambdas) if lambdas.ndim else g.addcmul_(pull.to(g.dtype), lambdas)
+        if not self.transparent:
+            g = self.members[0].network.code.pull(g, self.a.tensor, self.z.tensor)
+        return self.products.block(g)

@@ -8,7 +8,9 @@ however many layers there are; and a batched product reads the same layer of all
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +35,9 @@ class Flat:
             self.starts.append(self.starts[-1] + p.numel())
         self.weights = torch.empty(len(self.networks), self.starts[-1], dtype=dtype, device=device)
         self.grads = torch.zeros_like(self.weights)
+        if self.grads.is_cpu:
+            array = self.grads.numpy()
+            self._lying, self._standing = array[:, None, :], array[:, :, None]
         self._place = {id(p): i for i, p in enumerate(first)}
         for row, parameters in enumerate(self.parameters):
             for i, p in enumerate(parameters):
@@ -52,6 +57,11 @@ class Flat:
         if len(matrix) == 1:
             return self._part(matrix[0], i)
         return matrix[:, self.starts[i] : self.starts[i + 1]].view(len(matrix), *shape)
+
+    def norms(self) -> list[float]:
+        """Norm of every network's gradient, in ordinary memory."""
+        squares = self._lying @ self._standing
+        return cast("list[float]", np.sqrt(squares.ravel()).tolist())
 
     def release(self) -> None:
         """Give every parameter memory of its own again, and no gradient."""

@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from isthmus.checks import TrainingError
 from isthmus.training.adam import Adam
@@ -37,6 +37,7 @@ from isthmus.training.ranks import Ranks
 from isthmus.training.replayed import ReplayedStep, replays
 from isthmus.training.rows import Batch, Rows
 from isthmus.training.stream import Stream
+from isthmus.training.written import Terms
 
 __all__ = ["Run"]
 
@@ -85,6 +86,7 @@ class Run:
 
     # ---------------------------------------------------------------- one run
 
+    @np.errstate(over="ignore", invalid="ignore")  # `step` looks for numbers that overflow
     def go(self, shown: bool | None = None) -> None:
         """Train to the end of the plan, or until it stops paying, or until Ctrl-C; the best weights stay."""
         shown = shown if self.ranks.rank == 0 else False
@@ -181,25 +183,23 @@ class Run:
 
     def round(self, batches: Iterator[Sequence[Batch]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
-        sums: dict[str, Tensor] = {}
+        sums: Terms = {}
         steps = min(self.steps_per_round, self.plan.steps - self.step_number)
         for number in range(steps):
             for name, value in self.step(next(batches)).items():
-                sums[name] = sums[name].add_(value) if name in sums else value.clone()
+                sums[name] = sums.get(name, 0) + value
             if number % 16 == 0:
                 bar.update(self.epoch, self.members[0].history)
         means = {name: (value / steps).tolist() for name, value in sums.items()}
         return [{name: value[m] for name, value in means.items()} for m in range(len(self.members))]
 
-    def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    def step(self, batches: Sequence[Batch]) -> Terms:
         """One update of every member on its batch; the terms before it, each (members,)."""
         if self.clocks:
             torch._foreach_zero_(self.clocks)
             torch._foreach_add_(self.clocks, self.step_number / self.plan.steps)
         terms = self.differentiate(batches) if self.ranks.count == 1 else self._shared(batches)
-        norms = torch.linalg.vector_norm(self.flat.grads, dim=1)
-        told = torch.stack((norms, terms["objective"])).tolist()  # at once: a device is waited for here
-        for row, (norm, objective) in enumerate(zip(*told, strict=True)):
+        for row, (norm, objective) in enumerate(zip(*self._told(terms["objective"]), strict=True)):
             if math.isfinite(norm) and math.isfinite(objective):
                 self._clip(row, norm)
             else:
@@ -211,7 +211,14 @@ class Run:
             self.average.update(self.step_number)
         return terms
 
-    def _shared(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    def _told(self, objective: Any) -> Any:
+        """Norms of the gradients and objectives of the members, as numbers."""
+        if isinstance(objective, np.ndarray):
+            return self.flat.norms(), objective.tolist()
+        norms = torch.linalg.vector_norm(self.flat.grads, dim=1)
+        return torch.stack((norms, objective)).tolist()  # at once: a device is waited for here
+
+    def _shared(self, batches: Sequence[Batch]) -> Terms:
         """Terms and gradients of whole batches, each process having taken its share of the rows."""
         whole = [
             batch
@@ -223,7 +230,7 @@ class Run:
         terms = self.differentiate(mine)
         part = self.flat.grads.new_tensor(parts)
         self.ranks.add_up(self.flat.grads.mul_(part[:, None]))
-        together = self.ranks.add_up(torch.stack(list(terms.values())) * part)
+        together = self.ranks.add_up(torch.stack([torch.as_tensor(term) for term in terms.values()]) * part)
         return dict(zip(terms, together, strict=True))
 
     def _clip(self, row: int, norm: float) -> None:

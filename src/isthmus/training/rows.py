@@ -121,11 +121,11 @@ class Rows:
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """All rows in order, `size` at a time."""
-        return map(self._gather, self.places.split(size))
+        return self._in_turn(self.places, size)
 
     def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         """One pass in random order, from batch number `skip` on."""
-        return map(self._gather, self.shuffled(generator)[skip * size :].split(size))
+        return self._in_turn(self.shuffled(generator)[skip * size :], size)
 
     def batches_beside(
         self, others: Sequence[Rows], size: int, generators: Sequence[torch.Generator], skip: int = 0
@@ -147,7 +147,23 @@ class Rows:
     def _at(self, which: Tensor | slice) -> Rows:
         return Rows(self.x, self.observed, self.places[which], self._numbers, self.seen)
 
-    def _gather(self, which: Tensor) -> Batch:
-        observed, seen = (None if t is None else t.index_select(0, which) for t in (self.observed, self.seen))
-        numbers = which if self._numbers is None else self._numbers[which]
-        return Batch(self.x.index_select(0, which), observed, numbers, seen)
+    def _in_turn(self, places: Tensor, size: int) -> Iterator[Batch]:
+        if not self.x.is_cpu:
+            return map(self._gather, places.split(size))
+        order = places.numpy()
+        return (self._gather(order[start : start + size]) for start in range(0, len(order), size))
+
+    def _gather(self, which: Any) -> Batch:
+        """The rows at `which`, a tensor, or an array where the data lie in ordinary memory."""
+        observed, seen = (None if t is None else _taken(t, which) for t in (self.observed, self.seen))
+        numbers = torch.from_numpy(which) if isinstance(which, np.ndarray) else which
+        if self._numbers is not None:
+            numbers = self._numbers[numbers]
+        return Batch(_taken(self.x, which), observed, numbers, seen)
+
+
+def _taken(tensor: Tensor, which: Any) -> Tensor:
+    """Rows of a tensor; by an array numpy takes them, in a third of the time where they are short."""
+    if isinstance(which, np.ndarray):
+        return torch.from_numpy(tensor.numpy().take(which, axis=0))
+    return tensor.index_select(0, which)

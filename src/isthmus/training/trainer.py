@@ -86,7 +86,6 @@ class Trainer(Part):
         for member in members:
             member.to(device)
         checkpoint = None if self.checkpoint is None else Checkpoint(self.checkpoint, identity)
-        run = Run(members, plan, self.bf16, checkpoint, self.averaged)
         with suitable_threads(products):
-            run.go(self.progress)
+            Run(members, plan, self.bf16, checkpoint, self.averaged).go(self.progress)
         return plan
