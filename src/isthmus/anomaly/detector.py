@@ -1,9 +1,9 @@
 """The detector: a model, a score and a calibration as one scikit-learn outlier detector.
 
-Rows are split into K parts; a model is trained without each, and scores it. Those scores, of rows their model
-has never seen, are what new rows are compared with (`isthmus.anomaly.conformal`), so that of ordinary rows no
-more than a share alpha is flagged, however long the models were trained. All K are kept: a row's score is
-their mean. Many rows can spare some, and then one model and one part do.
+Rows are split into K parts, and K models trained, each without two of them, which it scores. Those scores, of
+rows their models have never seen, are what new rows are compared with (`isthmus.anomaly.conformal`), so that
+of ordinary rows no more than a share alpha is flagged, however long the models were trained. All K are kept:
+a row's score is their mean. Many rows can spare some, and then one model and one part do.
 
 >>> rng = np.random.default_rng(0)
 >>> X = np.tanh(rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6)))
@@ -80,8 +80,9 @@ class AnomalyDetector(Estimator):
     alpha : float
         Share of ordinary rows that `predict` may flag.
     folds : int or "auto"
-        Parts the rows are split into for calibration. 1 sets a fifth of the rows aside, at most 20,000, and
-        trains one model. "auto" is 1 from 10,000 rows on and 5 below.
+        Parts the rows are split into for calibration; each of as many models is trained without two of them
+        (without one, of two). 1 sets a fifth of the rows aside, at most 20,000, and trains one model. "auto"
+        is 1 from 10,000 rows on and 5 below.
     ensemble : int
         Models for each part, alike but for their seeds, trained as one program; a row's score is the mean
         over all. Scores depend less on the seed.
@@ -97,7 +98,8 @@ class AnomalyDetector(Estimator):
     offset_ : float
         `decision_function` is `score_samples` minus this; below zero a row is flagged.
     training_scores_ : ndarray (n,)
-        Minus the score of each training row by a model that did not see it; NaN for rows no part was made of.
+        Minus the score of each training row by the models that did not see it; NaN for rows no part was made
+        of.
     notes_ : list of str
         What was chosen, in sentences.
     n_features_in_, feature_names_in_ : as in scikit-learn
@@ -136,16 +138,19 @@ class AnomalyDetector(Estimator):
         need(n >= 4, "X", "have at least 4 rows", f"n_samples = {n}", "Pass more of what is ordinary")
         sequence = np.random.SeedSequence(_entropy(self.random_state))
         parts = self._parts(n, np.random.default_rng(sequence))
+        asides = _in_pairs(parts)
         seeds = sequence.generate_state(len(parts) * self.ensemble).tolist()
-        data = [rows_of(X, self._others(n, part)) for part in parts for _ in range(self.ensemble)]
+        data = [rows_of(X, self._others(n, aside)) for aside in asides for _ in range(self.ensemble)]
         self.models_ = self._trained(data, seeds)
         self._panel = Panel([self._judge(*some) for some in zip(self.models_, data, seeds, strict=True)])
-        self.training_scores_ = np.full(n, np.nan)
-        for k, part in enumerate(parts):
-            self.training_scores_[part] = -self._judges_of(k).scores(rows_of(X, part))
+        unseen = [self._judges_of(k).scores(rows_of(X, aside)) for k, aside in enumerate(asides)]
+        places = np.concatenate(asides)
+        times = np.bincount(places, minlength=n)
+        total = np.bincount(places, np.concatenate(unseen), minlength=n)
+        self.training_scores_ = np.where(times > 0, -total / np.maximum(times, 1), np.nan)
         self._note(X, parts)
-        self._calibrate(-self.training_scores_[np.concatenate(parts)])
-        self._reference = -self.training_scores_[parts[0]]
+        self._calibrate(-self.training_scores_[times > 0])
+        self._reference = unseen[0]
         return self
 
     def recalibrate(self, X: Any, weights: Any = None) -> Self:
@@ -175,9 +180,9 @@ class AnomalyDetector(Estimator):
             return [np.sort(order[: min(SPARED, max(1, n // 5))])]
         return [np.sort(part) for part in np.array_split(order, min(folds, n))]
 
-    def _others(self, n: int, part: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Row numbers of what the model of a calibration part is trained on."""
-        return np.setdiff1d(np.arange(n), part)
+    def _others(self, n: int, aside: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Row numbers of what the model that is to judge the rows `aside` is trained on."""
+        return np.setdiff1d(np.arange(n), aside)
 
     def _trained(self, data: Sequence[Any], seeds: Sequence[int]) -> list[Any]:
         """One model for each set of rows."""
@@ -346,7 +351,7 @@ class AnomalyDetector(Estimator):
         how = (
             f"{rows:,} of {len(X):,} rows were set aside to calibrate on"
             if len(parts) == 1
-            else f"{len(self.models_)} models were trained, each without the part it calibrates on"
+            else f"{len(self.models_)} models were trained, each without the rows it calibrates on"
         )
         self.notes_ = [f"{how}: p-values go down to {1 / (rows + 1):.2g}."]
         if isinstance(self.anomaly_score, NearFar):
@@ -377,6 +382,15 @@ def _rows(X: Any) -> Any:
     if hasattr(X, "columns") and not isinstance(X, Source):
         need(len(X) > 0, "X", "have at least one row", "none", "Pass rows")
     return X if hasattr(X, "columns") or isinstance(X, Source) else as_array(X)
+
+
+def _in_pairs(parts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """What each model is not trained on: a part and the next, so that every row has two models to judge it;
+    one part where there are not three.
+    """
+    if len(parts) < 3:
+        return list(parts)
+    return [np.union1d(part, parts[(k + 1) % len(parts)]) for k, part in enumerate(parts)]
 
 
 def _by_blocks(scores: Callable[[Any], Array], X: Any) -> Array:

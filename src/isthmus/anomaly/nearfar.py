@@ -4,16 +4,19 @@ The squared residual is the textbook's score and the worst of those measured her
 where x_hat follows x anywhere, and it weighs a column by its noise. `NearFar` looks at residual and code
 together, as one vector of n numbers for x and one for what the model made of it:
 
-    joint = [x - x_hat, z]                                in the model's scaled units
-    near  = mean distance to the 5 nearest training rows, whitened by the covariance of all of them
-    far   = Mahalanobis distance from the central half,   mean and covariance refitted twice on that half
-    s     = 1.5 log(near + .1) + log(far + .1)            each over its mean on the training rows
+    joint  = [x - x_hat, z]                               in the model's scaled units
+    near   = mean distance to the 5 nearest training rows, whitened by the covariance of all of them
+    around = mean of what `near` is for those 5
+    far    = Mahalanobis distance from the central half,  mean and covariance refitted twice on that half
+    s      = log(near + .1) - .6 log(around + .1) + .5 log(far + .1)
 
-`near` follows any shape the normal rows have, and wins where the training rows are clean; `far` cannot be
-drawn away by anomalies among them, nor by a cluster of anomalies. Neither is bounded, so a row far out along
-a principal axis scores high whatever the network does there. A training row is not its own neighbour: a first
-neighbour nearer than a thousandth of the usual distance is passed over, for new rows as well, so that a score
-depends on its row alone.
+each distance over its mean on the training rows. `near` follows any shape the normal rows have, and wins
+where the training rows are clean; `around` lets it go further where they are sparse (the local outlier factor
+of Breunig et al. 2000 is near / around); `far` cannot be drawn away by anomalies among them, nor by a cluster
+of anomalies. Far from all rows `around` no longer changes and the others have no bound, so a row far out
+along a principal axis scores high whatever the network does there. A training row is not its own neighbour: a
+first neighbour nearer than a thousandth of the usual distance is passed over, for new rows as well, so that a
+score depends on its row alone.
 
 >>> rng = np.random.default_rng(0)
 >>> x = rng.normal(size=(200, 5))
@@ -40,8 +43,8 @@ from isthmus.checks import need
 __all__ = ["NearFar"]
 
 NEIGHBOURS, CORE, REFITS = 5, 0.5, 2
-WEIGHT, SOFT, RIDGE, SAME = 1.5, 0.1, 0.01, 1e-3
-PARTS_OF = {None: (WEIGHT, 1.0), True: (1.0, 0.0), False: (0.0, 1.0)}  # near's and far's, by `clean`
+SOFT, RIDGE, SAME = 0.1, 0.01, 1e-3
+PARTS_OF = {None: (1.0, -0.6, 0.5), True: (1.0, -0.3, 0.0), False: (0.0, 0.0, 1.0)}  # by `clean`
 LEAST = 1e-9  # of the mean variance of all rows, below which no axis of some of them may fall
 ROWS = 10_000  # training rows kept as neighbours, at most
 
@@ -81,9 +84,10 @@ class NearFar(AnomalyScore):
         rows = joint
         if len(joint) > ROWS:
             rows = joint[np.sort(np.random.default_rng(seed).choice(len(joint), ROWS, replace=False))]
-        learned = _LearnedNearFar(PARTS_OF[self.clean], whole, core, whole.whiten(rows), 1.0, 1.0)
-        near, far = learned.near(rows), learned.far(rows)
-        learned.usual = _positive(near.mean()), _positive(far.mean())
+        unknown = np.zeros(len(rows))
+        learned = _LearnedNearFar(PARTS_OF[self.clean], whole, core, whole.whiten(rows), unknown, 1.0, 1.0)
+        learned.spacing, far = learned.near(rows)[0], learned.far(rows)
+        learned.usual = _positive(learned.spacing.mean()), _positive(far.mean())
         return learned
 
     def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
@@ -91,14 +95,17 @@ class NearFar(AnomalyScore):
         d = cells + width
         squares = {f"{name}.{part}": (d,) * (1 + (part == "whitener")) for name in PAIR for part in PARTS}
         rows = state["rows"].shape[:1] if "rows" in state and state["rows"].size else (1,)
-        need_shapes(state, {"weights": (2,), "usual": (2,), "rows": (*rows, d), **squares})
+        sizes = {"weights": (3,), "usual": (2,), "rows": (*rows, d), "spacing": rows, **squares}
+        need_shapes(state, sizes)
+        least = float(state["spacing"].min())
+        need(least >= 0, "the score's spacing", "be at least 0", least, "Save the detector again")
         whole, core = (_Gaussian(*(state[f"{name}.{part}"] for part in PARTS)) for name in PAIR)
         near, far = state["usual"].tolist()
         weights = tuple(state["weights"].tolist())
         need(weights == PARTS_OF[self.clean], "the score's weights", "be its own", weights, "Save it again")
         sane = max(float(np.abs(values).max()) for values in state.values()) < 1e100
         need(sane, "the score's arrays", "hold sizes that can be squared", "others", "Save it again")
-        return _LearnedNearFar(state["weights"].tolist(), whole, core, state["rows"], near, far)
+        return _LearnedNearFar(weights, whole, core, state["rows"], state["spacing"], near, far)
 
 
 class _Gaussian:
@@ -153,10 +160,17 @@ class _LearnedNearFar(LearnedScore):
     neighbours, same, soft = NEIGHBOURS, SAME, SOFT
 
     def __init__(
-        self, weights: Any, whole: _Gaussian, core: _Gaussian, rows: Array, near: float, far: float
+        self,
+        weights: Any,
+        whole: _Gaussian,
+        core: _Gaussian,
+        rows: Array,
+        spacing: Array,
+        near: float,
+        far: float,
     ) -> None:
-        self.weights, self.whole, self.core, self.rows = tuple(weights), whole, core, rows
-        self.usual = (near, far)
+        self.weights, self.whole, self.core = tuple(weights), whole, core
+        self.rows, self.spacing, self.usual = rows, spacing, (near, far)
         algorithm = "brute" if rows.shape[1] > 15 else "kd_tree"
         self.index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(rows)), algorithm=algorithm).fit(
             rows
@@ -164,18 +178,23 @@ class _LearnedNearFar(LearnedScore):
 
     def __call__(self, evidence: Evidence) -> Array:
         joint, total = _joint(evidence), np.zeros(len(evidence.x))
-        for weight, usual, distances in zip(self.weights, self.usual, (self.near, self.far), strict=True):
-            if weight:
-                total += weight * np.log(distances(joint) / usual + self.soft)
+        near, around, far = self.weights
+        if near:
+            for weight, distances in zip((near, around), self.near(joint), strict=True):
+                total += weight * np.log(distances / self.usual[0] + self.soft)
+        if far:
+            total += far * np.log(self.far(joint) / self.usual[1] + self.soft)
         return total
 
-    def near(self, joint: Array) -> Array:
-        """Mean distances to the nearest training rows, a row itself not counted: (n,)."""
-        d = self.index.kneighbors(self.whole.whiten(joint))[0]
+    def near(self, joint: Array) -> tuple[Array, Array]:
+        """Mean distances to the nearest training rows, and of those to theirs, a row itself not counted."""
+        d, places = self.index.kneighbors(self.whole.whiten(joint))
+        spacing = self.spacing[places]
         if d.shape[1] == 1:
-            return np.asarray(d[:, 0])
-        near: Array = np.where(d[:, 0] < self.same * self.usual[0], d[:, 1:].mean(1), d[:, :-1].mean(1))
-        return near
+            return d[:, 0], spacing[:, 0]
+        own = d[:, 0] < self.same * self.usual[0]
+        near, around = (np.where(own, of[:, 1:].mean(1), of[:, :-1].mean(1)) for of in (d, spacing))
+        return near, around
 
     def far(self, joint: Array) -> Array:
         """Distances from the central half: (n,)."""
@@ -186,6 +205,7 @@ class _LearnedNearFar(LearnedScore):
             "weights": np.array(self.weights),
             "usual": np.array(self.usual),
             "rows": self.rows,
+            "spacing": self.spacing,
             **{f"{name}.{part}": getattr(getattr(self, name), part) for name in PAIR for part in PARTS},
         }
 

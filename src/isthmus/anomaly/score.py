@@ -53,6 +53,5 @@ def need_shapes(state: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> 
     need(found == shapes, "the score's arrays", "fit the model", "others", "Save the detector again")
     finite = all(value.dtype == np.float64 and np.isfinite(value).all() for value in state.values())
     need(finite, "the score's arrays", "be finite", "others", "Save the detector again")
-    none = np.zeros(0)
-    good = (state.get("usual", none) > 0).all() and (state.get("weights", none) >= 0).all()
-    need(bool(good), "the score's scales", "be positive", "others", "Save the detector again")
+    good = bool((state.get("usual", np.ones(0)) > 0).all())
+    need(good, "the score's scales", "be positive", "others", "Save the detector again")

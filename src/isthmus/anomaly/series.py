@@ -238,11 +238,11 @@ class OfWindows(AnomalyDetector):
             return [np.arange(n - len(parts[0]), n)]
         return list(np.array_split(np.arange(n), len(parts)))
 
-    def _others(self, n: int, part: NDArray[np.int64]) -> NDArray[np.int64]:
-        others: NDArray[np.int64] = np.r_[
-            : max(0, part[0] - self.purge + 1), min(n, part[-1] + self.purge) : n
-        ]
-        return others
+    def _others(self, n: int, aside: NDArray[np.int64]) -> NDArray[np.int64]:
+        near = np.zeros(n, dtype=bool)
+        for stretch in np.split(aside, np.flatnonzero(np.diff(aside) > 1) + 1):
+            near[max(0, stretch[0] - self.purge + 1) : stretch[-1] + self.purge] = True
+        return np.flatnonzero(~near)
 
     def fit(self, X: Any, y: None = None) -> Self:
         """The same, and the calibration scores in the order of time."""

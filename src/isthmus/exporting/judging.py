@@ -120,6 +120,7 @@ class _Errors(nn.Module):
 
 class _NearFar(nn.Module):
     rows: Tensor
+    spacing: Tensor
     whole_mean: Tensor
     whole_whitener: Tensor
     core_mean: Tensor
@@ -136,18 +137,26 @@ class _NearFar(nn.Module):
 
     def forward(self, residual: Tensor, z: Tensor, cells: Tensor) -> Tensor:
         joint = torch.cat([residual, z], 1)
-        parts = zip(self.lambdas, self.scales, (self._near, self._far), strict=True)
-        terms = [w * torch.log(distances(joint) / usual + self.soft) for w, usual, distances in parts if w]
+        near, around, far = self.lambdas
+        terms = []
+        if near:
+            pairs = zip((near, around), self._near(joint), strict=True)
+            terms += [w * torch.log(distances / self.scales[0] + self.soft) for w, distances in pairs]
+        if far:
+            terms.append(far * torch.log(self._far(joint) / self.scales[1] + self.soft))
         return torch.stack(terms).sum(0)
 
-    def _near(self, joint: Tensor) -> Tensor:
+    def _near(self, joint: Tensor) -> tuple[Tensor, Tensor]:
         white, rows = (joint - self.whole_mean) @ self.whole_whitener, self.rows
         squares = (white**2).sum(1, keepdim=True) + (rows**2).sum(1) - 2 * white @ rows.T
         count = min(self.neighbours + 1, len(rows))
-        d = torch.sqrt(torch.topk(squares.clamp(min=0.0), count, dim=1, largest=False).values)
+        found = torch.topk(squares.clamp(min=0.0), count, dim=1, largest=False)
+        d, spacing = torch.sqrt(found.values), self.spacing[found.indices]
         if count == 1:
-            return d[:, 0]
-        return torch.where(d[:, 0] < self.same * self.scales[0], d[:, 1:].mean(1), d[:, :-1].mean(1))
+            return d[:, 0], spacing[:, 0]
+        own = d[:, 0] < self.same * self.scales[0]
+        near, around = (torch.where(own, of[:, 1:].mean(1), of[:, :-1].mean(1)) for of in (d, spacing))
+        return near, around
 
     def _far(self, joint: Tensor) -> Tensor:
         return torch.sqrt(((joint - self.core_mean) @ self.core_whitener).pow(2).mean(1))
