@@ -31,7 +31,7 @@ class ArraySchema(Schema):
     positive: bool = False
     gaps: bool = False
 
-    @property
+    @cached_property
     def names(self) -> tuple[str | int, ...]:
         """0 ... m - 1."""
         return tuple(range(len(self.scales.centre)))
