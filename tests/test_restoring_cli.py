@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from command_line import run
+from isthmus import AudioDenoiser, Trainer, save
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -46,6 +47,31 @@ def test_a_reference_of_another_kind_is_told(place):
     done = run("denoise", "photographs", place / "noisy.png", "-o", place / "out.png", *reference)
     assert done.returncode == 0
     assert "was not compared" in done.stderr
+
+
+def test_a_recording_without_a_reference_of_its_length_is_told(tmp_path):
+    """Not silently left out, nor is one that is silent."""
+    soundfile = pytest.importorskip("soundfile")
+    rng = np.random.default_rng(0)
+    hum = 0.3 * np.sin(np.arange(8000) / 9).astype(np.float32)
+    denoiser = AudioDenoiser(trainer=Trainer(1, progress=False), random_state=0).fit([hum] * 4)
+    save(denoiser, tmp_path / "d.isthmus")
+    soundfile.write(tmp_path / "noisy.wav", hum + 0.1 * rng.normal(size=8000).astype(np.float32), 8000)
+    soundfile.write(tmp_path / "short.wav", hum[:4000], 8000)
+    soundfile.write(tmp_path / "silent.wav", 0 * hum, 8000)
+    for name, why in (("short.wav", "4,000 samples"), ("silent.wav", "is silent")):
+        made = tmp_path / f"{name}.out.wav"
+        done = run(
+            "denoise",
+            tmp_path / "d.isthmus",
+            tmp_path / "noisy.wav",
+            "-o",
+            made,
+            "--reference",
+            tmp_path / name,
+        )
+        assert done.returncode == 0
+        assert why in " ".join(done.stderr.split())
 
 
 def test_noise_in_a_jpeg_is_said_to_be_more_than_it_looks(place):

@@ -441,7 +441,7 @@ def main() -> None:
     except (IsthmusError, OSError, MemoryError, TypeError, ImportError) as error:
         if debug:
             raise
-        _fail(str(error) or type(error).__name__, 1)
+        _fail(_sentence(error), 1)
     except Exception as error:
         if not hasattr(error, "format_message"):  # no complaint of the command line's parser
             raise
@@ -449,6 +449,14 @@ def main() -> None:
     finally:
         said.finish()
         gc.freeze()  # a process that ends need not search them for garbage: that took a third of a second
+
+
+def _sentence(error: Exception) -> str:
+    """An error in words; the system's own say which file, what, and what to do."""
+    reason, place = getattr(error, "strerror", None), getattr(error, "filename", None)
+    if reason and place:
+        return f"{place} cannot be used: {reason.lower()}. Check its path and its permissions."
+    return str(error) or type(error).__name__
 
 
 def _misused(error: Any) -> None:

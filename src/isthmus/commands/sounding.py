@@ -101,15 +101,31 @@ def sound_denoiser_report(denoiser: AudioDenoiser, path: Path) -> Report:
 
 
 def _compared(noisy: Path, made: Path, clean: Path | None) -> Sound:
-    """The figures of one file; without those that need a reference where there is none of its length."""
+    """The figures of one file; without those that need a reference where there is none to compare with."""
     from isthmus.denoising import si_sdr
     from isthmus.inputs.wav import read_wav, wav_header
 
     head = wav_header(noisy)
-    before = after = None
-    if clean is not None and clean.is_file():
-        target = read_wav(clean, wav_header(clean))
-        x, x_hat = read_wav(noisy, head), read_wav(made, head)
-        if target.shape == x.shape and target.any():
-            before, after = si_sdr(target, x), si_sdr(target, x_hat)
+    x, before, after = read_wav(noisy, head), None, None
+    target = _comparable(clean, noisy.name, x)
+    if target is not None:
+        before, after = si_sdr(target, x), si_sdr(target, read_wav(made, head))
     return Sound(noisy.name, head.frames / head.rate, before, after)
+
+
+def _comparable(clean: Path | None, name: str, x: Any) -> Any:
+    """The samples of a clean reference; None, and said why, where they are not as many or all silent."""
+    from isthmus.commands.words import tell
+    from isthmus.inputs.wav import read_wav, wav_header
+
+    if clean is None:
+        return None
+    why = f"{clean} is not there"
+    if clean.is_file():
+        target = read_wav(clean, wav_header(clean))
+        if target.shape == x.shape and target.any():
+            return target
+        kinds = [f"{some.shape[0]} channels of {some.shape[1]:,} samples" for some in (target, x)]
+        why = f"{clean} has {kinds[0]}, it has {kinds[1]}" if target.any() else f"{clean} is silent"
+    tell(f"{name} was not compared: {why}")
+    return None
