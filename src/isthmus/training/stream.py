@@ -129,25 +129,43 @@ class Stream:
             yield run
 
     def _shuffled(self, blocks: Sequence[int], seed: int, skip: int) -> Batch:
-        batch = self._read(blocks)
-        order = torch.randperm(len(batch.x), generator=torch.Generator().manual_seed(seed))[skip:]
-        return _cut(batch, order)
+        """The rows of some blocks in random order, from number `skip` on."""
+        rows = sum(self.sizes[block] for block in blocks)
+        order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))[skip:]
+        place = np.full(rows, -1)
+        place[order.numpy()] = np.arange(len(order))
+        return self._placed(blocks, place, len(order))
 
     def _read(self, blocks: Sequence[int]) -> Batch:
         """Some blocks, encoded and joined."""
-        parts = []
+        rows = sum(self.sizes[block] for block in blocks)
+        return self._placed(blocks, np.arange(rows), rows)
+
+    def _placed(self, blocks: Sequence[int], place: NDArray[np.int64], rows: int) -> Batch:
+        """The rows of some blocks, each where `place` says, -1 for nowhere: copied once, whatever order."""
+        x, numbers = np.empty((rows, self.width), np.float32), np.empty(rows, np.int64)
+        observed: NDArray[np.bool_] | None = None
+        start = 0
         for block in blocks:
-            encoded = self.encoded(block)
-            observed = None if encoded.observed is None else torch.from_numpy(encoded.observed)
-            numbers = torch.arange(self.starts[block], self.starts[block + 1])
-            part = Batch(torch.from_numpy(encoded.x), observed, numbers)
-            if block in self.apart:
-                rest = np.delete(np.arange(len(encoded.x)), self.apart[block])
-                part = _cut(part, torch.from_numpy(rest))
-            parts.append(part)
-        x, observed, numbers, _ = _joined(parts)
-        observed = None if observed is None else observed.to(self.device)
-        return Batch(x.to(self.device), observed, numbers.to(self.device))
+            encoded, kept = self.encoded(block), self._kept(block)
+            where = place[start : start + self.sizes[block]]
+            start += self.sizes[block]
+            if len(where) and where.min() < 0:
+                kept, where = np.arange(len(encoded.x))[kept][where >= 0], where[where >= 0]
+            x[where] = encoded.x[kept]
+            numbers[where] = np.arange(self.starts[block], self.starts[block + 1])[kept]
+            if encoded.observed is not None:
+                if observed is None:
+                    observed = np.ones((rows, encoded.observed.shape[1]), bool)
+                observed[where] = encoded.observed[kept]
+        known = None if observed is None else torch.from_numpy(observed).to(self.device)
+        return Batch(torch.from_numpy(x).to(self.device), known, torch.from_numpy(numbers).to(self.device))
+
+    def _kept(self, block: int) -> Any:
+        """Which rows of a block are among these."""
+        if block not in self.apart:
+            return slice(None)
+        return np.delete(np.arange(self.source.sizes[block]), self.apart[block])
 
 
 def _cut(batch: Batch, which: slice | Tensor) -> Batch:
