@@ -49,12 +49,14 @@ class Member:
     usual_norm: float | None = None
     slowed: float = 1.0
     interrupted: bool = False
+    _walked: tuple[Network, list[tuple[str, Tensor]]] | None = None
 
     def to(self, device: torch.device) -> None:
         """Move network, rows and noise to a device."""
         if device == self.network.memory.device == self.generator.device:
             return
         self.network.to(device)
+        self._walked = None
         self.train = self.train.to(device)
         self.held_out = None if self.held_out is None else self.held_out.to(device)
         seed = int(torch.randint(2**62, (), generator=self.generator))
@@ -88,11 +90,19 @@ class Member:
 
     def remember(self) -> None:
         """Keep a copy of the weights as the best so far."""
-        self.kept = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        self.kept = {name: tensor.detach().clone() for name, tensor in self._tensors()}
 
+    @torch.no_grad()
     def recall(self) -> None:
         """Go back to the best weights."""
-        self.network.load_state_dict(self.kept)
+        for name, tensor in self._tensors():
+            tensor.copy_(self.kept[name])
+
+    def _tensors(self) -> list[tuple[str, Tensor]]:
+        """What `network.state_dict()` has; walking through the modules took longer than the copies."""
+        if self._walked is None or self._walked[0] is not self.network:
+            self._walked = (self.network, list(self.network.state_dict(keep_vars=True).items()))
+        return self._walked[1]
 
     @torch.no_grad()
     def blame(self, batch: Any) -> str:

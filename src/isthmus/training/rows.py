@@ -135,7 +135,8 @@ class Rows:
         orders = torch.stack([rows.shuffled(generator) for rows, generator in pairs])
         shown, bare = [rows.seen for rows in (self, *others) if rows.seen is not None], self.showing(None)
         for places in orders[:, skip * size :].split(size, dim=1):
-            x, observed, numbers, _ = bare._gather(places.flatten())
+            which = places.flatten()
+            x, observed, numbers, _ = bare._gather(which.numpy() if which.is_cpu else which)
             seen = [s.index_select(0, at) for s, at in zip(shown, places, strict=False)]
             x_tilde = torch.stack(seen) if seen else None
             yield Together(x.view(*places.shape, -1), observed, numbers.view(places.shape), x_tilde)
