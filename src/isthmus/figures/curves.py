@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from isthmus.figures.mosaics import axes_or_new
+from isthmus.figures.told import fall
 
 __all__ = ["training_curve"]
 
 BLUE, ORANGE = "#0072b2", "#d55e00"  # Okabe and Ito's, told apart by colour-blind readers
 
 
-def training_curve(history: list[dict[str, float]], *, ax: Any = None, title: str = "") -> Any:
+def training_curve(history: list[dict[str, float]], *, ax: Any = None, title: str | None = None) -> Any:
     """The objective by epoch, on the training rows and on the held-out rows where there are some."""
     ax = axes_or_new(ax)
     epochs = [row["epoch"] for row in history]
@@ -25,5 +26,5 @@ def training_curve(history: list[dict[str, float]], *, ax: Any = None, title: st
     ax.set_ylabel("objective per row")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
-    ax.set_title(title, loc="left", fontsize="medium")
+    ax.set_title(fall(history) if title is None else title, loc="left", fontsize="medium")
     return ax

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.figures.style import COLOURS, axes_or_new, finished, ink, solid_axes
+from isthmus.figures.told import left_over, nearer, slopes
 
 __all__ = ["contraction_along_line", "manifolds", "vector_field"]
 
@@ -15,13 +16,19 @@ Array = NDArray[Any]
 
 
 def manifolds(
-    points: Array, rebuilt: dict[str, Array], *, ax: Any = None, title: str = "", links: int = 40
+    points: Array,
+    rebuilt: dict[str, Array],
+    *,
+    ax: Any = None,
+    title: str | None = None,
+    links: int = 40,
 ) -> Any:
     """Data (n, 2) or (n, 3), and where each model puts them: {model's name: (n, 2 or 3)}.
 
     Up to `links` thin lines join a row to its reconstruction by the last model.
     """
     points = np.asarray(points, float)
+    title = left_over(points, rebuilt) if title is None else title
     solid = points.shape[1] == 3
     ax = solid_axes(ax) if solid else axes_or_new(ax, 5.0, 4.2)
     ax.scatter(*points.T, s=6, color="#999999", alpha=0.5, linewidths=0, label="data")
@@ -43,7 +50,12 @@ def manifolds(
 
 
 def vector_field(
-    starts: Array, ends: Array, *, points: Array | None = None, ax: Any = None, title: str = ""
+    starts: Array,
+    ends: Array,
+    *,
+    points: Array | None = None,
+    ax: Any = None,
+    title: str | None = None,
 ) -> Any:
     """Arrows from places (n, 2) to what a denoiser makes of them (n, 2), over the data (m, 2)."""
     ax = axes_or_new(ax, 5.0, 4.4)
@@ -55,11 +67,16 @@ def vector_field(
     ax.quiver(*starts.T, *moved.T, angles="xy", scale_units="xy", scale=1, **arrows)
     ax.set_aspect("equal", adjustable="datalim")
     ax.margins(0.03)
-    return finished(ax, title, legend=points is not None)
+    return finished(ax, nearer(starts, ends, points) if title is None else title, legend=points is not None)
 
 
 def contraction_along_line(
-    places: Array, curves: dict[str, Array], *, points: Array | None = None, ax: Any = None, title: str = ""
+    places: Array,
+    curves: dict[str, Array],
+    *,
+    points: Array | None = None,
+    ax: Any = None,
+    title: str | None = None,
 ) -> Any:
     """Along a line through the data: where r(x) lies on it (n,), by place (n,), for each model.
 
@@ -76,4 +93,4 @@ def contraction_along_line(
         ax.plot(points, np.full(len(points), low), "|", color=ink(), markersize=9, label="data")
     ax.set_xlabel("place of x along the line")
     ax.set_ylabel("place of r(x)")
-    return finished(ax, title, legend=True)
+    return finished(ax, slopes(places, curves, points) if title is None else title, legend=True)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.figures.told import left_over
+
 __all__ = ["filters", "reconstructions"]
 
 
@@ -26,7 +28,7 @@ def reconstructions(
     shape: tuple[int, int],
     *,
     ax: Any = None,
-    title: str = "",
+    title: str | None = None,
 ) -> Any:
     """Originals in the first row, below them what each model makes of them.
 
@@ -38,7 +40,7 @@ def reconstructions(
     ax.imshow(picture, cmap="gray", vmin=float(np.min(x)), vmax=float(np.max(x)), interpolation="nearest")
     step = shape[0] + 1
     ax.set_yticks([step * i + step / 2 - 0.5 for i in range(len(rows))], list(rows))
-    return _bare(ax, title)
+    return _bare(ax, left_over(x, x_hats) if title is None else title)
 
 
 def filters(weights: NDArray[Any], shape: tuple[int, int], *, ax: Any = None, title: str = "") -> Any:
