@@ -103,7 +103,7 @@ def test_the_curve_of_small_networks_is_that_of_autoencoders_fitted_alone():
     """
     train, test = curved(300, 0), curved(200, 1)
     curve = component_curve(train, test, most=3, model=Autoencoder(trainer=Trainer(max_epochs=30)))
-    short = Trainer(max_epochs=10, lr=6e-3)
+    short = Trainer(max_epochs=8, lr=7e-3)
     for k in (2, 3):
         alone = Autoencoder(k, trainer=short, random_state=0).fit(train)
         wrong = alone.schema_.encode(test).x - alone.reconstruct_encoded(test)

@@ -3,10 +3,10 @@
 The codes of 1, 2, ... K numbers are trained side by side as one program: in networks of one shape, each with
 a prefix of the code for its own and the numbers beyond it at zero (`isthmus.nesting`). Each learns from the
 rows an autoencoder fitted alone would learn from, starts where that starts and stops as it stops, in little
-more than a quarter of its epochs at three and a half times its rate. So the curve says what such a fit would reach, about as closely
-as two fits of other seeds agree. One network that serves all prefixes at once (`Nested`, Rippel, Gelbart &
-Adams 2014) does not say that: it gives away some of every size for the others, and where fits of one size
-overfit it ends below them.
+more than a quarter of its epochs at three and a half times its rate. So the curve says what such a fit would
+reach, about as closely as two fits of other seeds agree. One network that serves all prefixes at once
+(`Nested`, Rippel, Gelbart & Adams 2014) does not say that: it gives away some of every size for the others,
+and where fits of one size overfit it ends below them.
 
 Networks so large that company brings them nothing are trained for sizes about a factor of two apart only;
 between them what is left of PCA's error is interpolated, its logarithm over log k. `trained` says which.
