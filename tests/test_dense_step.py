@@ -149,6 +149,71 @@ def test_dense_gradients_are_those_of_autograd(architecture, code, loss, layout,
             assert look == pytest.approx(look_, rel=1e-9)
 
 
+class Leaky(ReLU):
+    """A class of a user's, made of one of ours, that changes phi and its slope alone."""
+
+    def __call__(self, a):
+        return torch.where(a > 0, a, 0.1 * a)
+
+    def slope(self, a):
+        return torch.where(a > 0, 1.0, 0.1)
+
+
+class Anew(Tanh):
+    """Hands in its pull as a tensor of its own."""
+
+    def pull(self, grad, a, h):
+        return grad * (1 - h * h)
+
+
+class Halved(Deviance):
+    """A loss made of one of ours: what it says of arrays does not hold for it."""
+
+    def gradient(self, x, output, layout, observed, models, scale):
+        assert isinstance(x, torch.Tensor)
+        total, gradient = super().gradient(x, output, layout, observed, models, scale)
+        return total / 2, gradient / 2
+
+    def __call__(self, x, output, layout):
+        return super().__call__(x, output, layout) / 2
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("models", [1, 3])
+@pytest.mark.parametrize(
+    ("activation", "loss"), [(Leaky(), Deviance()), (Anew(), Deviance()), (Tanh(), Halved())]
+)
+def test_parts_of_a_users_own_made_of_ours(activation, loss, models):
+    """Nothing that is written down for ours is taken to hold for them."""
+    torch.manual_seed(0)
+    some = members(MLP((5, 4), activation=activation), LinearCode(), loss, NUMBERS, models)
+    batches = [batch(NUMBERS, gaps=False) for _ in some]
+    (terms, grads, _), (terms_, grads_, _) = both_ways(some, batches)
+    assert (grads - grads_).abs().max() <= 1e-9 * grads_.abs().max()
+    assert np.allclose(terms["loss"], terms_["loss"], rtol=1e-9)
+
+
+@pytest.mark.usefixtures("threads")
+def test_losses_of_many_cells_are_added_up_exactly_enough():
+    """Of several models, in float32."""
+    x = torch.rand(2 * 1000, 784)
+    total, _ = Deviance().gradient(x, x + 0.5, Layout.numeric(784), None, 2, 1.0)
+    assert total.tolist() == pytest.approx([1000 * 784 / 4] * 2, rel=1e-5)
+
+
+def test_buffers_a_module_makes_anew_are_kept_and_come_back():
+    """What is remembered is what `state_dict` names at that time."""
+    (one,) = members(MLP((5,)), LinearCode(), Deviance(), NUMBERS, 1)
+    one.network.register_buffer("mean", torch.zeros(2))
+    one.remember()
+    one.network.mean = one.network.mean + 1
+    one.remember()
+    one.network.mean = one.network.mean + 1
+    one.recall()
+    assert one.network.mean.tolist() == [1, 1]
+    assert set(one.kept) == set(one.network.state_dict())
+
+
 def test_what_is_not_known_by_heart_is_differentiated():
     """Jacobians, hidden layers, frozen weights and a user's own modules go the general way."""
     penalties = [Contraction(), L1("encoder.hidden.0")]

@@ -456,6 +456,8 @@ def _sentence(error: Exception) -> str:
     reason, place = getattr(error, "strerror", None), getattr(error, "filename", None)
     if reason and place:
         return f"{place} cannot be used: {reason.lower()}. Check its path and its permissions."
+    if reason:
+        return f"the system refused: {reason.lower()}. Make room, or see what else it says."
     return str(error) or type(error).__name__
 
 

@@ -327,6 +327,8 @@ def _inner(a: Any, b: Any, models: int) -> Any:
     """Inner products of the rows of each model: (models,)."""
     if models == 1:
         return (a.reshape(-1) @ b.reshape(-1))[None]
+    if isinstance(a, Tensor):  # whose batched products add one after another, in float32
+        return (a * b).reshape(models, -1).sum(1)
     return (a.reshape(models, 1, -1) @ b.reshape(models, -1, 1)).reshape(models)
 
 

@@ -40,7 +40,7 @@ from isthmus.checks import FileError, must, need
 from isthmus.inputs.frames import is_frame
 from isthmus.parts import Record
 from isthmus.saving import load_autoencoder
-from isthmus.training.threads import suitable_threads
+from isthmus.training.threads import one_thread
 
 __all__ = ["Scorer"]
 
@@ -124,7 +124,7 @@ class Scorer:
         model = self.model
         if len(rows) == 0 and not model.schema_.named:
             return np.empty((0, len(self.columns)), np.float32)
-        with suitable_threads(0):
+        with one_thread():
             if self.what == "reconstruction":
                 return model.reconstruct(rows)
             if self.what == "codes":

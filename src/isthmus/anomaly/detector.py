@@ -45,6 +45,7 @@ from isthmus.training import Trainer, seed_from
 __all__ = ["AnomalyDetector", "default_model"]
 
 FOLDS = 5
+ENOUGH = 50  # rows of which two fifths can be spared
 MANY = 10_000  # rows of which a fifth can be spared for calibration
 SPARED = 20_000  # calibration rows that are enough
 BATCH = 128
@@ -81,8 +82,8 @@ class AnomalyDetector(Estimator):
         Share of ordinary rows that `predict` may flag.
     folds : int or "auto"
         Parts the rows are split into for calibration; each of as many models is trained without two of them
-        (without one, of two). 1 sets a fifth of the rows aside, at most 20,000, and trains one model. "auto"
-        is 1 from 10,000 rows on and 5 below.
+        (without one, of fewer than five parts or fifty rows). 1 sets a fifth of the rows aside, at most
+        20,000, and trains one model. "auto" is 1 from 10,000 rows on and 5 below.
     ensemble : int
         Models for each part, alike but for their seeds, trained as one program; a row's score is the mean
         over all. Scores depend less on the seed.
@@ -138,7 +139,7 @@ class AnomalyDetector(Estimator):
         need(n >= 4, "X", "have at least 4 rows", f"n_samples = {n}", "Pass more of what is ordinary")
         sequence = np.random.SeedSequence(_entropy(self.random_state))
         parts = self._parts(n, np.random.default_rng(sequence))
-        asides = _in_pairs(parts)
+        asides = _in_pairs(parts) if n >= ENOUGH else parts
         seeds = sequence.generate_state(len(parts) * self.ensemble).tolist()
         data = [rows_of(X, self._others(n, aside)) for aside in asides for _ in range(self.ensemble)]
         self.models_ = self._trained(data, seeds)
@@ -386,9 +387,9 @@ def _rows(X: Any) -> Any:
 
 def _in_pairs(parts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
     """What each model is not trained on: a part and the next, so that every row has two models to judge it;
-    one part where there are not three.
+    one part where there are fewer than five.
     """
-    if len(parts) < 3:
+    if len(parts) < FOLDS:
         return list(parts)
     return [np.union1d(part, parts[(k + 1) % len(parts)]) for k, part in enumerate(parts)]
 

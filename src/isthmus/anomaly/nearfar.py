@@ -8,7 +8,7 @@ together, as one vector of n numbers for x and one for what the model made of it
     near   = mean distance to the 5 nearest training rows, whitened by the covariance of all of them
     around = mean of what `near` is for those 5
     far    = Mahalanobis distance from the central half,  mean and covariance refitted twice on that half
-    s      = log(near + .1) - .6 log(around + .1) + .5 log(far + .1)
+    s      = log(near + .1) - .7 log(around + .1) + .5 log(far + .1)
 
 each distance over its mean on the training rows. `near` follows any shape the normal rows have, and wins
 where the training rows are clean; `around` lets it go further where they are sparse (the local outlier factor
@@ -44,7 +44,7 @@ __all__ = ["NearFar"]
 
 NEIGHBOURS, CORE, REFITS = 5, 0.5, 2
 SOFT, RIDGE, SAME = 0.1, 0.01, 1e-3
-PARTS_OF = {None: (1.0, -0.6, 0.5), True: (1.0, -0.3, 0.0), False: (0.0, 0.0, 1.0)}  # by `clean`
+PARTS_OF = {None: (1.0, -0.7, 0.5), True: (1.0, -0.3, 0.0), False: (0.0, 0.0, 1.0)}  # by `clean`
 LEAST = 1e-9  # of the mean variance of all rows, below which no axis of some of them may fall
 ROWS = 10_000  # training rows kept as neighbours, at most
 
@@ -54,8 +54,8 @@ Array = NDArray[np.float64]
 class NearFar(AnomalyScore):
     """Near neighbours and a trimmed Gaussian, of [residual, code]; see the module's text.
 
-    clean: True where the training rows are known to be free of anomalies (near alone), False where they are
-        known not to be (far alone), None where neither is known (both).
+    clean: True where the training rows are known to be free of anomalies (near, and .3 of around), False
+        where they are known not to be (far alone), None where neither is known (all three).
     """
 
     clean: bool | None = None

@@ -101,7 +101,8 @@ class CompletionStep(WrittenStep):
         self.products = products = Products(flat, bf16=False)
         encoders: list[Any] = [member.network.encoder for member in members]
         decoder: Any = members[0].network.decoder
-        self.encoder, self.activation = encoders[0], encoders[0].activation
+        self.encoder = encoders[0]
+        self.into, self.pull = self.encoder.activation.by_heart()
         self.first, self.last = products.layer(encoders[0].first), products.layer(decoder.correction)
         self.layers = [products.layer(layer) for layer in encoders[0].layers]
         knots = [encoder.knots for encoder in encoders]
@@ -160,10 +161,10 @@ class CompletionStep(WrittenStep):
         a, s, out = self.space.a, self.space.s, self.space.out
         self.first.forward(self.read, a[0])
         for i, layer in enumerate(self.layers):
-            self.activation.into(a[i].tensor, s[i].tensor)
+            self.into(a[i].tensor, s[i].tensor)
             layer.forward(s[i], a[i + 1])
             a[i + 1].tensor.add_(a[i].tensor)
-        self.activation.into(a[-1].tensor, s[-1].tensor)
+        self.into(a[-1].tensor, s[-1].tensor)
         self.last.forward(s[-1], out)
         return out.tensor
 
@@ -183,11 +184,11 @@ class CompletionStep(WrittenStep):
         corrected = self.products.block(g.mul_(self.gaps))
         self.last.learn(corrected, s[-1])
         self.last.back(corrected, passed)
-        self.activation.pull(passed.tensor, a[-1].tensor, s[-1].tensor)
+        passed.tensor.copy_(self.pull(passed.tensor, a[-1].tensor, s[-1].tensor))
         for i in range(len(self.layers) - 1, -1, -1):
             self.layers[i].learn(passed, s[i])
             self.layers[i].back(passed, pulled)
-            passed.tensor.add_(self.activation.pull(pulled.tensor, a[i].tensor, s[i].tensor))
+            passed.tensor.add_(self.pull(pulled.tensor, a[i].tensor, s[i].tensor))
         self.first.learn(passed, self.read)
 
     def refresh(self) -> None:

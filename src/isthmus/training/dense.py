@@ -15,7 +15,8 @@ shape at once: every tensor has a leading axis of models then, and every product
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from functools import cached_property
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -44,20 +45,33 @@ def suits(member: Member) -> bool:
     return chains and trainable and known and not blind
 
 
-class _Space(NamedTuple):
-    """What one chain writes for batches of one shape: a_l, h_l, the gradients by h_l and by its input."""
+class _Space:
+    """What one chain writes for batches of one shape: a_l, h_l, and the gradients by h_l and by its input
+    once there are some.
+    """
 
-    a: list[Block]
-    h: list[Block]
-    g: list[Block]
-    g_in: Block
+    def __init__(self, products: Products, x: Tensor, width_in: int, widths: Sequence[int]) -> None:
+        self.products, self.width_in, self.hidden = products, width_in, widths[:-1]
+        self.like = x.new_empty(()).expand(*x.shape[:-1], 1)  # as many rows, and no memory
+        self.a, self.h = (products.blocks(self.like, some) for some in (widths, self.hidden))
+
+    @cached_property
+    def g(self) -> list[Block]:
+        """Gradients by h_l."""
+        return self.products.blocks(self.like, self.hidden)
+
+    @cached_property
+    def g_in(self) -> Block:
+        """Gradient by the input."""
+        return self.products.blocks(self.like, [self.width_in])[0]
 
 
 class _Half:
     """One chain: what a forward pass leaves behind is what the backward pass reads."""
 
     def __init__(self, products: Products, chain: Any) -> None:
-        self.products, self.activation = products, chain.activation
+        self.products = products
+        self.into, self.pull = chain.activation.by_heart()
         self.layers = [products.layer(layer) for layer in chain.layers]
         self.road = None if chain.road is None else products.layer(chain.road)
         self.gaps = None if chain.gaps is None else products.layer(chain.gaps)
@@ -69,10 +83,7 @@ class _Half:
         """Memory for as many rows as x has, the same at every step."""
         found = self.spaces.get(x.shape[-2])
         if found is None:
-            hidden = self.widths[:-1]
-            a, h, g = (self.products.blocks(x, widths) for widths in (self.widths, hidden, hidden))
-            found = _Space(a, h, g, *self.products.blocks(x, [self.width_in]))
-            self.spaces[x.shape[-2]] = found
+            found = self.spaces[x.shape[-2]] = _Space(self.products, x, self.width_in, self.widths)
         return found
 
     def forward(self, x: Block) -> Block:
@@ -85,30 +96,32 @@ class _Half:
                 self.blank = self.products.block((x.tensor == 0).to(x.tensor.dtype))
                 self.gaps.forward(self.blank, a[0])
             if i < len(h):
-                self.activation.into(a[i].tensor, h[i].tensor)
+                self.into(a[i].tensor, h[i].tensor)
         if self.road is not None:
             self.road.forward(x, a[-1])
         return a[-1]
 
     def backward(self, g: Block, needed: bool) -> Block | None:
         """Gradients from g = dL/d out (.., n, out); dL/d in where `needed`. Overwrites g."""
-        a, h, into, g_in = self.space
+        a, h, below = self.space.a, self.space.h, self.space.g
         if self.road is not None:
             self.road.learn(g, self.x)
             if needed:
-                self.road.back(g, g_in)
+                self.road.back(g, self.space.g_in)
         for i in range(len(self.layers) - 1, 0, -1):
             self.layers[i].learn(g, h[i - 1])
-            self.layers[i].back(g, into[i - 1])
-            g = into[i - 1]
-            self.activation.pull(g.tensor, a[i - 1].tensor, h[i - 1].tensor)
+            self.layers[i].back(g, below[i - 1])
+            g = below[i - 1]
+            pulled = self.pull(g.tensor, a[i - 1].tensor, h[i - 1].tensor)
+            if pulled is not g.tensor:  # a user's own may make another
+                g.tensor.copy_(pulled)
         self.layers[0].learn(g, self.x)
         if self.gaps is not None:
             self.gaps.learn(g, self.blank)
         if not needed:
             return None
-        self.layers[0].back(g, g_in, adds=self.road is not None)
-        return g_in
+        self.layers[0].back(g, self.space.g_in, adds=self.road is not None)
+        return self.space.g_in
 
 
 class DenseStep(WrittenStep):

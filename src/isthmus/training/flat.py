@@ -8,7 +8,8 @@ however many layers there are; and a batched product reads the same layer of all
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -35,9 +36,6 @@ class Flat:
             self.starts.append(self.starts[-1] + p.numel())
         self.weights = torch.empty(len(self.networks), self.starts[-1], dtype=dtype, device=device)
         self.grads = torch.zeros_like(self.weights)
-        if self.grads.is_cpu:
-            array = self.grads.numpy()
-            self._lying, self._standing = array[:, None, :], array[:, :, None]
         self._place = {id(p): i for i, p in enumerate(first)}
         for row, parameters in enumerate(self.parameters):
             for i, p in enumerate(parameters):
@@ -60,8 +58,14 @@ class Flat:
 
     def norms(self) -> list[float]:
         """Norm of every network's gradient, in ordinary memory."""
-        squares = self._lying @ self._standing
-        return cast("list[float]", np.sqrt(squares.ravel()).tolist())
+        lying, standing = self._views
+        return cast("list[float]", np.sqrt((lying @ standing).ravel()).tolist())
+
+    @cached_property
+    def _views(self) -> tuple[Any, Any]:
+        """The gradients as rows and as columns."""
+        array = self.grads.numpy()
+        return array[:, None, :], array[:, :, None]
 
     def release(self) -> None:
         """Give every parameter memory of its own again, and no gradient."""

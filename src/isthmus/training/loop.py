@@ -86,7 +86,7 @@ class Run:
 
     # ---------------------------------------------------------------- one run
 
-    @np.errstate(over="ignore", invalid="ignore")  # `step` looks for numbers that overflow
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # `step` looks for numbers that overflow
     def go(self, shown: bool | None = None) -> None:
         """Train to the end of the plan, or until it stops paying, or until Ctrl-C; the best weights stay."""
         shown = shown if self.ranks.rank == 0 else False

@@ -49,14 +49,13 @@ class Member:
     usual_norm: float | None = None
     slowed: float = 1.0
     interrupted: bool = False
-    _walked: tuple[Network, list[tuple[str, Tensor]]] | None = None
+    _walked: tuple[Network, list[tuple[str, dict[str, Any], str]]] | None = None
 
     def to(self, device: torch.device) -> None:
         """Move network, rows and noise to a device."""
         if device == self.network.memory.device == self.generator.device:
             return
         self.network.to(device)
-        self._walked = None
         self.train = self.train.to(device)
         self.held_out = None if self.held_out is None else self.held_out.to(device)
         seed = int(torch.randint(2**62, (), generator=self.generator))
@@ -90,18 +89,24 @@ class Member:
 
     def remember(self) -> None:
         """Keep a copy of the weights as the best so far."""
-        self.kept = {name: tensor.detach().clone() for name, tensor in self._tensors()}
+        self.kept = {name: store[key].detach().clone() for name, store, key in self._places()}
 
     @torch.no_grad()
     def recall(self) -> None:
         """Go back to the best weights."""
-        for name, tensor in self._tensors():
-            tensor.copy_(self.kept[name])
+        for name, store, key in self._places():
+            store[key].copy_(self.kept[name])
 
-    def _tensors(self) -> list[tuple[str, Tensor]]:
-        """What `network.state_dict()` has; walking through the modules took longer than the copies."""
+    def _places(self) -> list[tuple[str, dict[str, Any], str]]:
+        """Where the weights are that `network.state_dict()` names: the way takes longer than the copy."""
         if self._walked is None or self._walked[0] is not self.network:
-            self._walked = (self.network, list(self.network.state_dict(keep_vars=True).items()))
+            found = []
+            for prefix, module in self.network.named_modules(remove_duplicate=False):
+                passing = module._non_persistent_buffers_set
+                for store in (module._parameters, module._buffers):
+                    some = [key for key, value in store.items() if value is not None and key not in passing]
+                    found += [(f"{prefix}.{key}" if prefix else key, store, key) for key in some]
+            self._walked = (self.network, found)
         return self._walked[1]
 
     @torch.no_grad()

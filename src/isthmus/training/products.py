@@ -110,7 +110,8 @@ class Products:
         self.flat, self.models = flat, len(flat.weights)
         self.weights = flat.weights.to(torch.bfloat16) if bf16 else flat.weights
         self.grads = torch.zeros_like(self.weights) if bf16 else flat.grads
-        self.arrays = self.weights.is_cpu and not bf16 and single_thread()
+        plain = self.weights.dtype in (torch.float32, torch.float64)
+        self.arrays = self.weights.is_cpu and plain and single_thread()
         self.dtype = self.weights.numpy().dtype if self.arrays else None
         self.ones: dict[int, Any] = {}
 
