@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from isthmus import MLP, Autoencoder, Corruption, DataError, Penalty, Table, Trainer, TrainingError, Unscaled
 from isthmus.training.adam import Adam
 from isthmus.training.plan import make_plan
 from isthmus.training.progress import ProgressBar
+from isthmus.training.threads import suitable_threads
 
 PLAIN = Table(scaling=Unscaled())
 
@@ -193,3 +195,20 @@ def test_users_thread_setting_comes_back(digits):
     before = torch.get_num_threads()
     Autoencoder(4, trainer=Trainer(max_epochs=2), random_state=0).fit(digits[0])
     assert torch.get_num_threads() == before
+
+
+def test_numpys_threads_come_back_when_the_last_training_ends():
+    """Trainings that overlap in several threads of Python share one setting."""
+
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        first, second = suitable_threads(0), suitable_threads(0)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert threads() == {1}
+        second.__exit__(None, None, None)
+        assert threads() == before != {1}
