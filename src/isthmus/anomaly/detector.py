@@ -139,7 +139,7 @@ class AnomalyDetector(Estimator):
         need(n >= 4, "X", "have at least 4 rows", f"n_samples = {n}", "Pass more of what is ordinary")
         sequence = np.random.SeedSequence(_entropy(self.random_state))
         parts = self._parts(n, np.random.default_rng(sequence))
-        asides = _in_pairs(parts) if n >= ENOUGH else parts
+        asides = _in_pairs(parts)
         seeds = sequence.generate_state(len(parts) * self.ensemble).tolist()
         data = [rows_of(X, self._others(n, aside)) for aside in asides for _ in range(self.ensemble)]
         self.models_ = self._trained(data, seeds)
@@ -387,9 +387,9 @@ def _rows(X: Any) -> Any:
 
 def _in_pairs(parts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
     """What each model is not trained on: a part and the next, so that every row has two models to judge it;
-    one part where there are fewer than five.
+    one part where there are fewer than five, or few rows.
     """
-    if len(parts) < FOLDS:
+    if len(parts) < FOLDS or sum(map(len, parts)) < ENOUGH:
         return list(parts)
     return [np.union1d(part, parts[(k + 1) % len(parts)]) for k, part in enumerate(parts)]
 

@@ -101,20 +101,17 @@ def pictures_report(pictures: list[Picture], output: Path) -> Report:
 
 def comparable(clean: Path | None, source: Path, made: Any) -> Any:
     """The pixels of a clean reference; None, and said why, where they are not as many or of another kind."""
-    from isthmus.commands.words import tell
+    from isthmus.commands.restoring import compared_with
     from isthmus.inputs.photographs import read_photograph
 
-    if clean is None:
-        return None
-    if not clean.is_file():
-        tell(f"{source.name} was not compared: {clean} is not there")
-        return None
-    truth = read_photograph(clean).pixels
-    if truth.shape == made.shape and truth.dtype == made.dtype:
-        return truth
-    kinds = [f"{'x'.join(map(str, some.shape))} of {some.dtype.itemsize * 8} bits" for some in (truth, made)]
-    tell(f"{source.name} was not compared: {clean} has {kinds[0]}, it has {kinds[1]}")
-    return None
+    def kind(pixels: Any) -> str:
+        return f"{'x'.join(map(str, pixels.shape))} of {pixels.dtype.itemsize * 8} bits"
+
+    def wrong(truth: Any) -> str:
+        alike = truth.shape == made.shape and truth.dtype == made.dtype
+        return "" if alike else f"{clean} has {kind(truth)}, it has {kind(made)}"
+
+    return compared_with(clean, source.name, lambda path: read_photograph(path).pixels, wrong)
 
 
 def photo_denoiser_report(denoiser: PhotoDenoiser, path: Path) -> Report:

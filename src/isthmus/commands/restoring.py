@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Restore", "check_reference", "restored"]
+__all__ = ["Restore", "check_reference", "compared_with", "restored"]
 
 PATIENCE = 1.0  # seconds after which a bar is drawn
 
@@ -50,6 +50,27 @@ def check_reference(reference: Path | None, folder: bool, kind: str) -> None:
         there = reference.is_dir() if folder else reference.is_file()
         rule = f"be a folder of clean {kind}" if folder else "be a clean file"
         need(there, "--reference", rule, str(reference), "Check the path")
+
+
+def compared_with(
+    clean: Path | None, name: str, read: Callable[[Path], Any], wrong: Callable[[Any], str]
+) -> Any:
+    """What is in a clean reference; None where there is none, and said why where it cannot be compared with.
+
+    wrong: says so of what was read, "" where it can.
+    """
+    from isthmus.commands.words import tell
+
+    if clean is None:
+        return None
+    why = f"{clean} is not there"
+    if clean.is_file():
+        truth = read(clean)
+        why = wrong(truth)
+        if not why:
+            return truth
+    tell(f"{name} was not compared: {why}")
+    return None
 
 
 def _folder(

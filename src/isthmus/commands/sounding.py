@@ -115,17 +115,15 @@ def _compared(noisy: Path, made: Path, clean: Path | None) -> Sound:
 
 def _comparable(clean: Path | None, name: str, x: Any) -> Any:
     """The samples of a clean reference; None, and said why, where they are not as many or all silent."""
-    from isthmus.commands.words import tell
+    from isthmus.commands.restoring import compared_with
     from isthmus.inputs.wav import read_wav, wav_header
 
-    if clean is None:
-        return None
-    why = f"{clean} is not there"
-    if clean.is_file():
-        target = read_wav(clean, wav_header(clean))
-        if target.shape == x.shape and target.any():
-            return target
-        kinds = [f"{some.shape[0]} channels of {some.shape[1]:,} samples" for some in (target, x)]
-        why = f"{clean} has {kinds[0]}, it has {kinds[1]}" if target.any() else f"{clean} is silent"
-    tell(f"{name} was not compared: {why}")
-    return None
+    def kind(samples: Any) -> str:
+        return f"{samples.shape[0]} channels of {samples.shape[1]:,} samples"
+
+    def wrong(target: Any) -> str:
+        if not target.any():
+            return f"{clean} is silent"
+        return "" if target.shape == x.shape else f"{clean} has {kind(target)}, it has {kind(x)}"
+
+    return compared_with(clean, name, lambda path: read_wav(path, wav_header(path)), wrong)

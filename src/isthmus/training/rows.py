@@ -121,11 +121,11 @@ class Rows:
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """All rows in order, `size` at a time."""
-        return self._in_turn(self.places, size)
+        return map(self._gather, self.places.split(size))
 
     def batches(self, size: int, generator: torch.Generator, skip: int = 0) -> Iterator[Batch]:
         """One pass in random order, from batch number `skip` on."""
-        return self._in_turn(self.shuffled(generator)[skip * size :], size)
+        return map(self._gather, self.shuffled(generator)[skip * size :].split(size))
 
     def batches_beside(
         self, others: Sequence[Rows], size: int, generators: Sequence[torch.Generator], skip: int = 0
@@ -135,9 +135,8 @@ class Rows:
         orders = torch.stack([rows.shuffled(generator) for rows, generator in pairs])
         shown, bare = [rows.seen for rows in (self, *others) if rows.seen is not None], self.showing(None)
         for places in orders[:, skip * size :].split(size, dim=1):
-            which = places.flatten()
-            x, observed, numbers, _ = bare._gather(which.numpy() if which.is_cpu else which)
-            seen = [s.index_select(0, at) for s, at in zip(shown, places, strict=False)]
+            x, observed, numbers, _ = bare._gather(places.flatten())
+            seen = [_taken(s, at) for s, at in zip(shown, places, strict=False)]
             x_tilde = torch.stack(seen) if seen else None
             yield Together(x.view(*places.shape, -1), observed, numbers.view(places.shape), x_tilde)
 
@@ -148,23 +147,14 @@ class Rows:
     def _at(self, which: Tensor | slice) -> Rows:
         return Rows(self.x, self.observed, self.places[which], self._numbers, self.seen)
 
-    def _in_turn(self, places: Tensor, size: int) -> Iterator[Batch]:
-        if not self.x.is_cpu:
-            return map(self._gather, places.split(size))
-        order = places.numpy()
-        return (self._gather(order[start : start + size]) for start in range(0, len(order), size))
-
-    def _gather(self, which: Any) -> Batch:
-        """The rows at `which`, a tensor, or an array where the data lie in ordinary memory."""
+    def _gather(self, which: Tensor) -> Batch:
         observed, seen = (None if t is None else _taken(t, which) for t in (self.observed, self.seen))
-        numbers = torch.from_numpy(which) if isinstance(which, np.ndarray) else which
-        if self._numbers is not None:
-            numbers = self._numbers[numbers]
+        numbers = which if self._numbers is None else self._numbers[which]
         return Batch(_taken(self.x, which), observed, numbers, seen)
 
 
-def _taken(tensor: Tensor, which: Any) -> Tensor:
-    """Rows of a tensor; by an array numpy takes them, in a third of the time where they are short."""
-    if isinstance(which, np.ndarray):
-        return torch.from_numpy(tensor.numpy().take(which, axis=0))
+def _taken(tensor: Tensor, which: Tensor) -> Tensor:
+    """Rows of a tensor; in ordinary memory numpy takes short ones in a third of the time."""
+    if tensor.is_cpu:
+        return torch.from_numpy(tensor.numpy().take(which.numpy(), axis=0))
     return tensor.index_select(0, which)
