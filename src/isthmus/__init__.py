@@ -292,7 +292,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
     collecting = gc.isenabled()
-    gc.disable()  # what an import makes stays; looking for garbage in it took an eighth of a first fit
+    gc.disable()  # what an import makes stays; looking for garbage in it took a tenth of a first fit
     try:
         value = getattr(import_module(f"isthmus.{_MODULE_OF[name]}"), name)
     finally:
