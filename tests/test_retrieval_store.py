@@ -143,41 +143,53 @@ def test_a_writer_killed_at_any_moment_loses_nothing_it_acknowledged(folder):
     assert list((folder / "cache").glob("v*"))
 
 
+class Told:
+    """What a writer has said so far: every set of rows it has begun to make, and how many are done."""
+
+    def __init__(self, read):
+        os.set_blocking(read, False)
+        self.read, self.text, self.states, self.done = read, b"", [set()], 0
+
+    def hear(self):
+        try:
+            while more := os.read(self.read, 1 << 20):
+                self.text += more
+        except BlockingIOError:
+            pass
+        *lines, self.text = self.text.split(b"\n")
+        for line in map(json.loads, lines):
+            if line == "done":
+                self.done += 1
+            else:
+                self.states.append(after(self.states[-1], line))
+
+
 def test_a_reader_beside_a_writer_sees_whole_changes(folder):
-    """Rows of a batch appear together, and what was acknowledged before the look is in it."""
+    """What is seen is the rows after a whole change: none older than what was said to be done before it,
+    none newer than what was begun by its end.
+    """
     store = opened(folder)
     pid, read = forked(folder, 1)
-    known, looks = set(), 0
-    os.set_blocking(read, False)
+    told, looks = Told(read), 0
     try:
-        text, end = b"", time.monotonic() + 1.5
+        end = time.monotonic() + 1.5
         while time.monotonic() < end:
-            try:
-                text += os.read(read, 1 << 20)
-            except BlockingIOError:
-                continue
-            *lines, text = text.split(b"\n")
-            for line in map(json.loads, lines):
-                if line != "done":
-                    begun = line
-                elif "add" in begun:
-                    known |= set(begun["add"])
-                else:
-                    known -= set(begun["delete"])
+            told.hear()
+            oldest = told.done
             with store.looking():
                 ids, vectors = store.vectors()
                 np.testing.assert_array_equal(vectors, vectors_of(ids)) if len(ids) else None
                 assert len(store.columns(ids)[0]) == len(ids)
                 np.testing.assert_array_equal(store.ids(), ids)
-            lost = known - set(ids.tolist())
-            assert len(lost) <= 3  # one deletion may have been done since it was begun
-            assert (len(ids) - len(set(ids.tolist()) & known)) % BATCH == 0
+            told.hear()
+            assert set(ids.tolist()) in told.states[oldest:]
             looks += 1
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(read)
     assert looks > 5
+    assert told.done > 5
 
 
 def test_a_damaged_or_foreign_cache_is_not_believed(folder):
