@@ -32,6 +32,7 @@ SCRIPTS = (
     "training_speed",
     "training_speed_wide",
     "training_speed_two",
+    "training_speed_wide_two",
     "on_a_gpu",
     "out_of_core",
     "bf16_long",
