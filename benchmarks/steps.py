@@ -71,24 +71,31 @@ def batches(run: Run) -> Iterator[Any]:
 
 
 def products(
-    widths: Sequence[int], batch: int, device: str = "cpu", dtype: torch.dtype = torch.float32
+    widths: Sequence[int],
+    batch: int,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    models: int | None = None,
 ) -> Callable[[], torch.Tensor]:
     """The matrix products of one step of a net of these widths and nothing else, into memory that is there
-    already; the outputs.
+    already; the outputs. models: of so many nets side by side.
     """
     options: Any = {"device": device, "dtype": dtype}
-    X = [torch.randn(batch, width, **options) for width in widths]
-    W = [torch.randn(after, before, **options) / before**0.5 for before, after in itertools.pairwise(widths)]
+    side = () if models is None else (models,)
+    mm: Any = torch.mm if models is None else torch.bmm
+    X = [torch.randn(*side, batch, width, **options) for width in widths]
+    pairs = list(itertools.pairwise(widths))
+    W = [torch.randn(*side, after, before, **options) / before**0.5 for before, after in pairs]
     G = [torch.empty_like(w) for w in W]
-    into = [torch.empty(batch, width, **options) for width in widths]
+    into = [torch.empty_like(x) for x in X]
 
     def once() -> torch.Tensor:
         for i, w in enumerate(W):
-            torch.mm(X[i], w.t(), out=into[i + 1])
+            mm(X[i], w.mT, out=into[i + 1])
         for i in range(len(W) - 1, -1, -1):
-            torch.mm(X[i + 1].t(), X[i], out=G[i])
+            mm(X[i + 1].mT, X[i], out=G[i])
             if i:
-                torch.mm(X[i + 1], W[i], out=into[i])
+                mm(X[i + 1], W[i], out=into[i])
         return into[-1]
 
     return once

@@ -17,6 +17,7 @@ loss of that.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,7 +35,7 @@ __all__ = ["alike", "fit_many"]
 
 WORTH = 1_000_000  # multiplications in a layer's product beyond which one network keeps the machine busy
 TOGETHER = 64  # models in one program at most
-STATE = 170_000  # weights in one program at most: with gradients and moments they fill a core's own cache
+STATE = 400_000  # weights in one program at most: beyond that company brings nothing more
 
 
 def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
@@ -71,7 +72,8 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
         if member is not None:
             groups.setdefault(_shape(model, member), []).append((model, member))
     for group in groups.values():
-        count = _together(group[0][1])
+        programs = math.ceil(len(group) / _together(group[0][1]))
+        count = math.ceil(len(group) / programs)  # programs of equal size
         for start in range(0, len(group), count):
             some = group[start : start + count]
             interrupted = any(member.interrupted for others in groups.values() for _, member in others)
@@ -112,7 +114,7 @@ def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
 
 
 def _together(member: Member) -> int:
-    """How many networks of this size to train in one program: as many as stay in the cache, or two."""
+    """How many networks of this size to train in one program at most."""
     weights = sum(p.numel() for p in member.network.parameters())
     return max(2, min(TOGETHER, STATE // max(1, weights)))
 
