@@ -201,3 +201,50 @@ def test_worst_columns_are_drawn_from_an_audit():
     found = audit(Autoencoder(3, trainer=Trainer(max_epochs=3), random_state=0).fit(X), X)
     ax = figures.worst_columns(found)
     assert ax.get_yticklabels()[-1].get_text() == str(found.worst.order[0])
+
+
+def test_a_map_of_codes_says_how_alike_neighbours_are():
+    """Two groups far apart: always of one group; a number that is the first axis: its own neighbour's."""
+    z = np.vstack([PLANE, PLANE + 100])
+    title = figures.latent_scatter(z, colour=np.repeat(["a", "b"], len(PLANE))).get_title("left")
+    assert title == "Nearest neighbours are of one group in 100%, by chance in 50%"
+    line = np.c_[np.arange(50.0), np.zeros(50)]
+    title = figures.latent_scatter(line, colour=np.arange(50.0)).get_title("left")
+    assert title == "Nearest neighbours' values correlate at 1.00"
+    assert figures.latent_scatter(line).get_title("left") == "The two numbers correlate at 0.00"
+
+
+def test_pictures_and_filters_say_how_much_and_how_small():
+    """Lines that brighten by a tenth a step; filters of one pixel out of sixteen; two of ten directions."""
+    lines = np.broadcast_to(np.linspace(0, 0.4, 5)[None, :, None], (2, 5, 16))
+    title = figures.picture_rows(lines, (4, 4)).get_title("left")
+    assert title == "A step changes a pixel by 0.1 on average, a whole line by 0.4"
+    assert "lies in 6% of" in figures.filters(np.eye(16), (4, 4)).get_title("left")
+    spectra = {"plain": np.array([1.0, 1.0] + [0.0] * 8), "flat": np.ones(10)}
+    title = figures.jacobian_spectrum(spectra).get_title("left")
+    assert title == "Directions followed: plain 2.0, flat 10.0"
+    assert CALLS["top_rows"](None).get_title("left") == "The unit's strongest answers: 2 to 1"
+
+
+def test_what_is_restored_says_how_near_it_came():
+    """By hand: errors of .2 and .1; noise at a hundredth and a ten-thousandth of the signal's power."""
+    clean = np.full((20, 30), 0.5)
+    axes = figures.restored({"noisy": clean + 0.2, "denoised": clean - 0.1, "clean": clean})
+    assert axes[0].figure.get_suptitle() == "From clean, root mean square: noisy 0.2, denoised 0.1"
+    wave = np.tile([1.0, -1.0], 4000)
+    sounds = {"noisy": 1.1 * wave, "denoised": 1.01 * wave, "clean": wave}
+    told = figures.spectrograms(sounds, 8000)[0].figure.get_suptitle()
+    assert told == "Signal to noise against clean: noisy 20.0 dB, denoised 40.0 dB"
+    told = figures.spectrograms({"loud": wave, "quiet": 0.1 * wave}, 8000)[0].figure.get_suptitle()
+    assert told == "Level: loud 0.0 dB, quiet -20.0 dB"
+    hidden = np.zeros((20, 30), bool)
+    hidden[:10] = True
+    ax = figures.inpainted(clean, hidden, clean + 0.3 * hidden, clean=clean)
+    assert ax.get_title("left") == "50% of the pixels filled, 0.3 from what was there (root mean square)"
+
+
+def test_a_title_is_not_put_on_a_figure_of_the_users():
+    """Whose axes were given: what is on it says nothing of the whole."""
+    figure = Figure()
+    figures.restored({"a": np.ones((9, 9)), "b": np.ones((9, 9))}, axes=figure.subplots(1, 2))
+    assert figure.get_suptitle() == ""

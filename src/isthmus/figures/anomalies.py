@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from isthmus.figures.curves import BLUE, ORANGE
 from isthmus.figures.mosaics import axes_or_new, tiled
 from isthmus.figures.style import ink
+from isthmus.figures.told import titled
 
 __all__ = ["anomaly_scores", "flagged_ranges", "heat_maps", "p_value_histogram"]
 
@@ -90,7 +91,7 @@ def heat_maps(
     ax.set_xticks([i + 0.5 for i in range(len(x))], labels, fontsize="x-small", rotation=30, ha="right")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_title("Where they are strange" if title is None else title, loc="left", fontsize="medium")
+    titled(ax, "Where they are strange" if title is None else title)
     return ax
 
 
@@ -107,12 +108,12 @@ def flagged_ranges(
     count = len(ranges["start"])
     found = f"{count:,} range{'' if count == 1 else 's'} flagged"
     ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title(found if title is None else title, loc="left", fontsize="medium")
+    titled(ax, found if title is None else title)
     return ax
 
 
 def _finished(ax: Any, title: str) -> Any:
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize="small")
-    ax.set_title(title, loc="left", fontsize="medium")
+    titled(ax, title)
     return ax

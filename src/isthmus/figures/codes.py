@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.figures.mosaics import tiled
 from isthmus.figures.style import COLOURS, MARKS, axes_or_new, finished, paper
+from isthmus.figures.told import change, gathered, titled
 
 __all__ = ["latent_scatter", "picture_rows"]
 
@@ -18,7 +19,9 @@ LABEL = 0.06  # of the extent of the codes, that labels keep between them
 Array = NDArray[Any]
 
 
-def latent_scatter(z: Array, *, colour: Any = None, name: str = "", ax: Any = None, title: str = "") -> Any:
+def latent_scatter(
+    z: Array, *, colour: Any = None, name: str = "", ax: Any = None, title: str | None = None
+) -> Any:
     """Two numbers of a code (n, 2), coloured by anything: a number, or up to seven groups by name.
 
     Groups get a colour and a mark each and are labelled where they lie; more than seven, a colour map and
@@ -27,16 +30,19 @@ def latent_scatter(z: Array, *, colour: Any = None, name: str = "", ax: Any = No
     z = np.asarray(z, float)
     ax = axes_or_new(ax, 5.0, 4.4)
     values = None if colour is None else np.asarray(colour)
+    number = values is not None and (
+        values.dtype.kind in "fc" or (values.dtype.kind in "iu" and len(np.unique(values)) > 20)
+    )
     if values is None:
         ax.scatter(*z.T, s=8, color=COLOURS[0], alpha=0.6, linewidths=0)
-    elif values.dtype.kind in "fc" or (values.dtype.kind in "iu" and len(np.unique(values)) > 20):
+    elif number:
         seen = ax.scatter(*z.T, s=8, c=values, cmap="viridis", linewidths=0)
         ax.figure.colorbar(seen, ax=ax, pad=0.02, fraction=0.04, label=name)
     else:
         _groups(ax, z, values)
     ax.set_xlabel("first number of the code")
     ax.set_ylabel("second")
-    return finished(ax, title)
+    return finished(ax, gathered(z, values, groups=not number) if title is None else title)
 
 
 def picture_rows(
@@ -45,7 +51,7 @@ def picture_rows(
     *,
     names: Any = None,
     ax: Any = None,
-    title: str = "",
+    title: str | None = None,
     along: str = "",
 ) -> Any:
     """Traversals or interpolations: pictures (rows, steps, h * w), a line each, from left to right.
@@ -64,7 +70,7 @@ def picture_rows(
     ax.set_xlabel(along)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_title(title, loc="left", fontsize="medium")
+    titled(ax, change(x) if title is None else title)
     return ax
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isthmus.figures.mosaics import axes_or_new
-from isthmus.figures.told import fall
+from isthmus.figures.told import fall, titled
 
 __all__ = ["training_curve"]
 
@@ -26,5 +26,5 @@ def training_curve(history: list[dict[str, float]], *, ax: Any = None, title: st
     ax.set_ylabel("objective per row")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
-    ax.set_title(fall(history) if title is None else title, loc="left", fontsize="medium")
+    titled(ax, fall(history) if title is None else title)
     return ax

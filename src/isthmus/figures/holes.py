@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.figures.mosaics import _bare, axes_or_new
+from isthmus.figures.told import patched
 
 __all__ = ["inpainted"]
 
@@ -25,7 +26,7 @@ def inpainted(
     spread: NDArray[Any] | None = None,
     clean: NDArray[Any] | None = None,
     ax: Any = None,
-    title: str = "",
+    title: str | None = None,
 ) -> Any:
     """Pictures in rows: with the hole painted over, filled, and what else there is.
 
@@ -56,7 +57,7 @@ def inpainted(
         columns["spread"] = np.repeat((np.asarray(spread) / largest)[..., None], 3, axis=3)
     if clean is not None:
         columns["clean"] = shown(clean)
-    return _side_by_side(columns, ax, title)
+    return _side_by_side(columns, ax, patched(hole, made, clean) if title is None else title)
 
 
 def _side_by_side(columns: dict[str, NDArray[np.float64]], ax: Any, title: str) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.figures.style import COLOURS, MARKS, axes_or_new, finished, ink
+from isthmus.figures.told import followed, titled
 
 __all__ = ["component_curve", "error_map", "jacobian_spectrum", "loss_terms", "tradeoff", "worst_columns"]
 
@@ -78,7 +79,7 @@ def tradeoff(path: Any, *, ax: Any = None, title: str | None = None) -> Any:
 
 
 def jacobian_spectrum(
-    spectra: dict[str, Array], *, dimension: float | None = None, ax: Any = None, title: str = ""
+    spectra: dict[str, Array], *, dimension: float | None = None, ax: Any = None, title: str | None = None
 ) -> Any:
     """Mean singular values (k,) of the reconstruction's Jacobian for each model, largest first.
 
@@ -96,7 +97,7 @@ def jacobian_spectrum(
     ax.set_xlabel("direction, by how much of it is followed")
     ax.set_ylabel("singular value")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    return finished(ax, title, legend=len(spectra) > 1)
+    return finished(ax, followed(spectra) if title is None else title, legend=len(spectra) > 1)
 
 
 def worst_columns(audit: Any, *, ax: Any = None, title: str | None = None) -> Any:
@@ -130,7 +131,7 @@ def error_map(error: Array, *, ax: Any = None, title: str | None = None) -> Any:
     ax.spines[:].set_visible(False)
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     found = f"Rebuilt worst around row {row}, column {column}"
-    ax.set_title(found if title is None else title, loc="left", fontsize="medium")
+    titled(ax, found if title is None else title)
     return ax
 
 

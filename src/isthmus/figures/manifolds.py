@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.figures.style import COLOURS, axes_or_new, finished, ink, solid_axes
-from isthmus.figures.told import left_over, nearer, slopes
+from isthmus.figures.told import left_over, nearer, slopes, titled
 
 __all__ = ["contraction_along_line", "manifolds", "vector_field"]
 
@@ -42,7 +42,7 @@ def manifolds(
         ax.set_xticklabels([])
         ax.set_yticklabels([])
         ax.set_zticklabels([])
-        ax.set_title(title, loc="left", fontsize="medium")
+        titled(ax, title)
         ax.legend(frameon=False, fontsize="small", markerscale=1.5, loc="lower center", ncols=3)
         return ax
     ax.set_aspect("equal", adjustable="datalim")

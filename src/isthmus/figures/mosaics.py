@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.figures.told import left_over
+from isthmus.figures.told import left_over, spot, titled
 
 __all__ = ["filters", "reconstructions"]
 
@@ -43,7 +43,9 @@ def reconstructions(
     return _bare(ax, left_over(x, x_hats) if title is None else title)
 
 
-def filters(weights: NDArray[Any], shape: tuple[int, int], *, ax: Any = None, title: str = "") -> Any:
+def filters(
+    weights: NDArray[Any], shape: tuple[int, int], *, ax: Any = None, title: str | None = None
+) -> Any:
     """Weights (units, h * w) as pictures, each in its own scale: blue takes away, red adds, white is zero."""
     columns = math.ceil(math.sqrt(len(weights) * 1.5))
     ax = axes_or_new(ax, 6.0, 6.0 * math.ceil(len(weights) / columns) / columns + 0.4)
@@ -51,7 +53,7 @@ def filters(weights: NDArray[Any], shape: tuple[int, int], *, ax: Any = None, ti
     picture = tiled(weights / np.where(largest > 0, largest, 1), shape, columns, np.nan)
     ax.imshow(picture, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.set_yticks([])
-    return _bare(ax, title)
+    return _bare(ax, spot(weights) if title is None else title)
 
 
 def tiled(pictures: NDArray[Any], shape: tuple[int, int], columns: int, gap: float) -> NDArray[np.float64]:
@@ -70,5 +72,5 @@ def _bare(ax: Any, title: str) -> Any:
     ax.tick_params(length=0)
     for side in ax.spines.values():
         side.set_visible(False)
-    ax.set_title(title, loc="left", fontsize="medium")
+    titled(ax, title)
     return ax

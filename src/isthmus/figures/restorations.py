@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.figures.told import distances, titled
+
 __all__ = ["restored"]
 
 CLOSE = 96  # pixels a side of the detail shown below
@@ -23,10 +25,12 @@ def restored(pictures: dict[str, NDArray[Any]], *, axes: Any = None, title: str 
     first = next(iter(pictures.values()))
     detailed = min(first.shape[:2]) >= LARGE
     where = _liveliest(list(pictures.values())[-1]) if detailed else None
+    if title is None and axes is None:  # the title is that of the whole figure: of ours only
+        title = distances(pictures)
     axes = _new(len(pictures), first.shape, detailed) if axes is None else np.ravel(axes)
     for ax, (name, picture) in zip(axes, pictures.items(), strict=False):
         _show(ax, picture)
-        ax.set_title(name, loc="left", fontsize="medium")
+        titled(ax, name)
         if where is not None:
             ax.indicate_inset((where[1], where[0], CLOSE, CLOSE), edgecolor="#d55e00", alpha=1)
     if where is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.figures.curves import BLUE
 from isthmus.figures.mosaics import axes_or_new
+from isthmus.figures.told import titled
 
 __all__ = ["neighbours"]
 
@@ -50,7 +51,7 @@ def neighbours(
     ax.set_aspect("equal")
     ax.axis("off")
     many = f"{most} nearest of each" if len(asked) > 1 else f"the {most} nearest"
-    ax.set_title(f"Asked, and {many}" if title is None else title, loc="left", fontsize="medium")
+    titled(ax, f"Asked, and {many}" if title is None else title)
     return ax
 
 

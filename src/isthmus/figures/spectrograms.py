@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.figures.told import levels, titled
+
 __all__ = ["spectrograms"]
 
 RANGE = 70  # dB shown below the loudest
@@ -24,11 +26,13 @@ def spectrograms(
     drawn = {
         name: _decibels(np.atleast_2d(np.asarray(sound, float))[0], rate) for name, sound in sounds.items()
     }
+    if title is None and axes is None:  # the title is that of the whole figure: of ours only
+        title = levels(sounds)
     axes = _new(len(sounds)) if axes is None else np.atleast_1d(axes)
-    top = max(float(levels.max()) for levels, _ in drawn.values())
-    for ax, (name, (levels, seconds)) in zip(axes, drawn.items(), strict=True):
+    top = max(float(decibels.max()) for decibels, _ in drawn.values())
+    for ax, (name, (decibels, seconds)) in zip(axes, drawn.items(), strict=True):
         image = ax.imshow(
-            levels - top,
+            decibels - top,
             origin="lower",
             aspect="auto",
             extent=(0, seconds, 0, rate / 2000),
@@ -37,7 +41,7 @@ def spectrograms(
             vmax=0,
             interpolation="nearest",
         )
-        ax.set_title(name, loc="left", fontsize="medium")
+        titled(ax, name)
         ax.set_ylabel("kHz")
         ax.spines[:].set_visible(False)
         ax.label_outer()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from isthmus.figures.mosaics import axes_or_new
+from isthmus.figures.told import titled
 
 __all__ = ["COLOURS", "MARKS", "axes_or_new", "finished", "ink", "paper", "solid_axes", "theme"]
 
@@ -53,7 +54,7 @@ def finished(ax: Any, title: str, *, legend: bool = False) -> Any:
     ax.spines[["top", "right"]].set_visible(False)
     if legend:
         ax.legend(frameon=False, fontsize="small", handlelength=1.4)
-    ax.set_title(title, loc="left", fontsize="medium")
+    titled(ax, title)
     return ax
 
 

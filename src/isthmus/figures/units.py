@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.figures.style import COLOURS, axes_or_new, finished, ink
+from isthmus.figures.told import strongest, titled
 
 __all__ = ["activations", "kl_penalty", "top_rows"]
 
@@ -61,7 +62,7 @@ def top_rows(
     *,
     values: Sequence[float] | None = None,
     ax: Any = None,
-    title: str = "",
+    title: str | None = None,
 ) -> Any:
     """The rows of a table a unit answers to most, as a table: cells (n, m) as text or numbers.
 
@@ -85,7 +86,7 @@ def top_rows(
         for i, row in enumerate(shown):
             ax.text(j + 0.05, i + 1, row[j], va="center", fontsize="small")
     ax.axhline(0.5, color=ink(), linewidth=0.8)
-    ax.set_title(title, loc="left", fontsize="medium")
+    titled(ax, strongest(values) if title is None else title)
     return ax
 
 
