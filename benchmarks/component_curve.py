@@ -74,6 +74,7 @@ def percent(values: Any, sign: str = "+") -> str:
 def main() -> None:
     """A table by data set, and one line each on the bars."""
     small, shares, worst, lines = arguments(__doc__).small, {}, {}, []
+    near: list[Any] = []
     trainer = Trainer(2 if small else None, progress=False)
     for name, (load, most, role) in DATA.items():
         try:
@@ -90,6 +91,7 @@ def main() -> None:
         from_mean = curve.error / errors.mean(0) - 1
         between = np.abs(errors / errors[0] - 1).max(0)
         shares[name] = seconds / costs.sum(1).mean()
+        near.append((np.abs(apart) <= 0.05, between <= 0.05))
         worst[name] = np.abs(apart).max(), np.abs(from_mean).max(), between.max()
         say(f"{name}: {worst[name][0]:.1%}, {shares[name]:.2f}")
         lines.append(
@@ -105,6 +107,10 @@ def main() -> None:
         print("- share of the time of separate fits, at most:", verdict(at_most, 0.25, at_most=True))
         apart, from_mean, between = (max(kind) for kind in zip(*worst.values(), strict=True))
         print("- farthest from a separate fit, either way:", verdict(apart, 0.05, at_most=True))
+        curves, seeds = (np.concatenate(kind) for kind in zip(*near, strict=True))
+        print(f"- within 5% of a separate fit: the curve at {curves.sum()} of {curves.size} sizes,")
+        both = (curves & seeds).sum()
+        print(f"  separate fits of two other seeds at {seeds.sum()}, and at {both} of those the curve")
         print(f"- farthest from the mean of three separate fits: {from_mean:.1%}")
         print(f"- farthest a separate fit of another seed is from that of the curve's seed: {between:.1%}")
 

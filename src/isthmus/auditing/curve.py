@@ -8,7 +8,7 @@ reach, about as closely as two fits of other seeds agree. One network that serve
 (`Nested`, Rippel, Gelbart & Adams 2014) does not say that: it gives away some of every size for the others,
 and where fits of one size overfit it ends below them.
 
-Networks so large that company brings them nothing are trained for sizes about a factor of two apart only;
+Networks so large that company brings them nothing are trained for sizes less than a factor of two apart only;
 between them what is left of PCA's error is interpolated, its logarithm over log k. `trained` says which.
 
 PCA's curve on the same rows is exact, from one decomposition. Where the error stops falling the number is
@@ -182,8 +182,8 @@ def _errors(subject: Subject, model: Autoencoder) -> Array:
 
 
 def _sizes(K: int) -> list[int]:
-    """1, 2, 4, 8, ... K, or nearer together: evenly over log k, rounded up."""
-    steps = max(1, math.ceil(math.log2(K)))
+    """1, 2, 3, 5, 8, ... K, or nearer together: evenly over log k, rounded up."""
+    steps = 1 + math.ceil(math.log2(K))
     return sorted({math.ceil(K ** (i / steps) - 1e-9) for i in range(steps + 1)})
 
 
