@@ -220,8 +220,8 @@ def bars(results: dict[tuple[str, str], dict[str, Any]]) -> None:
         theirs, ours = (sum(results[key][m][3] for key in faster) for m in ("missForest", OURS))
         print("- missForest's seconds over isthmus's, in all:", verdict(theirs / ours, SEVERAL))
         print(
-            f"  table by table: median {np.median(ratios):.1f}, from {min(ratios):.1f} ({', '.join(slowest)}) "
-            f"to {max(ratios):.1f}; under {SEVERAL} in {few} of {len(ratios)}"
+            f"  table by table: median {np.median(ratios):.1f}, from {min(ratios):.1f} "
+            f"({', '.join(slowest)}) to {max(ratios):.1f}; under {SEVERAL} in {few} of {len(ratios)}"
         )
     for which, what in ((1, "cells of other rows hidden again, which users are told"), (0, "hidden numbers")):
         held({key: found["coverage"][which] for key, found in results.items()}, what)
