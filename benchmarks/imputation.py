@@ -220,8 +220,9 @@ def bars(results: dict[tuple[str, str], dict[str, Any]]) -> None:
         theirs, ours = (sum(results[key][m][3] for key in faster) for m in ("missForest", OURS))
         print("- missForest's seconds over isthmus's, in all:", verdict(theirs / ours, SEVERAL))
         print(
-            f"  table by table: median {np.median(ratios):.1f}, from {min(ratios):.1f} "
-            f"({', '.join(slowest)}) to {max(ratios):.1f}; under {SEVERAL} in {few} of {len(ratios)}"
+            f"- table by table: median {np.median(ratios):.1f}, from {min(ratios):.1f} "
+            f"({', '.join(slowest)}) to {max(ratios):.1f}; under {SEVERAL} in {few} of {len(ratios)}:",
+            verdict(min(ratios), SEVERAL),
         )
     for which, what in ((1, "cells of other rows hidden again, which users are told"), (0, "hidden numbers")):
         held({key: found["coverage"][which] for key, found in results.items()}, what)
@@ -231,6 +232,8 @@ def bars(results: dict[tuple[str, str], dict[str, Any]]) -> None:
 def held(shares: dict[tuple[str, str], float], what: str) -> None:
     """Coverage of intervals by table and mechanism, against the bar."""
     shares = {key: share for key, share in shares.items() if not np.isnan(share)}
+    if not shares:
+        return
     outside = {key: share for key, share in shares.items() if not 0.86 <= share <= 0.94}
     low, high = min(shares.values()), max(shares.values())
     met = "MISSED" if outside else "met"

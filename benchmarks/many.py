@@ -14,7 +14,6 @@ the products are timed, net by net and batched, and the quicker one counts.
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable
@@ -95,7 +94,7 @@ def main() -> None:
         say(f"{columns} columns, batch {batch}, {count} models")
         work = {"together": timed("together", together), "alone": timed("alone", alone)}
         found = in_turns({**work, "products": products_alone(columns, batch, count, 0.02 if small else 0.2)})
-        updates = epochs * math.ceil(TRAINED * rows / batch)
+        updates = epochs * TRAINED * rows / batch
         gain = ratios(found["alone"], found["together"])
         most_of_all = ratios(found["alone"], [updates * value for value in found["products"]])
         apart = [abs(a - b) / b for a, b in zip(losses["together"], losses["alone"], strict=True)]

@@ -5,13 +5,12 @@ Rows per second of the clock: both cores must be free, or the figures say nothin
 
 from __future__ import annotations
 
-from training_speed import compare
-from training_speed_wide import JOBS, SMALL
+from training_speed_wide import compare_wide
 
 
 def main() -> None:
     """Two threads."""
-    compare(__doc__, JOBS, SMALL, threads=2)
+    compare_wide(__doc__, threads=2)
 
 
 if __name__ == "__main__":

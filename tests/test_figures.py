@@ -219,11 +219,12 @@ def test_pictures_and_filters_say_how_much_and_how_small():
     lines = np.broadcast_to(np.linspace(0, 0.4, 5)[None, :, None], (2, 5, 16))
     title = figures.picture_rows(lines, (4, 4)).get_title("left")
     assert title == "A step changes a pixel by 0.1 on average, a whole line by 0.4"
-    assert "lies in 6% of" in figures.filters(np.eye(16), (4, 4)).get_title("left")
+    title = figures.filters(np.eye(16), (4, 4)).get_title("left")
+    assert title == "The median filter has half its power in 6% of the picture"
     spectra = {"plain": np.array([1.0, 1.0] + [0.0] * 8), "flat": np.ones(10)}
     title = figures.jacobian_spectrum(spectra).get_title("left")
-    assert title == "Directions followed: plain 2.0, flat 10.0"
-    assert CALLS["top_rows"](None).get_title("left") == "The unit's strongest answers: 2 to 1"
+    assert title == "Singular values sum to: plain 2, flat 10"
+    assert CALLS["top_rows"](None).get_title("left") == "The unit answers these rows with 2 to 1"
 
 
 def test_what_is_restored_says_how_near_it_came():
@@ -236,7 +237,7 @@ def test_what_is_restored_says_how_near_it_came():
     told = figures.spectrograms(sounds, 8000)[0].figure.get_suptitle()
     assert told == "Signal to noise against clean: noisy 20.0 dB, denoised 40.0 dB"
     told = figures.spectrograms({"loud": wave, "quiet": 0.1 * wave}, 8000)[0].figure.get_suptitle()
-    assert told == "Level: loud 0.0 dB, quiet -20.0 dB"
+    assert told == "quiet is -20.0 dB beside loud"
     hidden = np.zeros((20, 30), bool)
     hidden[:10] = True
     ax = figures.inpainted(clean, hidden, clean + 0.3 * hidden, clean=clean)
@@ -248,3 +249,34 @@ def test_a_title_is_not_put_on_a_figure_of_the_users():
     figure = Figure()
     figures.restored({"a": np.ones((9, 9)), "b": np.ones((9, 9))}, axes=figure.subplots(1, 2))
     assert figure.get_suptitle() == ""
+
+
+def test_titles_keep_to_what_can_be_compared():
+    """Pictures of 255 beside shares of 1, other shapes, gaps, silence, one step: no number that is wrong."""
+    bright = np.full((12, 12), 255, np.uint8)
+    axes = figures.restored({"whole": bright, "share": np.ones((12, 12))})
+    assert axes[0].figure.get_suptitle() == "From share, root mean square: whole 0"
+    hidden = np.ones((2, 9, 9), bool)
+    ax = figures.inpainted(np.ones((2, 9, 9)), hidden, np.ones((2, 9, 9)), clean=np.ones((2, 9, 9, 1)))
+    assert ax.get_title("left") == "100% of the pixels filled"
+    assert figures.picture_rows(RNG.uniform(size=(2, 1, 16)), (4, 4)).get_title("left") == ""
+    z = np.vstack([PLANE, PLANE + 100, [[np.nan, 0.0]]])
+    title = figures.latent_scatter(z, colour=np.repeat(["a", "b", "b"], [30, 30, 1])).get_title("left")
+    assert title == "Nearest neighbours are of one group in 100%, by chance in 50%"
+    wave = np.tile([1.0, -1.0], 4000)
+    same = figures.spectrograms({"a": wave, "b": wave, "c": wave}, 8000)
+    assert same[0].figure.get_suptitle() == ""
+    stereo = {"noisy": np.stack([1.1 * wave, 9 * wave]), "clean": np.stack([wave, wave])}
+    told = figures.spectrograms({"a": stereo["noisy"], **stereo}, 8000)[0].figure.get_suptitle()
+    assert told == "Signal to noise against clean: a 20.0 dB, noisy 20.0 dB"
+
+
+def test_titles_of_neighbours_do_not_lie_on_each_other():
+    """Four in a row: every title ends before the next begins."""
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    for ax in figure.subplots(1, 4):
+        figures.filters(np.eye(16), (4, 4), ax=ax)
+    figure.canvas.draw()
+    boxes = [ax._left_title.get_window_extent() for ax in figure.axes]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+    assert boxes[-1].x1 <= figure.bbox.x1

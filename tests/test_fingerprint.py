@@ -1,4 +1,4 @@
-"""A fingerprint is that of the data: any change is seen, where they lie in memory is not."""
+"""A fingerprint is that of the data: a change is seen, where they lie in memory is not."""
 
 from __future__ import annotations
 
@@ -27,6 +27,19 @@ def test_the_smallest_change_of_any_cell_is_another_fingerprint(x):
 @pytest.mark.parametrize("axis", [0, 1])
 def test_rows_and_columns_in_another_order_are_other_data(x, axis):
     assert fingerprint(np.roll(x, 1, axis), NAMES) != fingerprint(x, NAMES)
+
+
+def test_levels_dealt_to_other_rows_are_other_data():
+    """Of one-hot and yes/no columns, whose rows and columns all keep their sums."""
+    rng = np.random.default_rng(0)
+    levels = np.eye(3, dtype=np.float32)[rng.integers(3, size=90)]
+    yes = np.where(rng.random((90, 3)) < 0.5, -1, 1).astype(np.float32)
+    x, names = np.hstack([levels, yes]), tuple("abcdef")
+    dealt = np.hstack([levels[rng.permutation(90)], yes])
+    swapped = x.copy()
+    swapped[[0, 1]] = x[[1, 0]]
+    found = {fingerprint(some, names)["sha256"] for some in (x, dealt, swapped, x[::-1])}
+    assert len(found) == 4
 
 
 def test_the_order_in_memory_does_not_count(x):

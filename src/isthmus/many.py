@@ -73,9 +73,9 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
             groups.setdefault(_shape(model, member), []).append((model, member))
     for group in groups.values():
         programs = math.ceil(len(group) / _together(group[0][1]))
-        count = math.ceil(len(group) / programs)  # programs of equal size
-        for start in range(0, len(group), count):
-            some = group[start : start + count]
+        for program in range(programs):
+            ends = (len(group) * i // programs for i in (program, program + 1))
+            some = group[slice(*ends)]
             interrupted = any(member.interrupted for others in groups.values() for _, member in others)
             (_leave if interrupted else _train)(some)
     return list(models)

@@ -8,7 +8,7 @@ reach, about as closely as two fits of other seeds agree. One network that serve
 (`Nested`, Rippel, Gelbart & Adams 2014) does not say that: it gives away some of every size for the others,
 and where fits of one size overfit it ends below them.
 
-Networks so large that company brings them nothing are trained for sizes less than a factor of two apart only;
+Networks so large that company brings them nothing are trained for sizes up to a factor of two apart only;
 between them what is left of PCA's error is interpolated, its logarithm over log k. `trained` says which.
 
 PCA's curve on the same rows is exact, from one decomposition. Where the error stops falling the number is

@@ -37,7 +37,7 @@ def restored(pictures: dict[str, NDArray[Any]], *, axes: Any = None, title: str 
         for ax, picture in zip(axes[len(pictures) :], pictures.values(), strict=True):
             _show(ax, picture[where[0] : where[0] + CLOSE, where[1] : where[1] + CLOSE])
     if title is not None:
-        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
+        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize="medium", wrap=True)
     return axes
 
 

@@ -49,7 +49,7 @@ def spectrograms(
     bar = axes[0].figure.colorbar(image, ax=list(axes), label="dB below the loudest", pad=0.01, aspect=40)
     bar.outline.set_visible(False)
     if title is not None:
-        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
+        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize="medium", wrap=True)
     return axes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,20 @@ __all__ = [
     "titled",
 ]
 
+LETTER = 0.62  # widths of a letter in heights
 MOST = 1000  # rows that distances are taken to, or between
 
 Array = NDArray[Any]
 
 
 def titled(ax: Any, title: str) -> None:
-    """A title at the left, in as many lines as it needs."""
-    ax.set_title(title, loc="left", fontsize="medium", wrap=True)
+    """A title at the left, in as many lines as it needs: to the figure's edge, or its neighbour's."""
+    place = ax.get_subplotspec()
+    columns = 1 if place is None else place.get_gridspec().ncols
+    text = ax.set_title(title, loc="left", fontsize="medium", wrap=True)
+    if columns > 1:
+        wide = 72 * ax.figure.get_figwidth() / columns / (LETTER * text.get_fontsize())
+        text.set_text(textwrap.fill(title, max(8, int(wide)), break_long_words=False))
 
 
 def left_over(x: Array, x_hats: dict[str, Array]) -> str:
@@ -76,6 +83,13 @@ def fall(history: list[dict[str, float]]) -> str:
 
 def gathered(z: Array, values: Array | None, groups: bool) -> str:
     """How alike what colours the nearest of points (n, 2) is: a share of same groups, a correlation."""
+    known = np.isfinite(z).all(1)
+    if values is not None:
+        if np.ndim(values) != 1:
+            return ""
+        known &= True if groups else np.isfinite(values)
+        values = values[known]
+    z = z[known]
     if len(z) < 3:
         return ""
     if values is None:
@@ -87,67 +101,87 @@ def gathered(z: Array, values: Array | None, groups: bool) -> str:
     nearest = marks[apart.argmin(1)]
     if not groups:
         return f"Nearest neighbours' values correlate at {_correlation(marks, nearest):.2f}"
-    chance = np.square(np.unique(marks, return_counts=True)[1] / len(marks)).sum()
-    share = (marks == nearest).mean()
-    return f"Nearest neighbours are of one group in {share:.0%}, by chance in {chance:.0%}"
+    share, chance = (marks == nearest).mean(), np.square(np.unique(marks, return_counts=True)[1] / len(marks))
+    return f"Nearest neighbours are of one group in {share:.0%}, by chance in {chance.sum():.0%}"
 
 
 def change(pictures: Array) -> str:
     """How much lines of pictures (rows, steps, pixels) change."""
+    if pictures.shape[1] < 2:
+        return ""
     steps, ends = np.abs(np.diff(pictures, axis=1)).mean(), np.abs(pictures[:, -1] - pictures[:, 0]).mean()
     return f"A step changes a pixel by {steps:.2g} on average, a whole line by {ends:.2g}"
 
 
 def spot(weights: Array) -> str:
-    """How small the places are in which filters (units, pixels) weigh."""
+    """How small the places are in which filters (units, pixels) weigh, squared."""
     power = np.sort(np.square(np.asarray(weights, float)), axis=1)[:, ::-1]
+    power = power[power.sum(1) > 0]
+    if not len(power):
+        return ""
     half = 1 + (power.cumsum(1) < 0.5 * power.sum(1, keepdims=True)).sum(1)
-    return f"Half of a filter's weight lies in {np.median(half) / power.shape[1]:.0%} of the picture"
+    return f"The median filter has half its power in {np.median(half) / power.shape[1]:.0%} of the picture"
 
 
 def followed(spectra: dict[str, Array]) -> str:
-    """How many directions Jacobians follow: (sum s^2)^2 / sum s^4 of their singular values."""
-    powers = {name: np.square(np.asarray(values, float)) for name, values in spectra.items()}
-    found = {name: power.sum() ** 2 / (np.square(power).sum() or 1.0) for name, power in powers.items()}
-    return f"Directions followed: {', '.join(f'{name} {count:.1f}' for name, count in found.items())}"
+    """How much a model's output follows its input in all directions: the sum of mean singular values."""
+    return f"Singular values sum to: {', '.join(f'{name} {np.sum(s):.2g}' for name, s in spectra.items())}"
 
 
 def strongest(values: Any) -> str:
     """A unit's answers to the rows that are shown."""
-    if values is None or len(values) == 0:
+    if values is None:
         return ""
-    return f"The unit's strongest answers: {np.max(values):.2g} to {np.min(values):.2g}"
+    return f"The unit answers these rows with {np.max(values):.2g} to {np.min(values):.2g}"
 
 
 def distances(pictures: dict[str, Array]) -> str:
-    """How far all are from the last, where they are of one size."""
-    *names, last = pictures
-    end = np.asarray(pictures[last], float)
-    if not names or any(np.shape(pictures[name]) != end.shape for name in names):
+    """How far pictures are from the last, of a range of 1, where they are of one size."""
+    last = list(pictures)[-1]
+    found = {name: _gap(picture, pictures[last]) for name, picture in pictures.items() if name != last}
+    if not found or not np.isfinite(list(found.values())).all():
         return ""
-    found = {name: np.sqrt(np.square(np.asarray(pictures[name], float) - end).mean()) for name in names}
     return f"From {last}, root mean square: {', '.join(f'{name} {gap:.2g}' for name, gap in found.items())}"
 
 
 def levels(sounds: dict[str, Array]) -> str:
-    """Signal to noise against the last of three sounds and more; of two, how loud they are."""
-    *names, last = sounds
-    end = np.asarray(sounds[last], float)
-    powers = {name: np.square(np.asarray(sound, float)).mean() for name, sound in sounds.items()}
-    if len(names) < 2 or any(np.shape(sounds[name]) != end.shape for name in names):
-        loudest = max(powers.values())
-        return f"Level: {_decibels({name: (power, loudest) for name, power in powers.items()})}"
-    noise = {name: np.square(np.asarray(sounds[name], float) - end).mean() for name in names}
-    return f"Signal to noise against {last}: {_decibels({n: (powers[last], p) for n, p in noise.items()})}"
+    """Signal to noise of the first channels against the last of three sounds and more, of one length; of two,
+    how loud the second is beside the first.
+    """
+    waves = {name: np.atleast_2d(np.asarray(sound, float))[0] for name, sound in sounds.items()}
+    *names, last = waves
+    end = waves[last]
+    if len(names) == 1:
+        louder = _decibels(np.square(end).mean(), np.square(waves[names[0]]).mean())
+        return f"{last} is {louder} beside {names[0]}" if louder else ""
+    alike = names and all(len(waves[name]) == len(end) for name in names)
+    ratios = {n: _decibels(np.square(end).sum(), np.square(waves[n] - end).sum()) for n in names if alike}
+    if not ratios or not all(ratios.values()):
+        return ""
+    return f"Signal to noise against {last}: {', '.join(f'{n} {ratio}' for n, ratio in ratios.items())}"
 
 
 def patched(hidden: Array, made: Array, clean: Array | None) -> str:
     """How much of pictures was hidden (n, h, w), and how far what was made is from what was there."""
     told = f"{np.mean(hidden):.0%} of the pixels filled"
-    if clean is None or not np.any(hidden):
+    if clean is None or not np.any(hidden) or np.shape(made) != np.shape(clean):
         return told
-    gap = np.asarray(made, float)[hidden] - np.asarray(clean, float)[hidden]
-    return f"{told}, {np.sqrt(np.square(gap).mean()):.2g} from what was there (root mean square)"
+    gap = _gap(np.asarray(made)[hidden], np.asarray(clean)[hidden])
+    return f"{told}, {gap:.2g} from what was there (root mean square)" if np.isfinite(gap) else told
+
+
+def _gap(picture: Array, other: Array) -> float:
+    """Root mean square of the difference, whole numbers as shares of their range; NaN of other sizes."""
+    a, b = (
+        np.asarray(some) / (np.iinfo(some.dtype).max if some.dtype.kind in "iu" else 1.0)
+        for some in map(np.asarray, (picture, other))
+    )
+    return float(np.sqrt(np.square(a - b).mean())) if a.shape == b.shape else float("nan")
+
+
+def _decibels(power: float, other: float) -> str:
+    """A ratio of powers; nothing where one is none."""
+    return f"{10 * np.log10(power / other):.1f} dB" if power > 0 and other > 0 else ""
 
 
 def _some(count: int) -> Array:
@@ -159,8 +193,3 @@ def _correlation(a: Array, b: Array) -> float:
     """0 where one of them does not vary."""
     a, b = (np.asarray(some, float) - np.mean(some) for some in (a, b))
     return float((a * b).sum() / (np.sqrt(np.square(a).sum() * np.square(b).sum()) or 1.0))
-
-
-def _decibels(powers: dict[str, tuple[float, float]]) -> str:
-    ratios = {name: 10 * np.log10(max(a, 1e-300) / max(b, 1e-300)) for name, (a, b) in powers.items()}
-    return ", ".join(f"{name} {ratio:.1f} dB" for name, ratio in ratios.items())

@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 __all__ = ["one_thread", "single_thread", "suitable_threads"]
 
-SMALL = 4_000_000  # multiplications in one batch's largest product
+SMALL = 4_000_000  # multiplications in one batch's largest product, of one model where there are several
 
 
 @contextlib.contextmanager

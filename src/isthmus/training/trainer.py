@@ -81,11 +81,11 @@ class Trainer(Part):
         """
         plan = self.plan(len(members[0].train))
         largest = max((p.numel() for p in members[0].network.parameters()), default=0)
-        products = plan.batch_size * largest * len(members)
-        device = chosen_device(self.device, products)
+        product = plan.batch_size * largest
+        device = chosen_device(self.device, product * len(members))
         for member in members:
             member.to(device)
         checkpoint = None if self.checkpoint is None else Checkpoint(self.checkpoint, identity)
-        with suitable_threads(products):
+        with suitable_threads(product):
             Run(members, plan, self.bf16, checkpoint, self.averaged).go(self.progress)
         return plan
