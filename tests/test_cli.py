@@ -358,3 +358,50 @@ def test_demo_trains_draws_and_saves(tmp_path):
     ):
         assert words in " ".join(done.stdout.replace("│", " ").split())
     assert not pd.read_csv(tmp_path / "patients-filled.csv").isna().any().any()
+
+
+def test_a_model_remembers_which_columns_were_left_out(folder):
+    """Its own file can be given to it again, by every command and by an imputer."""
+    X = mixed_table()
+    X.assign(patient=[f"p{i}" for i in range(len(X))]).to_csv(folder / "named.csv", index=False)
+    few = ("--exclude", "patient", "--epochs", 2)
+    done = run("fit", "named.csv", "-o", "without.isthmus", "--code", 3, *few, folder=folder)
+    assert done.returncode == 0, done.stderr
+    for command in ("encode", "reconstruct"):
+        done = run(command, "without.isthmus", "named.csv", "-o", "out.csv", folder=folder)
+        assert done.returncode == 0, done.stderr
+        assert "patient" not in pd.read_csv(folder / "out.csv").columns
+    done = run("audit", "without.isthmus", "named.csv", folder=folder)
+    assert done.returncode == 0, done.stderr
+    done = run("impute", "named.csv", "-o", "one.csv", "--save", "fills.isthmus", *few, folder=folder)
+    assert done.returncode == 0, done.stderr
+    done = run("impute", "named.csv", "-o", "two.csv", "--model", "fills.isthmus", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "one.csv").read_text() == (folder / "two.csv").read_text()
+    assert pd.read_csv(folder / "two.csv")["patient"][3] == "p3"
+
+
+def test_postcodes_keep_their_zeros(folder):
+    """Whole numbers that begin with zeros are text, which is told; hours are numbers."""
+    rng = np.random.default_rng(0)
+    zips, hours = rng.choice(["02139", "90210", "00501"], 90), rng.integers(0, 24, 90)
+    lines = [f"{z},{h:02d},{h + e:.2f}" for z, h, e in zip(zips, hours, rng.normal(size=90), strict=True)]
+    lines[5], lines[9] = ",07,7.10", "02139,,3.30"
+    (folder / "zips.csv").write_text("\n".join(["zip,hour,load", *lines]))
+    done = run("impute", "zips.csv", "-o", "full.csv", "--epochs", 3, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "leading zeros would be lost: zip." in " ".join(done.stdout.split())
+    full = pd.read_csv(folder / "full.csv", dtype=str)
+    kept = np.array([z if i != 5 else full["zip"][5] for i, z in enumerate(zips)])
+    assert full["zip"][9] == "02139"
+    assert (full["zip"].drop(9) == np.delete(kept, 9)).all()
+    assert full["zip"][5] in {"02139", "90210", "00501"}
+    assert float(full["hour"][5]) == 7
+
+
+def test_a_table_without_gaps_is_told_so(folder):
+    """No list of columns that were filled with their means."""
+    done = run("impute", "array.npy", "-o", "same.npy", "--epochs", 2, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "No cell was missing" in done.stdout
+    assert "Filled with the mean" not in done.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
@@ -223,7 +224,7 @@ def test_pictures_and_filters_say_how_much_and_how_small():
     assert title == "The median filter has half its power in 6% of the picture"
     spectra = {"plain": np.array([1.0, 1.0] + [0.0] * 8), "flat": np.ones(10)}
     title = figures.jacobian_spectrum(spectra).get_title("left")
-    assert title == "Singular values sum to: plain 2, flat 10"
+    assert title == "Singular values sum to 2 (plain), 10 (flat)"
     assert CALLS["top_rows"](None).get_title("left") == "The unit answers these rows with 2 to 1"
 
 
@@ -280,3 +281,18 @@ def test_titles_of_neighbours_do_not_lie_on_each_other():
     boxes = [ax._left_title.get_window_extent() for ax in figure.axes]
     assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
     assert boxes[-1].x1 <= figure.bbox.x1
+
+
+def test_a_map_of_codes_takes_gaps_in_what_colours_it_and_says_what_does_not_fit():
+    """Missing names are a group, missing numbers have no colour; other shapes are one sentence."""
+    names = np.array(["a", None, np.nan] * 10, object)
+    assert {text.get_text() for text in figures.latent_scatter(PLANE, colour=names).texts} == {
+        "a",
+        "no value",
+    }
+    numbers = pd.array([*range(29), pd.NA], dtype="Int64")
+    assert "correlate" in figures.latent_scatter(PLANE, colour=numbers).get_title("left")
+    with pytest.raises(DataError, match=r"z must be points \(n, 2\)"):
+        figures.latent_scatter(PLANE[:, :1])
+    with pytest.raises(DataError, match="colour must have 30 values"):
+        figures.latent_scatter(PLANE, colour=[1, 2])

@@ -385,3 +385,13 @@ def test_wrong_usage_is_one_sentence_and_writes_nothing(arguments, words, csv, t
     assert done.returncode == 1
     assert words in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_rounding_does_not_carry_a_fill_beyond_its_column():
+    """A least value of 1.495 in a column of whole numbers otherwise is not rounded to 1."""
+    rng = np.random.default_rng(0)
+    x = np.r_[1.495, np.round(10 ** rng.uniform(0.5, 6, 119))]
+    table = pd.DataFrame({"x": x, "log": np.log10(x) + 0.01 * rng.normal(size=120)})
+    table.loc[[*range(0, 120, 6)][1:], "x"] = np.nan
+    filled = quick(5).fit_transform(table)
+    assert filled["x"].between(table["x"].min(), table["x"].max()).all()

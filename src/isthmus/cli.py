@@ -121,7 +121,14 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Learn a model from FILE and save it."""
-    from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
+    from isthmus.commands.files import (
+        asked_reading,
+        dropped,
+        held_rows,
+        opened,
+        refuse_output,
+        reminders,
+    )
     from isthmus.commands.models import asked_model, search_model
     from isthmus.commands.ranging import opened_series
     from isthmus.commands.results import kept
@@ -136,7 +143,7 @@ def fit(
         try:
             opens = opened if window is None else opened_series
             X, reading, notes = opens(file, asked)
-            X = dropped(held_rows(X), exclude or [])
+            X, remembered = dropped(held_rows(X), exclude or []), reminders(reading, exclude)
             made = search_model if task == "search" else asked_model
             model, chosen = made(kind, code, hidden, inputs, X)
             model.set_params(random_state=seed, trainer__max_epochs=epochs)
@@ -147,7 +154,7 @@ def fit(
             if task not in MODELS:
                 own = (code, hidden) != (None, None) or kind != "undercomplete"
                 asked_for = Asked(model, own, epochs, seed, clean, window, noisy, say, device)
-                use = fitted_use(task, X, asked_for, reading, output, interrupts)
+                use = fitted_use(task, X, asked_for, remembered, output, interrupts)
                 said = [*notes, *use.notes_]
                 facts = {"rows": len(X), "output": str(output), "notes": said}
                 _done("\n".join([*said, f"-> {output}"]), facts, as_json, quiet)
@@ -161,7 +168,7 @@ def fit(
         # this run's, not the model's
         model.set_params(trainer__checkpoint=None, trainer__progress=None, trainer__device="auto")
         model.notes_ = [in_options(note) for note in (*notes, *chosen, *model.notes_)]
-        told = kept(model, X, reading, output, bool(interrupts))
+        told = kept(model, X, remembered, output, bool(interrupts))
     if as_json:
         _print_json(told.plain())
     elif say:

@@ -74,7 +74,7 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     for group in groups.values():
         programs = math.ceil(len(group) / _together(group[0][1]))
         for program in range(programs):
-            ends = (len(group) * i // programs for i in (program, program + 1))
+            ends = (-(-len(group) * i // programs) for i in (program, program + 1))
             some = group[slice(*ends)]
             interrupted = any(member.interrupted for others in groups.values() for _, member in others)
             (_leave if interrupted else _train)(some)

@@ -33,13 +33,12 @@ def fit_denoiser(X: Any, seed: int, epochs: int | None, noisy: bool, shown: bool
     return denoiser
 
 
-def keep_denoiser(denoiser: Any, reading: Any, output: Path) -> None:
-    """Save the denoiser, with how its file was read where that was text."""
-    from isthmus.parts import pack
+def keep_denoiser(denoiser: Any, facts: dict[str, Any], output: Path) -> None:
+    """Save the denoiser, with what it remembers of its file."""
     from isthmus.saving import save
 
-    if reading is not None:
-        denoiser.model_.facts_ = {"reading": pack(reading)}
+    if facts:
+        denoiser.model_.facts_ = facts
     save(denoiser, output)
 
 

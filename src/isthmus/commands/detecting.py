@@ -31,16 +31,14 @@ def fit_detector(X: Any, model: Autoencoder, own: bool, seed: int, clean: bool |
     return AnomalyDetector(model, anomaly_score=NearFar(clean), random_state=seed).fit(rows)
 
 
-def keep(detector: AnomalyDetector | SeriesDetector, reading: Any, output: Path) -> None:
-    """Save the detector, with how its file was read and without what was this run's own."""
-    from isthmus.parts import pack
+def keep(detector: AnomalyDetector | SeriesDetector, facts: dict[str, Any], output: Path) -> None:
+    """Save the detector, with what it remembers of its file and without what was this run's own."""
     from isthmus.saving import save
 
     models = of_rows(detector).models_
     for model in models:
         model.set_params(random_state=None, trainer__progress=None, trainer__device="auto")
-    if reading is not None:
-        models[0].facts_ = {"reading": pack(reading)}
+    models[0].facts_ = facts
     save(detector, output)
 
 

@@ -9,7 +9,17 @@ if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
     from isthmus.inputs.text import Reading
 
-__all__ = ["Opened", "asked_reading", "dropped", "fitting", "held_rows", "opened", "refuse_output"]
+__all__ = [
+    "Opened",
+    "asked_reading",
+    "dropped",
+    "excluded",
+    "fitting",
+    "held_rows",
+    "opened",
+    "refuse_output",
+    "reminders",
+]
 
 SEPARATORS = {"tab": "\t", "\\t": "\t", "blanks": " ", "comma": ",", "semicolon": ";"}
 
@@ -36,10 +46,31 @@ def asked_reading(
     return Reading(sign, decimal, encoding, header, na=tuple(na or ())).checked()
 
 
-def opened(file: str, asked: Reading, model: Autoencoder | None = None) -> Opened:
+def opened(file: str, asked: Reading, model: Autoencoder | None = None, whole: bool = False) -> Opened:
     """A Source where the file can be read in blocks, the whole file in memory otherwise; a text file as the
-    one was that the model was fitted on.
+    one was that the model was fitted on, and unless `whole` without the columns that were left out there.
     """
+    found = _opened(file, asked, model)
+    names = [] if model is None or whole else [*map(str, getattr(found.X, "columns", ()))]
+    left_out = [name for name in excluded(model) if name in names]
+    return found._replace(X=dropped(held_rows(found.X), left_out)) if left_out else found
+
+
+def excluded(model: Autoencoder | None) -> list[str]:
+    """The columns that were left out when the model was fitted."""
+    found = getattr(model, "facts_", {}).get("excluded", ())
+    return [str(name) for name in found] if isinstance(found, (list, tuple)) else []
+
+
+def reminders(reading: Reading | None, left_out: list[str] | None) -> dict[str, Any]:
+    """What a model's file remembers of the file it was fitted on."""
+    from isthmus.parts import pack
+
+    facts: dict[str, Any] = {} if reading is None else {"reading": pack(reading)}
+    return {**facts, "excluded": list(left_out)} if left_out else facts
+
+
+def _opened(file: str, asked: Reading, model: Autoencoder | None) -> Opened:
     from isthmus.inputs.disk import is_url, open_source
     from isthmus.inputs.files import read_as
 

@@ -59,13 +59,21 @@ def impute(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fill the gaps of a table, column by column never worse than its mean.
+    """Fill the gaps of a table, column by column with its mean unless something else is clearly better.
 
     Columns named by --exclude, such as an identifier, are neither read nor filled. With --draws, analyse
     every completed table and pool the results by Rubin's rules (`isthmus.pool`).
     """
     from isthmus.checks import need
-    from isthmus.commands.files import asked_reading, dropped, held_rows, opened, refuse_output
+    from isthmus.commands.files import (
+        asked_reading,
+        dropped,
+        excluded,
+        held_rows,
+        opened,
+        refuse_output,
+        reminders,
+    )
     from isthmus.commands.interrupts import nothing_learned, noticing_interrupts
     from isthmus.commands.words import tell
     from isthmus.inputs.files import ENDINGS
@@ -84,23 +92,26 @@ def impute(
     with noticing_interrupts() as interrupts:
         try:
             imputer = None if model is None else load_imputer(model)
-            X, reading, notes = opened(file, asked, None if imputer is None else imputer.models_[0])
+            known = None if imputer is None else imputer.models_[0]
+            X, reading, notes = opened(file, asked, known, whole=True)
             X = held_rows(X)
-            rows = dropped(X, exclude or [])
+            exclude = exclude or [n for n in excluded(known) if n in map(str, getattr(X, "columns", ()))]
+            rows = dropped(X, exclude)
             if imputer is None:
                 imputer = fitted_imputer(rows, None, epochs, seed, shown=not (quiet or as_json))
         except KeyboardInterrupt:
             raise nothing_learned(output) from None
     if save is not None:
-        keep_imputer(imputer, reading, save)
+        keep_imputer(imputer, reminders(reading, exclude), save)
     filled = imputer.transform(rows) if draws is None else _stacked(imputer.draws(rows, draws), X, rows)
     if draws is None:
         filled = _with(filled, X, rows)
     write(filled, output, exact=True)
     if intervals is not None:
         write(_alike(imputer.intervals(rows, alpha), intervals), intervals, exact=True)
-    said = [*notes, *(imputer.notes_ if model is None else [])]
-    facts = _facts(imputer, rows, said)
+    facts = _facts(imputer, rows, [*notes, *(imputer.notes_ if model is None else [])])
+    if not any(line["missing"] for line in facts["columns"]):
+        facts["notes"] = [*notes, "No cell was missing: the table is as it was."]
     facts |= {"output": str(output), "draws": draws, "save": None if save is None else str(save)}
     facts |= {"intervals": None if intervals is None else str(intervals), "interrupted": bool(interrupts)}
     if as_json:
@@ -125,15 +136,13 @@ def load_imputer(path: Path) -> Imputer:
     return found
 
 
-def keep_imputer(imputer: Imputer, reading: Any, path: Path) -> None:
-    """Save it, with how its file was read and without what was this run's own."""
-    from isthmus.parts import pack
+def keep_imputer(imputer: Imputer, facts: dict[str, Any], path: Path) -> None:
+    """Save it, with what it remembers of its file and without what was this run's own."""
     from isthmus.saving import save
 
     for one in imputer.models_:
         one.set_params(trainer__progress=None)
-    if reading is not None:
-        imputer.models_[0].facts_ = {"reading": pack(reading)}
+    imputer.models_[0].facts_ = facts
     save(imputer, path)
 
 

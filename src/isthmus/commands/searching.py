@@ -72,7 +72,8 @@ def index(
     from isthmus.saving import load_autoencoder
 
     fitted = load_autoencoder(model)
-    X, _, _ = opened(file, asked_reading(header, na, separator, decimal, encoding), fitted)
+    asked = asked_reading(header, na, separator, decimal, encoding)
+    X, _, _ = opened(file, asked, fitted, whole=True)  # what the model does not know becomes metadata
     _refuse_other_kind(X, fitted, file)
     X, beside = _split(fitting(X, fitted), fitted)
     facts = _metadata(metadata, beside, getattr(X, "labels", {}))
@@ -309,7 +310,7 @@ def _rows(retriever: Retriever, query: str, asked: Any) -> Any:
     if isinstance(schema, (ImagesSchema, SignalsSchema)):
         found = read_file(schema, query)
         return schema.source(found).load() if hasattr(found, "load") else found
-    X = opened(query, asked, None if schema is None else retriever.model_).X
+    X = opened(query, asked, None if schema is None else retriever.model_, whole=True).X
     X = stacked(list(X.blocks())) if isinstance(X, Source) else X
     rows, beside = _split(X, retriever.model_)
     kept = {str(fact.name) for fact in retriever.store_.facts}

@@ -48,7 +48,9 @@ def check_task(
             raise must(name, f"come with --task {of}", "another task", "Leave it out")
 
 
-def fitted_use(task: str, X: Any, asked: Asked, reading: Any, output: Path, interrupts: list[bool]) -> Any:
+def fitted_use(
+    task: str, X: Any, asked: Asked, facts: dict[str, Any], output: Path, interrupts: list[bool]
+) -> Any:
     """Train what a task needs, and save it unless Ctrl-C came before anything was learned."""
     from isthmus.commands.interrupts import nothing_learned
 
@@ -57,7 +59,7 @@ def fitted_use(task: str, X: Any, asked: Asked, reading: Any, output: Path, inte
     )
     if interrupts and (task == "detect" or (task in ("denoise", "inpaint") and _passes(trained) < 1)):
         raise nothing_learned(output)
-    kept(trained, reading, output)
+    kept(trained, facts, output)
     return trained
 
 

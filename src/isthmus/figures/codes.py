@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.checks import need
 from isthmus.figures.mosaics import tiled
 from isthmus.figures.style import COLOURS, MARKS, axes_or_new, finished, paper
 from isthmus.figures.told import change, gathered, titled
@@ -14,6 +15,7 @@ from isthmus.figures.told import change, gathered, titled
 __all__ = ["latent_scatter", "picture_rows"]
 
 FEW = len(COLOURS)  # groups that get a colour each
+GAPS = ("None", "nan", "<NA>", "NaT")
 LABEL = 0.06  # of the extent of the codes, that labels keep between them
 
 Array = NDArray[Any]
@@ -28,8 +30,12 @@ def latent_scatter(
     the labels alone.
     """
     z = np.asarray(z, float)
+    need(z.ndim == 2 and z.shape[1] == 2, "z", "be points (n, 2)", z.shape, "Choose two columns of the code")
+    values = None if colour is None else _whole(np.asarray(colour))
+    if values is not None:
+        rule = f"have {len(z)} values, one a point"
+        need(len(values) == len(z), "colour", rule, values.shape, "Give as many")
     ax = axes_or_new(ax, 5.0, 4.4)
-    values = None if colour is None else np.asarray(colour)
     number = values is not None and (
         values.dtype.kind in "fc" or (values.dtype.kind in "iu" and len(np.unique(values)) > 20)
     )
@@ -72,6 +78,16 @@ def picture_rows(
     ax.spines[:].set_visible(False)
     titled(ax, change(x) if title is None else title)
     return ax
+
+
+def _whole(values: Array) -> Array:
+    """Numbers as they are, names of groups as text, of which a gap is one of its own."""
+    if values.dtype.kind != "O":
+        return values
+    gaps = np.array([str(value) in GAPS for value in values])
+    if all(isinstance(value, (int, float)) for value in values[~gaps]):
+        return np.where(gaps, np.nan, values).astype(float)
+    return np.array(["no value" if gap else str(value) for gap, value in zip(gaps, values, strict=True)])
 
 
 def _groups(ax: Any, z: Array, values: Array) -> None:

@@ -72,7 +72,7 @@ def _side_by_side(columns: dict[str, NDArray[np.float64]], ax: Any, title: str) 
             mosaic[top : top + height, left : left + width, :3] = picture
             mosaic[top : top + height, left : left + width, 3] = 1
     inches = min(3.2, max(1.1, 12 / len(columns)), max(1.0, TALL * width / down))
-    ax = axes_or_new(ax, inches * len(columns), inches * down / width + 0.4)
+    ax = axes_or_new(ax, inches * len(columns), inches * down / width + 0.6)
     ax.imshow(mosaic, interpolation="nearest" if width < 200 else "antialiased")
     _bare(ax, title)
     places = [column * (width + gap) + width / 2 - 0.5 for column in range(len(columns))]

@@ -58,7 +58,7 @@ def nearer(starts: Array, ends: Array, points: Array | None) -> str:
         return f"The arrows are {np.linalg.norm(ends - starts, axis=1).mean():.2g} long on average"
     data = np.asarray(points, float)[None, _some(len(points))]
     before, after = (np.linalg.norm(some[:, None] - data, axis=2).min(1).mean() for some in (starts, ends))
-    return f"{before:.2g} from the nearest data on average, {after:.2g} after r(x)"
+    return f"Places are {before:.2g} from the nearest data on average, r(x) {after:.2g}"
 
 
 def slopes(places: Array, curves: dict[str, Array], points: Array | None) -> str:
@@ -125,7 +125,7 @@ def spot(weights: Array) -> str:
 
 def followed(spectra: dict[str, Array]) -> str:
     """How much a model's output follows its input in all directions: the sum of mean singular values."""
-    return f"Singular values sum to: {', '.join(f'{name} {np.sum(s):.2g}' for name, s in spectra.items())}"
+    return f"Singular values sum to {', '.join(f'{np.sum(s):.2g} ({name})' for name, s in spectra.items())}"
 
 
 def strongest(values: Any) -> str:

@@ -162,5 +162,5 @@ class Cells:
             known = np.asarray(habit.values)
             return known[np.searchsorted((known[1:] + known[:-1]) / 2, values)]
         if rounded and habit.decimals is not None:
-            return np.round(values, habit.decimals)
+            return np.clip(np.round(values, habit.decimals), low, high)
         return values

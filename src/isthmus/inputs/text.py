@@ -39,6 +39,7 @@ SEPARATORS = (",", ";", "\t", "|")
 BLANKS = " "  # any run of blanks and tabs
 HEAD = 1 << 16  # characters looked at to find the separator
 SAMPLE = 200  # and rows, to find the names
+PADDED = re.compile(r"0[0-9]{2,}")
 
 
 class Reading(Record):
@@ -101,15 +102,18 @@ def read_text(
     first, body = _rows(file, content, cells)
     first, labels = _squared(first, body)
     header = asked.header if asked.header is not None else _header(first, body, asked, known, names)
-    frame = _parsed(
-        content, cells, _names(file, first, header or labels), header or labels, asked, known, text
-    )
+    given = _names(file, first, header or labels)
+    padded = _padded(given, body if header or labels else [first, *body])
+    text = {*text, *padded}
+    frame = _parsed(content, cells, given, header or labels, asked, known, text)
     if not len(frame):
         raise FileError(f"{file} has a header but no rows. Nothing to learn from.")
     index = (header or labels) and _is_index(first, frame, known)
     frame = frame.drop(columns=frame.columns[0]) if index else frame
     frame, decimal, found = interpreted(frame, separator, asked.decimal, known.decimal, set(text))
     notes += _about_layout(frame, separator, preferred, header or labels, index)
+    if padded:
+        notes += (f"Read as text, as leading zeros would be lost: {', '.join(padded)}.",)
     remembered = asked.encoding or known.encoding  # what was found, a mark in the file, is found again
     na = tuple(dict.fromkeys((*asked.na, *known.na)))
     reading = Reading(separator, decimal, remembered, header or labels, index, na)
@@ -271,6 +275,12 @@ def _names(file: Path, first: list[str], header: bool) -> list[str]:
     if twice:
         raise FileError(f"{file} names the column {twice[0]!r} more than once. Rename it in the file.")
     return names
+
+
+def _padded(names: list[str], body: list[list[str]]) -> list[str]:
+    """Columns of whole numbers some of which begin with zeros: postcodes and the like, not hours."""
+    columns = zip(names, zip(*body, strict=False), strict=False)
+    return [n for n, cells in columns if any(PADDED.fullmatch(cell.strip()) for cell in cells)]
 
 
 def _parsed(
