@@ -82,7 +82,10 @@ def fit(
     kind: Annotated[str, typer.Option(help=f"One of: {', '.join(KINDS)}.")] = "undercomplete",
     hidden: Annotated[str | None, typer.Option(help="Widths of the hidden layers, as in 256,64.")] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the rows at most; chosen if left out.")
+        int | None,
+        typer.Option(
+            help="Passes at most over the rows, of photographs over 8,000 patches; chosen if left out."
+        ),
     ] = None,
     task: Annotated[
         str,
