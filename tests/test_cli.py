@@ -373,6 +373,9 @@ def test_a_model_remembers_which_columns_were_left_out(folder):
         assert "patient" not in pd.read_csv(folder / "out.csv").columns
     done = run("audit", "without.isthmus", "named.csv", folder=folder)
     assert done.returncode == 0, done.stderr
+    pd.read_csv(folder / "named.csv").to_parquet(folder / "named.parquet", index=False)
+    done = run("encode", "without.isthmus", "named.parquet", "-o", "out.csv", folder=folder)
+    assert done.returncode == 0, done.stderr
     done = run("impute", "named.csv", "-o", "one.csv", "--save", "fills.isthmus", *few, folder=folder)
     assert done.returncode == 0, done.stderr
     done = run("impute", "named.csv", "-o", "two.csv", "--model", "fills.isthmus", folder=folder)
@@ -397,6 +400,12 @@ def test_postcodes_keep_their_zeros(folder):
     assert (full["zip"].drop(9) == np.delete(kept, 9)).all()
     assert full["zip"][5] in {"02139", "90210", "00501"}
     assert float(full["hour"][5]) == 7
+    (folder / "bare.csv").write_text("code,load\n" + "\n".join(f"{100 + i % 9},{i % 9}" for i in range(90)))
+    (folder / "late.csv").write_text("code,load\n0104,3\n0102,2\n")
+    done = run("fit", "bare.csv", "-o", "bare.isthmus", "--code", 1, "--epochs", 2, folder=folder)
+    assert done.returncode == 0, done.stderr
+    done = run("encode", "bare.isthmus", "late.csv", "-o", "out.csv", folder=folder)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_table_without_gaps_is_told_so(folder):
@@ -405,3 +414,16 @@ def test_a_table_without_gaps_is_told_so(folder):
     assert done.returncode == 0, done.stderr
     assert "No cell was missing" in done.stdout
     assert "Filled with the mean" not in done.stdout
+
+
+def test_columns_may_be_called_as_methods_are(folder):
+    """`load` and `labels` are columns, not what a folder of files has."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(120, 3)), columns=["load", "labels", "write"])
+    table.to_csv(folder / "words.csv", index=False)
+    for task in (("--code", 1), ("--task", "detect")):
+        done = run("fit", "words.csv", "-o", "words.isthmus", "--epochs", 2, *task, folder=folder)
+        assert done.returncode == 0, done.stderr
+        command = "detect" if "detect" in task else "encode"
+        done = run(command, "words.isthmus", "words.csv", "-o", "words_out.csv", folder=folder)
+        assert done.returncode == 0, done.stderr

@@ -197,6 +197,7 @@ def encode(
     """Write the codes of the rows of FILE."""
     from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
     from isthmus.commands.results import named
+    from isthmus.inputs import labels_of
     from isthmus.inputs.files import ENDINGS, ending
     from isthmus.inputs.writing import writing
     from isthmus.report.progress import shown_blocks
@@ -206,7 +207,7 @@ def encode(
     fitted = _load(model)
     X = fitting(opened(file, asked, fitted).X, fitted)
     table = ending(output) in (".npy", ".npz")
-    names, labels, start = fitted.get_feature_names_out(), getattr(X, "labels", {}), 0
+    names, labels, start = fitted.get_feature_names_out(), labels_of(X), 0
     with writing(output, len(X)) as sink:
         for block in shown_blocks(X):
             codes = fitted.transform(block)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from isthmus.anomaly.evidence import Evidence, Reader, reader_of
 from isthmus.auditing.axes import Axes
-from isthmus.inputs import Source, rows_of, sample
+from isthmus.inputs import Source, loaded, rows_of, sample
 
 __all__ = ["Look", "Subject", "drawn", "subject_of"]
 
@@ -194,4 +194,4 @@ def _opened(model: Any, X: Any) -> Any:
     """The rows a path or a folder stands for."""
     schema = getattr(model, "schema_", None)
     X = X if schema is None else schema.source(X)
-    return X.load() if hasattr(X, "load") else X
+    return loaded(X)

@@ -23,11 +23,12 @@ def fit_detector(X: Any, model: Autoencoder, own: bool, seed: int, clean: bool |
     like it.
     """
     from isthmus.anomaly import AnomalyDetector, NearFar, default_model
+    from isthmus.inputs import loaded
 
     if not own:
         trainer = {f"trainer__{name}": getattr(model.trainer, name) for name in ("device", "progress")}
         model = default_model(len(X)).set_params(inputs=model.inputs, **trainer)
-    rows = X.load() if hasattr(X, "load") else X
+    rows = loaded(X)
     return AnomalyDetector(model, anomaly_score=NearFar(clean), random_state=seed).fit(rows)
 
 
@@ -197,6 +198,7 @@ def flagged(
 
     from isthmus.anomaly import discoveries
     from isthmus.checks import need
+    from isthmus.inputs import labels_of
     from isthmus.report.progress import shown_blocks
 
     need(alpha is None or fdr is None, "--alpha and --fdr", "not both be given", "both", "Use one")
@@ -217,7 +219,7 @@ def flagged(
     )
     found = Found(detector, scores, p, picked, how)
     found.drifted = alarm is not None and alarm.raised_at is not None
-    found.labels = getattr(X, "labels", {})
+    found.labels = labels_of(X)
     if explain and len(found.numbers):
         _explain(detector, X, found, level if fdr is None else float(found.p.max()))
     return found

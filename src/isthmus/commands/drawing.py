@@ -20,12 +20,12 @@ def drawn(detector: AnomalyDetector, X: Any, found: Found, path: Path) -> None:
     import numpy as np
 
     from isthmus import figures
-    from isthmus.inputs import rows_of
+    from isthmus.inputs import loaded, rows_of
 
     shape, numbers = detector._shape, found.numbers[:SHOWN]
     if len(shape) in (2, 3) and len(numbers) and not detector._is_signal:
         rows = rows_of(X, numbers)
-        rows = np.asarray(rows.load() if hasattr(rows, "load") else rows)
+        rows = np.asarray(loaded(rows))
         names = [found.name(number) for number in numbers]
         ax = figures.heat_maps(rows.reshape(len(rows), *shape), detector.heat_maps(rows), names=names)
         written(ax.figure, path)

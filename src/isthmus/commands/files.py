@@ -51,15 +51,16 @@ def opened(file: str, asked: Reading, model: Autoencoder | None = None, whole: b
     one was that the model was fitted on, and unless `whole` without the columns that were left out there.
     """
     found = _opened(file, asked, model)
-    names = [] if model is None or whole else [*map(str, getattr(found.X, "columns", ()))]
-    left_out = [name for name in excluded(model) if name in names]
-    return found._replace(X=dropped(held_rows(found.X), left_out)) if left_out else found
+    if whole or "excluded" not in getattr(model, "facts_", {}):
+        return found
+    rows = held_rows(found.X)
+    return found._replace(X=dropped(rows, excluded(model, rows)))
 
 
-def excluded(model: Autoencoder | None) -> list[str]:
-    """The columns that were left out when the model was fitted."""
-    found = getattr(model, "facts_", {}).get("excluded", ())
-    return [str(name) for name in found] if isinstance(found, (list, tuple)) else []
+def excluded(model: Autoencoder | None, X: Any) -> list[str]:
+    """The columns of X that were left out when the model was fitted."""
+    found, names = getattr(model, "facts_", {}).get("excluded"), list(getattr(X, "columns", ()))
+    return [name for name in found if name in names] if isinstance(found, (list, tuple)) else []
 
 
 def reminders(reading: Reading | None, left_out: list[str] | None) -> dict[str, Any]:

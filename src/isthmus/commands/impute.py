@@ -95,7 +95,7 @@ def impute(
             known = None if imputer is None else imputer.models_[0]
             X, reading, notes = opened(file, asked, known, whole=True)
             X = held_rows(X)
-            exclude = exclude or [n for n in excluded(known) if n in map(str, getattr(X, "columns", ()))]
+            exclude = exclude or excluded(known, X)
             rows = dropped(X, exclude)
             if imputer is None:
                 imputer = fitted_imputer(rows, None, epochs, seed, shown=not (quiet or as_json))

@@ -18,11 +18,12 @@ __all__ = ["kept", "named", "rebuild"]
 def kept(model: Autoencoder, X: Any, facts: dict[str, Any], output: Path, interrupted: bool) -> Report:
     """Judge the model, save it with the verdict and what it remembers of its file, and report."""
     from isthmus.commands.files import fitting
+    from isthmus.inputs import loaded
     from isthmus.report.console import fit_report, judged
     from isthmus.saving import save
 
     rows = fitting(X, model)
-    report = judged(model, rows.load() if hasattr(rows, "load") else rows)
+    report = judged(model, loaded(rows))
     model.facts_ = {"report": {**report, "interrupted": interrupted}, **facts}
     save(model, output)
     return fit_report(model, output)

@@ -67,6 +67,7 @@ def index(
     Columns that MODEL does not know are kept beside as metadata.
     """
     from isthmus.commands.files import asked_reading, fitting, opened
+    from isthmus.inputs import labels_of
     from isthmus.report.progress import shown_source
     from isthmus.retrieval import ITQ, MeanShift, Retriever
     from isthmus.saving import load_autoencoder
@@ -76,7 +77,7 @@ def index(
     X, _, _ = opened(file, asked, fitted, whole=True)  # what the model does not know becomes metadata
     _refuse_other_kind(X, fitted, file)
     X, beside = _split(fitting(X, fitted), fitted)
-    facts = _metadata(metadata, beside, getattr(X, "labels", {}))
+    facts = _metadata(metadata, beside, labels_of(X))
     retriever = Retriever(
         fitted,
         store=output,

@@ -15,7 +15,7 @@ from isthmus.inputs.columns import (
     UnseenLevels,
 )
 from isthmus.inputs.disk import NpySource, as_source, open_source
-from isthmus.inputs.folders import Folder
+from isthmus.inputs.folders import Folder, labels_of, loaded
 from isthmus.inputs.frames import DType, as_frame_like
 from isthmus.inputs.gaps import completed, gaps_of, numbers_of, scales_of
 from isthmus.inputs.images import Images, ImagesSchema, Pictures, value_range
@@ -70,7 +70,9 @@ __all__ = [
     "encoded",
     "gaps_of",
     "is_sparse",
+    "labels_of",
     "learned",
+    "loaded",
     "numbers_of",
     "open_source",
     "rows_of",

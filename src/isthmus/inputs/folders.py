@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from isthmus.checks import FileError, brief, must
 from isthmus.inputs.source import Source
 
-__all__ = ["Folder", "is_path", "open_folder", "unusable"]
+__all__ = ["Folder", "is_path", "labels_of", "loaded", "open_folder", "unusable"]
 
 BLOCK = 64  # files read together
 KEPT = 2**28  # bytes up to which decoded files stay in memory
@@ -213,3 +213,13 @@ def unusable(kind: str, extra: str) -> FileError:
     return FileError(
         f"Reading {kind} needs another package. Install it with: pip install 'isthmus[{extra}]'."
     )
+
+
+def loaded(X: Any) -> Any:
+    """The files of a folder as one array; anything else as it is, whatever its columns are called."""
+    return X.load() if isinstance(X, Folder) else X
+
+
+def labels_of(X: Any) -> dict[str, list[Any]]:
+    """What tells the rows of a folder apart; nothing of anything else."""
+    return X.labels if isinstance(X, Folder) else {}

@@ -103,7 +103,8 @@ def read_text(
     first, labels = _squared(first, body)
     header = asked.header if asked.header is not None else _header(first, body, asked, known, names)
     given = _names(file, first, header or labels)
-    padded = _padded(given, body if header or labels else [first, *body])
+    unknown = set(given).difference(names)  # what a model knows is what it was
+    padded = [n for n in _padded(given, body if header or labels else [first, *body]) if n in unknown]
     text = {*text, *padded}
     frame = _parsed(content, cells, given, header or labels, asked, known, text)
     if not len(frame):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from isthmus.checks import must, need
 from isthmus.citizen import Estimator
-from isthmus.inputs import Source, rows_of
+from isthmus.inputs import Source, labels_of, rows_of
 from isthmus.inputs.frames import is_frame
 from isthmus.retrieval.agreement import agreement
 from isthmus.retrieval.coder import Coder, coder_of
@@ -147,7 +147,7 @@ class Retriever(Estimator):
         seed = int(seed_from(self.random_state))
         model = trained(self.model, X, seed)
         X = read_by(model, X)
-        metadata = as_metadata(metadata, count(X), getattr(X, "labels", {}))
+        metadata = as_metadata(metadata, count(X), labels_of(X))
         first = X.read(0) if isinstance(X, Source) else X
         keeper, facts = keeper_of(first), facts_of(first, metadata)
         some = drawn(X, seed)
@@ -178,7 +178,7 @@ class Retriever(Estimator):
         X = read_by(self.model_, as_rows(X))
         refuse_other_order(X, metadata)
         self._refuse_lacking(X)
-        metadata = as_metadata(metadata, count(X), getattr(X, "labels", {}))
+        metadata = as_metadata(metadata, count(X), labels_of(X))
         if isinstance(X, Source):
             return self._fill(self.store_, self._coder, self._space_, self._keeper, X, metadata)
         vectors = np.concatenate([self._space_(self._coder.encode(block)) for block in blocks(X)])
