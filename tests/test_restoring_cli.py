@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from command_line import run
-from isthmus import AudioDenoiser, Trainer, save
+from isthmus import AudioDenoiser, GaussianNoise, SampleDenoiser, Trainer, save
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -97,3 +99,39 @@ def test_intervals_of_a_mixed_table_go_to_parquet(tmp_path):
     assert set(cells["column"]) == {"b", "sign"}
     assert set(cells["value"][cells["column"] == "sign"]) <= {"plus", "minus"}
     assert "at least 1" in run("impute", tmp_path / "t.csv", *to[:2], "--epochs", "0").stderr
+
+
+def test_a_photograph_alone_is_restored_by_the_denoiser_that_ships(place):
+    """The one argument is the file; nothing else can be meant without a model."""
+    pixels = []
+    for words in (("photographs", place / "noisy.png"), (place / "noisy.png",)):
+        assert run("denoise", *words, "-o", place / "out.png").returncode == 0
+        with Image.open(place / "out.png") as made:
+            pixels.append(np.asarray(made))
+    assert np.array_equal(*pixels)
+    done = run("denoise", "photographs", "-o", place / "other.png")
+    assert done.returncode == 1
+    assert "MODEL and FILE must both be given" in done.stderr
+    assert not (place / "other.png").exists()
+
+
+def test_rows_without_their_noise_are_compared_with_clean_ones(tmp_path):
+    """Root mean squares in the network's units: those of numbers of unit spread are their noise."""
+    rng = np.random.default_rng(0)
+    clean = rng.normal(size=(3000, 2)) @ rng.normal(size=(2, 8))
+    clean = (clean - clean.mean(0)) / clean.std(0)
+    noisy = clean + rng.normal(0, 0.5, clean.shape)
+    for name, values in (("clean", clean), ("noisy", noisy), ("short", clean[:9])):
+        np.save(tmp_path / f"{name}.npy", values.astype(np.float32))
+    model = SampleDenoiser(noise=GaussianNoise(0.5), trainer=Trainer(10, progress=False), random_state=0)
+    save(model.fit(clean), tmp_path / "d.isthmus")
+    asked = ("denoise", tmp_path / "d.isthmus", tmp_path / "noisy.npy", "-o", tmp_path / "out.npy")
+    found = json.loads(run(*asked, "--reference", tmp_path / "clean.npy", "--json").stdout)
+    assert found["rmse_before"] == pytest.approx(0.5, rel=0.05)
+    after = np.sqrt(np.square(np.load(tmp_path / "out.npy") - clean).mean())
+    assert found["rmse_after"] == pytest.approx(after, rel=0.05)
+    assert found["rmse_after"] < 0.8 * found["rmse_before"]
+    before = (tmp_path / "out.npy").read_bytes()
+    done = run(*asked, "--reference", tmp_path / "short.npy")
+    assert "--reference must have as many rows as FILE, 3,000; got 9" in done.stderr
+    assert (tmp_path / "out.npy").read_bytes() == before

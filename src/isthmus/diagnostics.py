@@ -100,7 +100,7 @@ def pca_comparison(model: Any, X_train: Any, X_test: Any, n_components: int | No
     if hasattr(model, "must_be_fitted"):
         model.must_be_fitted()
     train, test = model.schema_.encode(X_train), model.schema_.encode(X_test)
-    seen = _features(test.observed, model.schema_.layout)
+    seen = model.schema_.layout.spread(test.observed)
     filled = _filled(train, model.schema_.layout)
     k = n_components or int(model.n_components_)
     x, centre = test.x.astype(np.float64), filled.mean(0)
@@ -129,18 +129,11 @@ def _errors(x: NDArray[Any], x_hat: NDArray[Any], seen: NDArray[np.bool_]) -> ND
     return np.asarray((np.square(x - x_hat) * seen).sum(1))
 
 
-def _features(observed: NDArray[np.bool_] | None, layout: Any) -> NDArray[np.bool_]:
-    """Observed (n, cells) spread over the features of each cell, (n, d); all True when nothing is missing."""
-    if observed is None:
-        return np.ones((1, layout.width), dtype=bool)
-    return np.asarray(np.repeat(observed, [cell.width for cell in layout.cells], axis=1))
-
-
 def _filled(encoded: Any, layout: Any) -> NDArray[np.float64]:
     """Encoded rows with gaps at the column's mean over the observed rows."""
     x: NDArray[np.float64] = encoded.x.astype(np.float64)
     if encoded.observed is None:
         return x
-    seen = _features(encoded.observed, layout)
+    seen = layout.spread(encoded.observed)
     mean = (x * seen).sum(0) / np.maximum(1, seen.sum(0))
     return np.where(seen, x, mean)

@@ -177,6 +177,14 @@ class Layout(Record):
         """Whether every cell is one number, so that cells and features are the same thing."""
         return all(cell.kind == "numeric" for cell in self.cells)
 
+    def spread(self, observed: Any) -> Any:
+        """Which cells (n, cells) were observed, for the features of each: (n, d); (1, d) of True for None."""
+        import numpy as np
+
+        if observed is None:
+            return np.ones((1, self.width), dtype=bool)
+        return np.repeat(observed, [cell.width for cell in self.cells], axis=1)
+
     @classmethod
     def numeric(
         cls,

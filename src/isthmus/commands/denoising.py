@@ -46,13 +46,15 @@ def denoise(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help=f"A .isthmus file of fit --task denoise, or the word {SHIPPED}."
+            metavar="MODEL",
+            help=f"A .isthmus file of fit --task denoise, or the word {SHIPPED}; may be left out for those.",
         ),
     ],
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A picture, a WAV file, a table, or a folder of files.")
-    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file, or the new folder, to write.")],
+    given: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="A picture, a WAV file, a table, or a folder of files."),
+    ] = None,
     level: Annotated[
         float | None,
         typer.Option(help="Standard deviation of the noise in the data's units; estimated if left out."),
@@ -66,14 +68,16 @@ def denoise(
 ) -> None:
     """Take the noise out of FILE, or of every file of a folder.
 
-    `isthmus denoise photographs noisy.jpg -o clean.png` needs no training: a general denoiser of photographs
-    comes with the package.
+    `isthmus denoise noisy.jpg -o clean.png` needs no training: a general denoiser of photographs comes with
+    the package.
     """
     from isthmus.checks import need
     from isthmus.commands.files import refuse_output
+    from isthmus.commands.tabling import denoise_rows
     from isthmus.denoising import AudioDenoiser, PhotoDenoiser
     from isthmus.inputs import Pictures
 
+    model, file = (model, given) if given is not None else (SHIPPED, _photographs(model, Pictures.ENDINGS))
     need(file.exists(), "FILE", "be a file or a folder", str(file), "Check the path")
     if draw is not None:
         need(not file.is_dir(), "--draw", "be left out for a folder", str(draw), "Draw one file")
@@ -84,12 +88,28 @@ def denoise(
     elif isinstance(denoiser, PhotoDenoiser):
         endings = Pictures.ENDINGS
     else:
-        report = _table(denoiser, file, output, level, reference, draw, model)
-        _say(report, as_json, quiet)
+        need(draw is None, "--draw", "be left out for rows", str(draw), "Leave it out")
+        _say(denoise_rows(denoiser, file, output, reference, level, model), as_json, quiet)
         return
     if not file.is_dir():
         refuse_output(output, endings, file, *([] if reference is None else [reference]))
     _say(_files(denoiser, file, output, level, reference, draw, as_json or quiet), as_json, quiet)
+
+
+def _photographs(only: str, endings: tuple[str, ...]) -> Path:
+    """The only argument as pictures to restore; DataError where it is something else."""
+    from isthmus.checks import need
+
+    place = Path(only)
+    fits = place.is_dir() or only.lower().endswith(endings)
+    need(
+        fits,
+        "MODEL and FILE",
+        "both be given, but for pictures",
+        only,
+        "Use isthmus denoise MODEL FILE -o OUT",
+    )
+    return place
 
 
 def loaded(model: str) -> Any:
@@ -142,40 +162,12 @@ def _files(
     if isinstance(denoiser, AudioDenoiser):
         sounds = sounding.denoise_sounds(denoiser, file, output, reference, level, shown)
         if draw is not None:
-            sounding.draw_sounds(file, output, reference, draw)
+            sounding.draw_sounds(sounds[0], file, output, reference, draw)
         return sounding.sounds_report(sounds, output)
     pictures = picturing.denoise_pictures(denoiser, file, output, reference, level, shown)
     if draw is not None:
-        picturing.draw_pictures(file, output, reference, draw)
+        picturing.draw_pictures(pictures[0], file, output, reference, draw)
     return picturing.pictures_report(pictures, output)
-
-
-def _table(
-    denoiser: Any,
-    file: Path,
-    output: Path,
-    level: float | None,
-    reference: Path | None,
-    draw: Path | None,
-    model: str,
-) -> Report:
-    """The rows of a table or an array."""
-    from isthmus.checks import need
-    from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
-    from isthmus.inputs.files import ENDINGS
-    from isthmus.inputs.writing import writing
-    from isthmus.report.console import Report
-    from isthmus.report.progress import shown_blocks
-
-    for name, value in (("--reference", reference), ("--draw", draw)):
-        need(value is None, name, "be left out for rows", str(value), "Compare them by themselves")
-    refuse_output(output, ENDINGS, model, file)
-    fitted = denoiser.model_
-    X = fitting(opened(str(file), asked_reading(None, None, None, None, None), fitted).X, fitted)
-    with writing(output, len(X)) as sink:
-        for block in shown_blocks(X):
-            sink.append(denoiser.denoise(block, level))
-    return Report({"rows": len(X), "output": str(output)}, {"rows": f"{len(X):,}", "in": str(output)})
 
 
 def _say(report: Report, as_json: bool, quiet: bool) -> None:

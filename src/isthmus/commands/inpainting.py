@@ -191,17 +191,19 @@ def _mended(
         path = target.with_name(f"{target.stem}-{number + 1}{target.suffix}")
         write_photograph(path, Photograph(picture, given.alpha))
     truth = comparable(clean, source, made)
-    if draw is not None:
-        more: dict[str, Any] = (
-            {"draws": several.pictures, "spread": several.spread} if several is not None else {}
-        )
-        more |= {} if truth is None else {"clean": truth}
-        written(figures.inpainted(given.pixels, hole, made, **more).figure, draw)
     judged = None
     if truth is not None and hole.any():
         top, off = float(np.iinfo(made.dtype).max), made[hole].astype(np.float64) - truth[hole]
         square = float(np.square(off).mean())
         judged = float("inf") if square == 0 else 10 * float(np.log10(top**2 / square))
+    if draw is not None:
+        more: dict[str, Any] = (
+            {"draws": several.pictures, "spread": several.spread} if several is not None else {}
+        )
+        more |= {} if truth is None else {"clean": truth}
+        if judged is not None:
+            more["title"] = f"{hole.mean():.0%} of the pixels filled, at a PSNR of {judged:.1f} dB"
+        written(figures.inpainted(given.pixels, hole, made, **more).figure, draw)
     return Mended(source.name, hole.size, int(hole.sum()), judged)
 
 

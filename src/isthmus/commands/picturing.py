@@ -57,14 +57,20 @@ def denoise_pictures(
     return [picture._replace(file=name) for name, picture in found]
 
 
-def draw_pictures(place: Path, output: Path, reference: Path | None, picture: Path) -> None:
+def draw_pictures(found: Picture, place: Path, output: Path, reference: Path | None, picture: Path) -> None:
     """A file before and after side by side, and the clean reference where there is one."""
     from isthmus import figures
     from isthmus.commands.drawing import written
     from isthmus.inputs.photographs import read_photograph
 
     files = {"noisy": place, "denoised": output} | ({"clean": reference} if reference else {})
-    axes = figures.restored({name: read_photograph(path).pixels for name, path in files.items()})
+    title = (
+        "PSNR {psnr_before:.1f} dB, denoised {psnr_after:.1f} dB".format(**found.judged)
+        if found.judged
+        else None
+    )
+    shown = {name: read_photograph(path).pixels for name, path in files.items()}
+    axes = figures.restored(shown, title=title)
     written(axes[0].figure, picture)
 
 

@@ -44,7 +44,7 @@ def denoise_sounds(
     return [sound._replace(file=name) for name, sound in found]
 
 
-def draw_sounds(place: Path, output: Path, reference: Path | None, picture: Path) -> None:
+def draw_sounds(sound: Sound, place: Path, output: Path, reference: Path | None, picture: Path) -> None:
     """Spectrograms of a file before and after, and of the clean reference where there is one."""
     from isthmus import figures
     from isthmus.commands.drawing import written
@@ -53,7 +53,9 @@ def draw_sounds(place: Path, output: Path, reference: Path | None, picture: Path
     files = {"noisy": place, "denoised": output} | ({"clean": reference} if reference else {})
     heads = {name: wav_header(path) for name, path in files.items()}
     sounds = {name: read_wav(files[name], head)[0] for name, head in heads.items()}
-    axes = figures.spectrograms(sounds, heads["noisy"].rate)
+    known = sound.before is not None and sound.after is not None
+    title = f"SI-SDR {sound.before:.1f} dB, denoised {sound.after:.1f} dB" if known else None
+    axes = figures.spectrograms(sounds, heads["noisy"].rate, title=title)
     written(axes[0].figure, picture)
 
 

@@ -208,9 +208,8 @@ def _gaussians(x: Array, seen: Array, parts: list[NDArray[np.int64]]) -> list[Ga
 
 
 def _spread(schema: Any, x: Array, observed: Array | None) -> Array:
-    if observed is None:
-        return np.ones(x.shape, dtype=bool)
-    return np.repeat(observed, [cell.width for cell in schema.layout.cells], axis=1)
+    """Which features of every row were observed, (n, d)."""
+    return np.broadcast_to(schema.layout.spread(observed), x.shape)
 
 
 # ---------------------------------------------------------------- cells hidden to see how well they are found
