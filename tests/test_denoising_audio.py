@@ -486,7 +486,7 @@ def test_one_file_beside_its_reference(denoiser, folder, tmp_path, noisy):
     assert sound.after > sound.before
     facts = sounds_report([sound], out).plain()
     assert (facts["files"], facts["si_sdr_after"]) == (1, sound.after)
-    draw_sounds(folder / "16.wav", out, tmp_path / "clean.wav", tmp_path / "picture.png")
+    draw_sounds(sound, folder / "16.wav", out, tmp_path / "clean.wav", tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes()[1:4] == b"PNG"
     content = (folder / "16.wav").read_bytes()
     with pytest.raises(FileError, match="of its own"):
