@@ -395,3 +395,17 @@ def test_rounding_does_not_carry_a_fill_beyond_its_column():
     table.loc[[*range(0, 120, 6)][1:], "x"] = np.nan
     filled = quick(5).fit_transform(table)
     assert filled["x"].between(table["x"].min(), table["x"].max()).all()
+
+
+def test_numbers_too_large_for_squared_errors_are_refused_by_name():
+    """In what is learned from; new rows may hold them, and their gaps are filled."""
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    X[2, 0] = np.nan
+    great = X.copy()
+    great[5, 1] = 1e300
+    for some in (great, pd.DataFrame(great, columns=["a", "b", "c"])):
+        with pytest.raises(DataError, match=r"too large: column .*, row 5, value 1e\+300\. Replace it"):
+            quick().fit(some)
+    filled = quick().fit(X).transform(great)
+    assert np.isfinite(filled[2, 0])
+    assert filled[5, 1] == 1e300

@@ -245,6 +245,22 @@ def test_huge_and_tiny_scales_do_not_overflow():
     assert np.isfinite(wild).all()
 
 
+@pytest.mark.parametrize("great", [1e155, 1e300, 1.7e308])
+def test_numbers_near_the_end_of_the_range_do_no_harm(great):
+    """One, or a column of them, in what is fitted and in new rows: no warning, and the others are told."""
+    rng = np.random.default_rng(0)
+    X, calm = rng.normal(size=(200, 3)), rng.normal(size=(200, 3))
+    X[3, 1], X[:, 2] = great, great / 10 * rng.uniform(-1, 1, 200)
+    for fitted, new in ((X, X), (calm, X), (X, calm), (X[:, :1], X[:, 1:2])):
+        schema = Auto().fit(fitted)
+        encoded = schema.encode(new).x
+        assert np.isfinite(encoded).all()
+        assert np.isfinite(schema.decode(encoded)).all()
+    back = Auto().fit(X).decode(Auto().fit(X).encode(X).x)
+    assert np.allclose(back[:, 1], X[:, 1], rtol=0.1, atol=0.1)
+    assert np.allclose(back[:, 2], X[:, 2], rtol=1e-3, atol=great * 1e-5)
+
+
 def test_heavy_tails_are_squeezed_and_said_so():
     """Cauchy values: the bulk keeps its spread; the note names the column; the way back is exact."""
     df = pd.DataFrame(

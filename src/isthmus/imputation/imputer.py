@@ -28,12 +28,14 @@ from isthmus.imputation.folds import default_model, disagreement, folds_of, hidd
 from isthmus.imputation.hiding import AsTheyCome, beside_others
 from isthmus.imputation.spread import encoded_column, own_column, spread_of
 from isthmus.inputs import Folder, Source, as_frame_like, columns_of, completed, gaps_of, rows_of, sample
-from isthmus.inputs.arrays import as_array
+from isthmus.inputs.arrays import as_array, refuse_infinite
+from isthmus.inputs.frames import read_columns
 from isthmus.training import seed_from
 
 __all__ = ["Imputer", "gap_counts"]
 
 ROWS = 50_000  # rows learned from at most
+GREATEST = 1e140  # numbers up to which errors can be squared, with room to spare
 
 Array = NDArray[Any]
 
@@ -93,6 +95,7 @@ class Imputer(Transformer):
         self._check_parameters()
         sequence = np.random.SeedSequence(None if self.random_state is None else seed_from(self.random_state))
         X, notes = _some(_table(X), int(sequence.generate_state(1)[0]))
+        _refuse_great(X)
         *seeds, self._seed = (int(s % 2**31) for s in sequence.generate_state(int(self.folds) + 2)[1:])
         share = _share(X)
         folds, schema = folds_of(self.model, X, share, int(self.folds), seeds)
@@ -255,7 +258,9 @@ class Imputer(Transformer):
 
     def _completed(self, X: Any, gaps: Array, own: Array) -> Any:
         cells = self._known.cells
-        return completed(cells.schema, X, gaps, own[:, cells.places], own.astype(np.float32))
+        with np.errstate(over="ignore"):  # of numbers, which are read in float64 alone
+            x_hat = own.astype(np.float32)
+        return completed(cells.schema, X, gaps, own[:, cells.places], x_hat)
 
     def _ends(self, own: Array, variance: Array, alpha: float) -> list[Array]:
         """Fills and lower and upper ends, in own units (n, d)."""
@@ -358,6 +363,16 @@ def _table(X: Any) -> Any:
     array = as_array(X)
     need(array.ndim == 2, "X", "be a table", f"an array of shape {array.shape}", "Use (n, columns)")
     return array
+
+
+def _refuse_great(X: Any) -> None:
+    """Raise for numbers whose squared errors could not be computed, before anything is trained."""
+    if not hasattr(X, "columns"):
+        refuse_infinite(np.asarray(X, np.float64), tuple(range(X.shape[1])), GREATEST)
+        return
+    for column in read_columns(X):
+        if column.numbers is not None:
+            refuse_infinite(column.numbers[:, None], (column.name,), GREATEST)
 
 
 def _held(X: Any) -> Any:

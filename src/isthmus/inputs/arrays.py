@@ -132,11 +132,14 @@ def _numbers(array: NDArray[Any]) -> NDArray[Any]:
         raise DataError(f"X must hold numbers; {error}. Use a DataFrame for columns of text.") from None
 
 
-def refuse_infinite(values: NDArray[np.float64], names: tuple[str | int, ...]) -> None:
-    """Raise if any value is infinite, naming the column, the row and the value."""
-    if not np.isinf(values).any():
+def refuse_infinite(
+    values: NDArray[np.float64], names: tuple[str | int, ...], greatest: float = np.finfo(np.float64).max
+) -> None:
+    """Raise if any value is infinite, or beyond `greatest`, naming the column, the row and the value."""
+    beyond = np.abs(values) > greatest
+    if not beyond.any():
         return
-    row, column = np.argwhere(np.isinf(values))[0]
+    row, column = np.argwhere(beyond)[0]
     raise DataError(
         f"Input X contains infinity or a value too large: column {brief(repr(names[column]))}, row {row}, "
         f"value {values[row, column]}. Replace it, or mark it missing with NaN."

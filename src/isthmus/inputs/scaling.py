@@ -36,6 +36,7 @@ FEW = 1024  # numbers of which the sum of squares is found sooner than the ends
 LOOKED_AT = 10_000  # rows, where a look at some of them will do
 BESIDE = 1e-5  # scales: more than float32 loses where a centre is many scales from 0
 LIMIT = 1e9  # encoded values beyond are cut: their squares must stay finite in float32
+GREATEST = float(np.finfo(np.float64).max)
 
 
 class Scales(Record):
@@ -90,8 +91,9 @@ class Scales(Record):
             return None
         low = values.dtype.kind == "b" or values.dtype.itemsize <= (4 if values.dtype.kind == "f" else 2)
         centre, inverse = self._plain[2:] if low else self._plain[:2]
-        x = np.subtract(values, centre, dtype=centre.dtype)
-        x *= inverse
+        with np.errstate(over="ignore"):  # what overflows is beyond LIMIT
+            x = np.subtract(values, centre, dtype=centre.dtype)
+            x *= inverse
         if not _all_within(x):
             return None
         encoded: NDArray[np.float32] = x.astype(np.float32, copy=False)
@@ -102,15 +104,19 @@ class Scales(Record):
         centre, scale, squeezed, median, spread, _ = self._arrays
         if squeezed:
             values = values.copy()
-            values[:, squeezed] = np.arcsinh((values[:, squeezed] - median) / spread)
-        return np.clip((values - centre) / scale, -LIMIT, LIMIT)
+            values[:, squeezed] = _asinh(values[:, squeezed], median, spread)
+        with np.errstate(over="ignore"):  # what overflows is beyond LIMIT
+            return np.clip((values - centre) / scale, -LIMIT, LIMIT)
 
     def decode(self, scaled: NDArray[np.floating[Any]]) -> Array:
         """(n, m) scaled -> (n, m) in the data's units."""
         centre, scale, squeezed, median, spread, cap = self._arrays
-        values = scaled.astype(np.float64) * scale + centre
-        if squeezed:
-            values[:, squeezed] = np.sinh(np.clip(values[:, squeezed], -cap, cap)) * spread + median
+        with np.errstate(over="ignore"):
+            values = scaled.astype(np.float64) * scale + centre
+            if squeezed:
+                values[:, squeezed] = np.sinh(np.clip(values[:, squeezed], -cap, cap)) * spread + median
+        if squeezed or scale.max(initial=0.0) > 1e200:
+            np.clip(values, -GREATEST, GREATEST, out=values)
         values[:, list(self.empty)] = np.nan
         return values
 
@@ -234,10 +240,16 @@ def _plain(known: Statistics) -> Scales:
 def _squeezed(values: Array, heavy: list[int]) -> Scales:
     """The same once the heavy columns have been passed through asinh, which is done in place."""
     middle, spread = _robust(values[:, heavy])
-    values[:, heavy] = np.arcsinh((values[:, heavy] - middle) / spread)
+    values[:, heavy] = _asinh(values[:, heavy], middle, spread)
     cap = 1.1 * _quietly(np.nanmax, np.abs(values[:, heavy]))
     squeeze = {"median": tuple(middle), "spread": tuple(spread), "cap": tuple(cap)}
     return dataclasses.replace(_plain(_statistics(values)), squeezed=tuple(heavy), **squeeze)
+
+
+def _asinh(values: Array, middle: Array, spread: Array) -> Array:
+    """asinh((values - middle) / spread), finite where that quotient overflows."""
+    with np.errstate(over="ignore"):
+        return np.arcsinh(np.clip((values - middle) / spread, -GREATEST, GREATEST))
 
 
 def _statistics(values: Array) -> Statistics:
@@ -248,7 +260,7 @@ def _statistics(values: Array) -> Statistics:
     low, high = _quietly(np.nanmin, values), _quietly(np.nanmax, values)
     size = _positive(np.maximum(np.abs(low), np.abs(high)))
     mean = _quietly(np.nanmean, values / size) * size
-    std = _quietly(np.nanstd, (values - mean) / size) * size
+    std = _quietly(np.nanstd, (values / 2 - mean / 2) / size) * size * 2
     constant = low == high  # what is left of it is rounding
     mean[constant], std[constant] = low[constant], 0.0
     return Statistics(low, high, mean, std)
@@ -271,8 +283,9 @@ def _heavy(values: NDArray[Any], known: Statistics) -> list[int]:
     """Columns whose variance is mostly the work of one value in a thousand, though the others vary too."""
     if not len(values):
         return []
-    farthest = np.maximum(known.high - known.mean, known.mean - known.low)
-    suspects = np.flatnonzero(farthest > 10.0 * _positive(known.std))
+    middle, spread = known.mean / 20, _positive(known.std) / 2  # twentieths do not overflow
+    farthest = np.maximum(known.high / 20 - middle, middle - known.low / 20)
+    suspects = np.flatnonzero(farthest > spread)
     if len(suspects):
         suspects = suspects[~_mostly_one(_some(values)[:, suspects])]
     return [int(j) for j in suspects if _drowns(values[:, j].astype(float), known.mean[j], known.std[j])]
@@ -297,7 +310,7 @@ def _mostly_one(values: NDArray[Any]) -> NDArray[np.bool_]:
 def _drowns(column: Array, mean: float, std: float) -> bool:
     """Whether a thousandth of a column carries over half of its variance, and its middle half varies."""
     top = max(1, len(column) // 1000)
-    z = np.nan_to_num(np.square((column - mean) / (std if std > 0 else 1.0)), nan=0.0)
+    z = np.nan_to_num(np.square((column / 2 - mean / 2) / (std / 2 if std > 0 else 0.5)), nan=0.0)
     few = np.partition(z, -top)[-top:].sum()
     return bool(few > 0.5 * z.sum()) and bool(_robust(column[:, None])[1][0] > 0)
 
@@ -305,4 +318,4 @@ def _drowns(column: Array, mean: float, std: float) -> bool:
 def _robust(values: Array) -> tuple[Array, Array]:
     """Medians and half the interquartile ranges."""
     low, middle, high = np.nanpercentile(values, [25, 50, 75], axis=0)
-    return middle, (high - low) / 2
+    return middle, high / 2 - low / 2
