@@ -157,6 +157,42 @@ def test_marks_among_numbers_are_gaps_and_said(tmp_path):
     assert "'?' (3 cells)" in notes[0]
 
 
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["03/04/2021", "13/12/2021"],
+        ["3.4.2021", "03.12.2021"],
+        ["Jan 5 2021", "January 15, 2021"],
+        ["5-Mar-21", "5th May 2021"],
+        ["3/4/21 10:30", "12/31/21 4:05 PM"],
+        ["2021/4/3", "2021/12/31"],
+    ],
+)
+def test_dates_of_another_form_are_told_by_column(tmp_path, dates):
+    """They stay text, as nobody can know whether 03/04 is in March."""
+    path = text_file(tmp_path, "size,when\n" + "".join(f'{i},"{dates[i % 2]}"\n' for i in range(20)))
+    table, _, notes = read_as(path)
+    assert table["when"].dtype == "string"
+    assert notes == (
+        "Column 'when': dates not written like 2021-04-03, so read as text: write them year-month-day.",
+    )
+
+
+@pytest.mark.parametrize("codes", ["12-34-56 12-03-56", "10.12.1 1.2.10", "may june", "13/14/2021 40/1/2021"])
+def test_codes_are_no_dates(tmp_path, codes):
+    """Nothing is said of them."""
+    path = text_file(tmp_path, "size,code\n" + "".join(f"{i},{codes.split()[i % 2]}\n" for i in range(20)))
+    assert read_as(path)[2] == ()
+
+
+def test_gaps_among_dates_are_counted(tmp_path):
+    """ISO dates are moments, marks for missing apart."""
+    table, _, notes = read_as(text_file(tmp_path, "n,when\n1,2021-01-02\n2,-\n3,2021-02-01\n"))
+    assert table["when"].isna().tolist() == [False, True, False]
+    assert str(table["when"].dtype).startswith("datetime64")
+    assert notes == ("Counted as missing: '-' (1 cell).",)
+
+
 def test_an_unknown_word_among_numbers_is_asked_about(tmp_path):
     """Nothing is guessed, and the note says what to do."""
     path = text_file(tmp_path, "a,b\n" + "1,2\n" * 30 + "unk,3\n")

@@ -26,7 +26,25 @@ __all__ = ["COMMA", "MARKS", "interpreted"]
 
 MARKS = {"?", "-", "--", ".", "na", "n/a", "n.a.", "#n/a", "null", "none", "nil", "nan", "missing", "empty"}
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
-ANY_DATE = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}([ T].*)?$")
+MONTH = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    "oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+WRITTEN = [  # days and months that are numbers are groups
+    re.compile(rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?{form}(?:[T ,]+\d{{1,2}}:\d{{2}}.*)?$", re.I)
+    for form in (
+        r"(\d{1,2})/(\d{1,2})/(?:\d{4}|\d{2})",
+        r"(\d{1,2})\.(\d{1,2})\.\d{4}",
+        r"(\d{1,2})-(\d{1,2})-\d{4}",
+        r"(\d{2})\.(\d{2})\.\d{2}",
+        r"[12]\d{3}/(\d{1,2})/(\d{1,2})",
+        r"[12]\d{3}\.(\d{1,2})\.(\d{1,2})",
+        r"[12]\d{3}-(\d{1,2})-(\d{1,2})",
+        rf"{MONTH}\.?[ -]{DAY},?[ -]\d{{4}}",
+        rf"{DAY}[. -]+{MONTH}[., -]+(?:\d{{4}}|\d{{2}})",
+    )
+]
 EXPONENT = r"(?:[eE][+-]?\d+)?"
 POINT = re.compile(rf"(?=[+-]?\.?\d)[+-]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)?(?:\.\d*)?{EXPONENT}$")
 COMMA = re.compile(rf"(?=[+-]?,?\d)[+-]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)?(?:,\d*)?{EXPONENT}$")
@@ -51,7 +69,7 @@ def interpreted(
         marked = (words == "?").fillna(False).astype(bool)
         frame[name] = frame[name].mask(marked)
         marks["?"] += int(marked.sum())
-        frame[name], note = (frame[name], "") if name in text else _as_dates(frame[name], words)
+        frame[name], note = (frame[name], "") if name in text else _as_dates(frame[name], words, marks)
         found.setdefault(note or ("" if name in text else _about_near_numbers(words)), []).append(name)
     notes = [f"{_columns(names)}: {how}." for how, names in found.items() if how]
     gone = [f"{mark!r} ({count:,} cell{'s' * (count > 1)})" for mark, count in marks.items() if count]
@@ -88,22 +106,39 @@ def _as_numbers(words: Any, decimals: Sequence[str], marks: Counter[str]) -> tup
     return None
 
 
-def _as_dates(column: Any, words: Any) -> tuple[Any, str]:
-    """A column whose every word is an ISO date as moments; a note where they are dates of another form."""
+def _as_dates(column: Any, words: Any, marks: Counter[str]) -> tuple[Any, str]:
+    """A column whose every word, marks for missing apart, is an ISO date as moments; a note where nine tenths
+    are dates, though not of that form.
+    """
     import pandas
 
-    known = column.dropna()
-    if known.empty:
+    counts = words[column.notna()].value_counts()
+    gone = {word: int(n) for word, n in counts.items() if word.lower() in MARKS}
+    given = counts.drop(list(gone))
+    if given.empty:
         return column, ""
-    if not words.dropna().map(lambda v: bool(ISO_DATE.match(v)) or v == "?").all():
-        dated = known.map(lambda v: bool(ANY_DATE.match(v))).mean() > 0.9
-        return column, "dates not of the form 2024-01-31, read as text: rewrite them" if dated else ""
+    if not all(ISO_DATE.match(word) for word in given.index):
+        dates = sum(n for word, n in given.items() if _is_date(word))
+        how = "dates not written like 2021-04-03, so read as text: write them year-month-day"
+        return column, how if dates > 0.9 * given.sum() else ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return pandas.to_datetime(column, format="ISO8601"), ""
+            moments = pandas.to_datetime(column.mask(words.isin(list(gone))), format="ISO8601")
         except ValueError:
             return column, ""
+    marks.update(gone)
+    return moments, ""
+
+
+def _is_date(word: str) -> bool:
+    """Whether a word is a date of any usual form; 12-34-56 is none."""
+    for form in WRITTEN:
+        found = form.match(word)
+        if found:
+            numbers = [int(group) for group in found.groups()]
+            return not numbers or (1 <= min(numbers) <= 12 and max(numbers) <= 31)
+    return False
 
 
 def _about_near_numbers(words: Any) -> str:
