@@ -193,6 +193,25 @@ def test_gaps_among_dates_are_counted(tmp_path):
     assert notes == ("Counted as missing: '-' (1 cell).",)
 
 
+def test_words_that_are_missing_everywhere_are_counted(tmp_path):
+    """NA and None among words are gaps, which only their owner can know to be wrong: so they are told."""
+    table, _, notes = read_as(text_file(tmp_path, "n,word\n1,None\nNA,x\n3,NA\n4,\n5,y\n"))
+    assert table.isna().sum().tolist() == [1, 3]
+    assert notes == ("Counted as missing: 'None' (1 cell), 'NA' (2 cells).",)
+
+
+def test_blanks_that_are_left_out_are_told(tmp_path):
+    """Of names and before words, not of numbers; blanks inside of quotes are kept."""
+    path = text_file(tmp_path, 'n, word,comma, m \n1, a,"x, y", 2\n2,b," z", 3\n')
+    table, _, notes = read_as(path)
+    assert list(table.columns) == ["n", "word", "comma", "m"]
+    assert table["word"].tolist() == ["a", "b"]
+    assert table["comma"].tolist() == ["x, y", " z"]
+    told = "Blanks are left out around names (columns 'word', 'm') and before words (column 'word')."
+    assert notes == (told,)
+    assert read_as(text_file(tmp_path, "n,m\n1, 2\n2, 3\n"))[2] == ()
+
+
 def test_an_unknown_word_among_numbers_is_asked_about(tmp_path):
     """Nothing is guessed, and the note says what to do."""
     path = text_file(tmp_path, "a,b\n" + "1,2\n" * 30 + "unk,3\n")

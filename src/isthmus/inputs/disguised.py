@@ -22,7 +22,7 @@ from typing import Any
 from isthmus.checks import brief
 from isthmus.inputs.headers import is_number
 
-__all__ = ["COMMA", "MARKS", "interpreted"]
+__all__ = ["COMMA", "MARKS", "interpreted", "listed"]
 
 MARKS = {"?", "-", "--", ".", "na", "n/a", "n.a.", "#n/a", "null", "none", "nil", "nan", "missing", "empty"}
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
@@ -51,14 +51,22 @@ COMMA = re.compile(rf"(?=[+-]?,?\d)[+-]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)?(?:,\d*)
 
 
 def interpreted(
-    frame: Any, separator: str, asked: str | None, known: str | None, text: set[str]
+    frame: Any,
+    separator: str,
+    asked: str | None,
+    known: str | None,
+    text: set[str],
+    marks: Counter[str] | None = None,
 ) -> tuple[Any, str | None, tuple[str, ...]]:
-    """Columns of text that are numbers or dates in disguise as these; the decimal sign; and notes."""
+    """Columns of text that are numbers or dates in disguise as these; the decimal sign; and notes.
+
+    marks: cells that were taken as missing already, by word.
+    """
     points = "Float64" in map(str, frame.dtypes)
     likely = asked or known or ("," if separator == ";" and not points else ".")
     decimals = list(dict.fromkeys((likely, ".") if asked else (likely, ".", ",")))
     found: dict[str, list[str]] = {}
-    marks: Counter[str] = Counter()
+    marks = Counter() if marks is None else marks
     for name in [n for n in frame.columns if frame[n].dtype == "string"]:
         words = frame[name].str.strip()
         numbers = None if name in text else _as_numbers(words, decimals, marks)
@@ -71,7 +79,7 @@ def interpreted(
         marks["?"] += int(marked.sum())
         frame[name], note = (frame[name], "") if name in text else _as_dates(frame[name], words, marks)
         found.setdefault(note or ("" if name in text else _about_near_numbers(words)), []).append(name)
-    notes = [f"{_columns(names)}: {how}." for how, names in found.items() if how]
+    notes = [f"C{listed(names)[1:]}: {how}." for how, names in found.items() if how]
     gone = [f"{mark!r} ({count:,} cell{'s' * (count > 1)})" for mark, count in marks.items() if count]
     if gone:
         notes.append(f"Counted as missing: {', '.join(gone)}.")
@@ -154,7 +162,8 @@ def _about_near_numbers(words: Any) -> str:
     )
 
 
-def _columns(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Columns in a sentence, five of them at most."""
     shown = ", ".join(repr(name) for name in names[:5])
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"Column{'s' if len(names) > 1 else ''} {shown}{more}"
+    return f"column{'s' if len(names) > 1 else ''} {shown}{more}"

@@ -25,11 +25,12 @@ import io
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from isthmus.checks import FileError, must
-from isthmus.inputs.disguised import COMMA, MARKS, interpreted
+from isthmus.inputs.disguised import COMMA, MARKS, interpreted, listed
 from isthmus.inputs.headers import has_names, is_number
 from isthmus.parts import Record
 
@@ -38,7 +39,10 @@ __all__ = ["Reading", "TextTable", "decoded", "read_text"]
 SEPARATORS = (",", ";", "\t", "|")
 BLANKS = " "  # any run of blanks and tabs
 HEAD = 1 << 16  # characters looked at to find the separator
+LOOKED_AT = 100_000  # rows in which blanks that are left out are looked for
 SAMPLE = 200  # and rows, to find the names
+WORDS = {"NA", "N/A", "n/a", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "None", "#N/A", "#NA", "<NA>"}
+WORDS |= {"#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}  # what pandas takes for missing anywhere
 PADDED = re.compile(r"0[0-9]{2,}")
 
 
@@ -99,10 +103,11 @@ def read_text(
     if separator == BLANKS:
         content = _tabbed(content)
     cells = "\t" if separator == BLANKS else separator
-    first, body = _rows(file, content, cells)
+    first, body, marks = _rows(file, content, cells)
     first, labels = _squared(first, body)
     header = asked.header if asked.header is not None else _header(first, body, asked, known, names)
     given = _names(file, first, header or labels)
+    marks.update(cell for cell in first if not (header or labels) and cell in WORDS)
     unknown = set(given).difference(names)  # what a model knows is what it was
     padded = [n for n in _padded(given, body if header or labels else [first, *body]) if n in unknown]
     text = {*text, *padded}
@@ -111,7 +116,8 @@ def read_text(
         raise FileError(f"{file} has a header but no rows. Nothing to learn from.")
     index = (header or labels) and _is_index(first, frame, known)
     frame = frame.drop(columns=frame.columns[0]) if index else frame
-    frame, decimal, found = interpreted(frame, separator, asked.decimal, known.decimal, set(text))
+    frame, decimal, found = interpreted(frame, separator, asked.decimal, known.decimal, set(text), marks)
+    notes += _about_blanks(content, cells, given, header or labels, frame)
     notes += _about_layout(frame, separator, preferred, header or labels, index)
     if padded:
         notes += (f"Read as text, as leading zeros would be lost: {', '.join(padded)}.",)
@@ -212,13 +218,16 @@ def _tabbed(content: bytes) -> bytes:
     return "\n".join("\t".join(re.findall(r'"[^"]*"|\S+', line)) for line in lines).encode()
 
 
-def _rows(file: Path, content: bytes, separator: str) -> tuple[list[str], list[list[str]]]:
-    """The first row and a sample of the others; FileError where any row has another length."""
+def _rows(file: Path, content: bytes, separator: str) -> tuple[list[str], list[list[str]], Counter[str]]:
+    """The first row, a sample of the others, and how many cells of these say "missing" in which words.
+    FileError where any row has another length.
+    """
     reader = csv.reader(_stream(content), delimiter=separator, skipinitialspace=True)
     first: list[str] = []
     body: list[list[str]] = []
     lengths: dict[int, int] = {}  # the first line that has so many cells
     counts: Counter[int] = Counter()
+    marks: Counter[str] = Counter()
     for row in reader:
         if _is_blank(row):
             continue
@@ -227,6 +236,8 @@ def _rows(file: Path, content: bytes, separator: str) -> tuple[list[str], list[l
             continue
         counts[len(row)] += 1
         lengths.setdefault(len(row), reader.line_num)
+        if not WORDS.isdisjoint(row):
+            marks.update(cell for cell in row if cell in WORDS)
         if len(body) < SAMPLE:
             body.append(row)
     if not first:
@@ -237,7 +248,7 @@ def _rows(file: Path, content: bytes, separator: str) -> tuple[list[str], list[l
         raise _ragged(file, lengths[odd], odd, usual)
     if counts and usual not in (len(first), len(first) + 1):
         raise _ragged(file, lengths[usual], usual, len(first))
-    return first, body
+    return first, body, marks
 
 
 def _ragged(file: Path, line: int, got: int, usual: int) -> FileError:
@@ -327,6 +338,24 @@ def _is_index(first: list[str], frame: Any, known: Reading) -> bool:
         return False
     column = frame.iloc[:, 0]
     return known.index or (str(column.dtype) == "Int64" and column.is_unique and not column.isna().any())
+
+
+def _about_blanks(
+    content: bytes, separator: str, names: list[str], header: bool, frame: Any
+) -> tuple[str, ...]:
+    """A note where blanks around names, or before words, are not kept."""
+    readers = (csv.reader(_stream(content), delimiter=separator, skipinitialspace=s) for s in (False, True))
+    pairs = ((a, b) for a, b in islice(zip(*readers, strict=False), LOOKED_AT) if not _is_blank(a))
+    around = [cell.strip() for cell in next(pairs)[0] if cell != cell.strip()] if header else []
+    text = {j for j, name in enumerate(names) if name in frame and frame[name].dtype == "string"}
+    padded = f"{separator} ".encode() in content or content.startswith(b" ") or b"\n " in content
+    before: set[int] = set()
+    for kept, used in pairs if text and padded else ():
+        if kept != used and len(kept) == len(used):
+            before |= {j for j in text - before if kept[j] != used[j]}
+    parts = [f"around names ({listed(around)})"] if around else []
+    parts += [f"before words ({listed([names[j] for j in sorted(before)])})"] if before else []
+    return (f"Blanks are left out {' and '.join(parts)}.",) if parts else ()
 
 
 def _about_layout(frame: Any, separator: str, usual: str, header: bool, index: bool) -> tuple[str, ...]:
