@@ -409,3 +409,25 @@ def test_numbers_too_large_for_squared_errors_are_refused_by_name():
     filled = quick().fit(X).transform(great)
     assert np.isfinite(filled[2, 0])
     assert filled[5, 1] == 1e300
+
+
+def test_whole_numbers_are_written_as_they_were(tmp_path):
+    """18 beside 18.5, and in a column of floats that are whole but for its gaps; 18.0 where it was so."""
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 80, 60)
+    lines = [f"{a if i % 7 else ''},{a + i % 2 / 2 if i % 2 else a},{a}.0" for i, a in enumerate(age)]
+    (tmp_path / "t.csv").write_text("\n".join(["age,half,point", *lines]) + "\n")
+    for extra in ((), ("--draws", 2)):
+        done = run("impute", "t.csv", "-o", "o.csv", "--epochs", 1, *extra, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        written = pd.read_csv(tmp_path / "o.csv", dtype=str)
+        assert not written["age"].str.contains(".", regex=False).any()
+        assert written["half"][:60].tolist() == [line.split(",")[1] for line in lines]
+        assert written["point"][:60].tolist() == [line.split(",")[2] for line in lines]
+    pd.DataFrame({"a": np.where(np.arange(60) % 7, age, np.nan), "b": age / 2}).to_parquet(
+        tmp_path / "t.parquet"
+    )
+    assert run("impute", "t.parquet", "-o", "o.csv", "--epochs", 1, folder=tmp_path).returncode == 0
+    written = pd.read_csv(tmp_path / "o.csv", dtype=str)
+    assert not written["a"].str.contains(".", regex=False).any()
+    assert written["b"].str.contains(".", regex=False).all()

@@ -204,7 +204,9 @@ def _stacked(tables: list[Any], X: Any, rows: Any) -> Any:
         names = [f"{name}_" if name in table.columns else name for name in ("draw", "row")]
         lead = pandas.DataFrame({names[0]: d, names[1]: range(len(table))}, index=table.index)
         each.append(pandas.concat([lead, table], axis=1))
-    return pandas.concat(each, ignore_index=True)
+    whole = pandas.concat(each, ignore_index=True)
+    whole.attrs = dict(getattr(X, "attrs", {}))  # how its numbers were written
+    return whole
 
 
 def _alike(cells: Any, path: Path) -> Any:

@@ -43,6 +43,8 @@ LOOKED_AT = 100_000  # rows in which blanks that are left out are looked for
 SAMPLE = 200  # and rows, to find the names
 WORDS = {"NA", "N/A", "n/a", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "None", "#N/A", "#NA", "<NA>"}
 WORDS |= {"#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}  # what pandas takes for missing anywhere
+WHOLE = re.compile(r"^ *[+-]?[\d,]+ *$", re.MULTILINE)
+POINTED = re.compile(r"^ *[+-]?[\d,]+\.0* *$", re.MULTILINE)
 PADDED = re.compile(r"0[0-9]{2,}")
 
 
@@ -117,6 +119,7 @@ def read_text(
     index = (header or labels) and _is_index(first, frame, known)
     frame = frame.drop(columns=frame.columns[0]) if index else frame
     frame, decimal, found = interpreted(frame, separator, asked.decimal, known.decimal, set(text), marks)
+    frame.attrs["plain"] = _plain(given, body, frame)
     notes += _about_blanks(content, cells, given, header or labels, frame)
     notes += _about_layout(frame, separator, preferred, header or labels, index)
     if padded:
@@ -338,6 +341,17 @@ def _is_index(first: list[str], frame: Any, known: Reading) -> bool:
         return False
     column = frame.iloc[:, 0]
     return known.index or (str(column.dtype) == "Int64" and column.is_unique and not column.isna().any())
+
+
+def _plain(names: list[str], body: list[list[str]], frame: Any) -> list[str]:
+    """Columns of numbers in whose first rows whole ones are written without a point, as in 18 and 18.5."""
+    known = {name for name in frame.columns if str(frame[name].dtype) == "Float64"}
+    found = []
+    for name, cells in zip(names, zip(*body, strict=False), strict=False):
+        text = "\n".join(cells) if name in known else ""
+        if WHOLE.search(text) and not POINTED.search(text):
+            found.append(name)
+    return found
 
 
 def _about_blanks(

@@ -140,7 +140,11 @@ class _Npz(_Npy):
 
 
 class _Text(Sink):
-    """Numbers to nine digits, enough for every float32, or exactly."""
+    """Numbers to nine digits, enough for every float32, or exactly; then whole ones without a point where the
+    file they came from has them so, or where a column of floats holds no others.
+    """
+
+    plain: list[Any] | None = None
 
     def __init__(self, file: BinaryIO, path: Path, rows: int) -> None:
         super().__init__(file, path, rows)
@@ -149,7 +153,14 @@ class _Text(Sink):
         self.packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if kind == ".csv.gz" else None
 
     def _append(self, X: Any) -> None:
-        text = as_pandas(X).to_csv(
+        frame = as_pandas(X)
+        if self.exact:
+            self.plain = _plain(frame) if self.plain is None else self.plain
+            frame = frame.copy(deep=False)
+            for name in self.plain:
+                values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+                frame[name] = np.array([_shortest(value) for value in values.tolist()], dtype=object)
+        text = frame.to_csv(
             index=False,
             header=not self.written,
             sep=self.separator,
@@ -160,6 +171,19 @@ class _Text(Sink):
     def end(self) -> None:
         if self.packed is not None:
             self.packed.close()
+
+
+def _plain(frame: Any) -> list[Any]:
+    """Columns of floats whose whole numbers are written without a point."""
+    asked = frame.attrs.get("plain", ())
+    floats = [name for name, kind in frame.dtypes.items() if str(kind).lower().startswith("float")]
+    numpy = [n for n in floats if isinstance(frame[n].dtype, np.dtype)]  # whose integers have no gaps
+    return [n for n in floats if n in asked or (n in numpy and (frame[n].isna() | (frame[n] % 1 == 0)).all())]
+
+
+def _shortest(value: float) -> float:
+    """18 for 18.0; anything else, NaN among them, as it is."""
+    return int(value) if abs(value) < 1e15 and value == int(value) else value
 
 
 class _Parquet(Sink):
