@@ -132,8 +132,8 @@ def test_lines_of_metadata_that_fit_nothing_are_told(folder):
     lines = ["file,kind", *(f"p{i:02}.png,{i % 10}" for i in range(30)), "p00.png,7", "away.png,1"]
     (folder / "odd_about.csv").write_text("\n".join(lines))
     done = run("index", "p.isthmus", "in", "-o", "ps3", "--metadata", "odd_about.csv", folder=folder)
-    assert "1 lines of odd_about.csv name a file again" in done.stderr
-    assert "1 lines of odd_about.csv name no file" in done.stderr
+    assert "1 line of odd_about.csv left out, of files that were named before" in done.stderr
+    assert "1 line of odd_about.csv left out, of no file in the folder" in done.stderr
     done = run("index", "t.isthmus", "t.csv", "-o", "ts3", "--metadata", "t.csv", folder=folder)
     assert "--metadata must have columns of its own; got code" in done.stderr
 

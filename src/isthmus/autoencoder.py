@@ -57,6 +57,7 @@ from isthmus.parts import Layout, pack
 from isthmus.penalties import Penalty
 from isthmus.slopes import singular_values
 from isthmus.training import Member, Rows, Stream, Trainer, isolated, reading, seed_from
+from isthmus.wording import counted
 
 __all__ = ["Autoencoder"]
 
@@ -300,8 +301,11 @@ class Autoencoder(Transformer):
     def _trained(self, member: Member, plan: object) -> None:
         """Take over what training left behind besides the weights."""
         self.history_rows_, self.lambdas_ = member.history, member.objective.lambdas
-        kept = "no rows" if member.held_out is None else f"{len(member.held_out):,} rows"
-        self.notes_ += [f"Trained on {len(member.train):,} rows, {kept} held out: {plan}.", *member.notes]
+        kept = "no rows" if member.held_out is None else counted(len(member.held_out), "row")
+        self.notes_ += [
+            f"Trained on {counted(len(member.train), 'row')}, {kept} held out: {plan}.",
+            *member.notes,
+        ]
 
     def _finish_in_closed_form(self, rows: Rows, generator: torch.Generator) -> None:
         self.network_.eval()
@@ -327,7 +331,7 @@ class Autoencoder(Transformer):
         """The same as features (n, d), in the network's own units."""
         self.must_be_fitted()
         z = np.array(Z, dtype=np.float32)
-        rule = f"be 2-D with {self.n_components_} columns"
+        rule = f"be 2-D with {counted(self.n_components_, 'column')}"
         need(
             z.ndim == 2 and z.shape[1] == self.n_components_,
             "Z",

@@ -40,6 +40,7 @@ from isthmus.commands.reporting import report
 from isthmus.commands.searching import duplicates, index, search
 from isthmus.commands.tasks import MODELS, Asked, check_task, fitted_use
 from isthmus.commands.words import Said, in_options, tell
+from isthmus.wording import counted
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -178,7 +179,7 @@ def fit(
         told.show()
     elif told.facts["rows"] < FEW:
         tell(str(told.verdict))
-    _say_interrupted(interrupts, output, f", after {told.facts['epochs']} epochs,")
+    _say_interrupted(interrupts, output, f", after {counted(told.facts['epochs'], 'epoch')},")
 
 
 @app.command()
@@ -215,7 +216,9 @@ def encode(
             sink.append(codes if table else named(codes, names, here))
             start += len(codes)
     facts = {"rows": len(X), "code_size": len(names), "output": str(output)}
-    _done(f"{len(X):,} rows, {len(names)} numbers each -> {output}", facts, as_json, quiet)
+    _done(
+        f"{counted(len(X), 'row')}, {counted(len(names), 'number')} each -> {output}", facts, as_json, quiet
+    )
 
 
 @app.command()
@@ -254,7 +257,7 @@ def reconstruct(
     mean = rebuild(fitted, X, output, errors, into_folder and hasattr(X, "write"))
     facts = {"rows": len(X), "error_per_cell": mean, "output": str(output)}
     facts["errors"] = None if errors is None else str(errors)
-    _done(f"{len(X):,} rows, error per cell {mean:.4g} -> {output}", facts, as_json, quiet)
+    _done(f"{counted(len(X), 'row')}, error per cell {mean:.4g} -> {output}", facts, as_json, quiet)
 
 
 @app.command()
@@ -402,11 +405,11 @@ def _size(X: Any) -> str:
     from isthmus.inputs import columns_of
 
     if hasattr(X, "counts"):
-        return f"{len(X.counts):,} {X.KIND}"
+        return counted(len(X.counts), X.KIND.removesuffix("s"))
     if hasattr(X, "sizes"):
-        return f"{len(X):,} rows, read in {len(X.sizes):,} blocks"
+        return f"{counted(len(X), 'row')}, read in {counted(len(X.sizes), 'block')}"
     rows, columns = len(X), columns_of(X) or 0
-    return f"{rows:,} row{'s' * (rows != 1)}, {columns:,} column{'s' * (columns != 1)}"
+    return f"{counted(rows, 'row')}, {counted(columns, 'column')}"
 
 
 def _say_interrupted(interrupts: list[bool], output: Path, after: str = "") -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.parts import Record
+from isthmus.wording import counted
 
 __all__ = ["PCAComparison", "pca_comparison"]
 
@@ -60,8 +61,8 @@ class PCAComparison(Record):
         if not self.varied:
             return "has nothing to learn: every row is the same."
         shares = (
-            f"explains {self.explained:.1%} of the variation of {self.rows:,} held-out rows with "
-            f"{self.n_components} numbers; PCA explains {self.pca_explained:.1%}"
+            f"explains {self.explained:.1%} of the variation of {counted(self.rows, 'held-out row')} with "
+            f"{counted(self.n_components, 'number')}; PCA explains {self.pca_explained:.1%}"
         )
         if self.rows < FEW:
             return f"{shares}. So few rows judge nothing: hold out at least {FEW}."

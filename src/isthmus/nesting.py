@@ -19,6 +19,7 @@ from torch import Tensor
 from isthmus.checks import must, need
 from isthmus.codes import Nested
 from isthmus.networks import Network
+from isthmus.wording import counted
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -37,7 +38,7 @@ def truncated(model: Autoencoder, k: int) -> Autoencoder:
     cut.n_components, cut.n_components_ = k, k
     cut.history_rows_, cut.notes_ = (
         list(model.history_rows_),
-        [*model.notes_, f"Cut from {whole} numbers to {k}."],
+        [*model.notes_, f"Cut from {counted(whole, 'number')} to {k}."],
     )
     cut.network_ = narrowed(cut._build_network(), model.network_)
     cut.network_.eval()

@@ -38,6 +38,7 @@ from isthmus.checks import must, need
 from isthmus.citizen import Estimator
 from isthmus.inputs import as_frame_like
 from isthmus.inputs.frames import is_frame
+from isthmus.wording import counted
 
 __all__ = ["OfWindows", "SeriesDetector"]
 
@@ -116,7 +117,10 @@ class SeriesDetector(Estimator):
         self.detector_ = detector.fit(np.ascontiguousarray(rows))
         self.channels_, self.n_features_in_ = steps.names, len(steps.names)
         every = "" if hop == 1 else f", every {hop}th of them"
-        self.notes_ = [f"Windows of {self.window} steps{every}; no window looks ahead.", *detector.notes_]
+        self.notes_ = [
+            f"Windows of {counted(self.window, 'step')}{every}; no window looks ahead.",
+            *detector.notes_,
+        ]
         return self
 
     # ---------------------------------------------------------------- step by step

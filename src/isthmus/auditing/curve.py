@@ -39,6 +39,7 @@ from isthmus.inputs import Source, as_frame_like, rows_of
 from isthmus.many import alike, fit_many
 from isthmus.parts import Record
 from isthmus.training import Trainer
+from isthmus.wording import counted
 
 __all__ = ["ComponentCurve", "component_curve", "parted"]
 
@@ -211,7 +212,7 @@ def _suggestion(by_row: Array, error: Array, mean_error: float) -> tuple[int, st
     if enough < K:
         return (
             enough,
-            f"more than {enough} number{'s' * (enough > 1)} do not lower the held-out error clearly",
+            f"more than {counted(enough, 'number does', 'numbers do')} not lower the held-out error clearly",
         )
     if K < 3:
         return K, f"the error still falls at {K}, the most that was tried"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from isthmus.auditing.finding import Finding
 from isthmus.auditing.subject import Subject
+from isthmus.wording import counted
 
 __all__ = ["Dimension", "intrinsic_dimension", "two_nn"]
 
@@ -39,7 +40,7 @@ class Dimension(Finding):
     def __str__(self) -> str:
         if not np.isfinite(self.dimension):
             return "too few different rows to tell the dimension of the data"
-        numbers = f"{self.n_components} number{'s' * (self.n_components != 1)}"
+        numbers = counted(self.n_components, "number")
         return f"the rows lie on about {self.dimension:.1f} dimensions (TwoNN); a row's code has {numbers}"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from isthmus.auditing.finding import Finding
 from isthmus.auditing.subject import Subject
 from isthmus.diagnostics import PCAComparison
+from isthmus.wording import counted
 
 __all__ = ["AgainstPCA", "against_pca"]
 
@@ -55,7 +56,7 @@ class AgainstPCA(Finding):
         return found
 
     def __str__(self) -> str:
-        mine = f"explains {self.explained:.1%} of {self.rows:,} held-out rows"
+        mine = f"explains {self.explained:.1%} of {counted(self.rows, 'held-out row')}"
         if self.wide:
             return f"{mine}; its code is as wide as the data, so PCA with as many numbers would be a copy"
         pca = f"PCA({self.n_components}) {self.explained_by_pca:.1%}"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from isthmus.auditing.finding import Finding
 from isthmus.auditing.subject import Subject
+from isthmus.wording import counted
 
 __all__ = ["Units", "units"]
 
@@ -38,12 +39,14 @@ class Units(Finding):
 
     def __str__(self) -> str:
         said = [
-            f"{self.dead} of {self.count} units are dead"
+            f"{self.dead:,} of {counted(self.count, 'unit')} {'is' if self.dead == 1 else 'are'} dead"
             if self.dead
+            else "its one unit is alive"
+            if self.count == 1
             else f"all {self.count} units are alive"
         ]
         if self.saturated:
-            said.append(f"{self.saturated} are saturated")
+            said.append(f"{self.saturated} {'is' if self.saturated == 1 else 'are'} saturated")
         if self.one_sided:
             said.append(f"{self.density:.0%} of activations are on")
         if self.rho is not None:

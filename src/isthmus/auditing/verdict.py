@@ -31,6 +31,7 @@ from isthmus.auditing.memory import Attractors, Copies, Gap
 from isthmus.auditing.probe import NoiseProbe
 from isthmus.auditing.units import Units
 from isthmus.diagnostics import FEW
+from isthmus.wording import counted
 
 __all__ = ["KINDS", "Evidence", "judged"]
 
@@ -160,11 +161,12 @@ def _memorises(found: Evidence) -> str:
 def _dead(found: Evidence) -> str:
     units = found.units
     alive = units.count - units.dead
+    wide = counted(alive, "number")
     if units.dead < DEAD * units.count or alive == 0:
         return ""
     return (
-        f"{units.dead} of its {units.count} units are dead: the code is {alive} numbers wide. Lower the "
-        f"penalty's weight or the learning rate, or take {alive} numbers."
+        f"{units.dead} of its {units.count} units are dead: the code is {wide} wide. Lower the penalty's "
+        f"weight or the learning rate, or take {wide}."
     )
 
 
@@ -200,11 +202,12 @@ def _small(found: Evidence) -> str:
     if not (lacks and room):
         return ""
     few = linear.n_components < found.units.count  # a sparse code, wide enough, too little of which is on
-    do = f"Let {found.needed} units be on: lower the penalty" if few else f"Try {found.needed} numbers"
+    units, numbers = counted(found.needed, "unit"), counted(found.needed, "number")
+    do = f"Let {units} be on: lower the penalty" if few else f"Try {numbers}"
     return (
-        f"The code is too small: with {_counted(linear.n_components)} it explains {linear.explained:.0%} of "
-        f"held-out rows, PCA {linear.explained_by_pca:.0%}, and PCA with {linear.twice} "
-        f"{linear.explained_by_twice:.0%}. {do}."
+        f"The code is too small: with {counted(linear.n_components, 'number')} it explains "
+        f"{linear.explained:.0%} of held-out rows, PCA {linear.explained_by_pca:.0%}, and PCA with "
+        f"{linear.twice} {linear.explained_by_twice:.0%}. {do}."
     )
 
 
@@ -264,9 +267,5 @@ def _beside(found: Evidence) -> str:
     linear = found.linear
     return (
         f"explains {linear.explained:.1%} of the variation of {linear.rows:,} held-out rows with "
-        f"{_counted(linear.n_components)}; PCA explains {linear.explained_by_pca:.1%}"
+        f"{counted(linear.n_components, 'number')}; PCA explains {linear.explained_by_pca:.1%}"
     )
-
-
-def _counted(numbers: int) -> str:
-    return f"{numbers} number{'' if numbers == 1 else 's'}"

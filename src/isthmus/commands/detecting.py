@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.wording import counted
+
 if TYPE_CHECKING:
     from isthmus.anomaly import AnomalyDetector, SeriesDetector
     from isthmus.autoencoder import Autoencoder
@@ -80,7 +82,7 @@ def detector_report(detector: AnomalyDetector | SeriesDetector, path: Path) -> R
         "finest_alpha": calibration.finest,
         "threshold": -float(inner.offset_),
     }
-    finest = f"down to {calibration.finest:.2g}, from {calibration.rows:,} rows"
+    finest = f"down to {calibration.finest:.2g}, from {counted(calibration.rows, 'row')}"
     said = ("file", "names", "code", "weights", "versions")
     lines = {
         "detector": type(detector).__name__,
@@ -172,7 +174,9 @@ class Found:
 
         console = Console(highlight=False)
         console.print(
-            f"{self.rows:,} rows, {len(self.numbers):,} flagged: {self.how}.", style="bold", markup=False
+            f"{counted(self.rows, 'row')}, {len(self.numbers):,} flagged: {self.how}.",
+            style="bold",
+            markup=False,
         )
         if self.drifted:
             said = (

@@ -7,6 +7,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.wording import counted
+
 if TYPE_CHECKING:
     from isthmus.retrieval import Retriever
 
@@ -42,8 +44,8 @@ def show(found: Any, output: Path | None = None) -> None:
     for line in lines:
         table.add_row(*line[: len(names)])
     console.print(table, markup=False)
-    left = [f"{len(found) - SHOWN:,} more lines"] if len(found) > SHOWN else []
-    left += [f"{found.shape[1] - len(names)} more columns"] if found.shape[1] > len(names) else []
+    left = [counted(len(found) - SHOWN, "more line")] if len(found) > SHOWN else []
+    left += [counted(found.shape[1] - len(names), "more column")] if found.shape[1] > len(names) else []
     if output is not None:
         console.print(f"-> {output}", markup=False)
     elif left:

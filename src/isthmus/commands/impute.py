@@ -20,6 +20,7 @@ from isthmus.commands.options import (
     Quiet,
     Separator,
 )
+from isthmus.wording import counted
 
 if TYPE_CHECKING:
     from isthmus.imputation import Imputer
@@ -241,9 +242,8 @@ def _show(facts: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
     lines = [line for line in facts["columns"] if line["missing"] and line["column"] not in facts["empty"]]
-    counts = ((facts["rows"], "row"), (facts["filled"], "cell"), (len(lines), "column"))
-    rows, cells, columns = (f"{count:,} {word}{'s' * (count != 1)}" for count, word in counts)
-    said = f"{rows}, {cells} filled in {columns}"
+    cells = f"{counted(facts['filled'], 'cell')} filled in {counted(len(lines), 'column')}"
+    said = f"{counted(facts['rows'], 'row')}, {cells}"
     console.print(f"{said} -> {facts['output']}", style="bold", markup=False)
     if lines:
         table = Table(box=None)

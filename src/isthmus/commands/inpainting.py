@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from isthmus.commands.options import Json, ModelFile, Quiet
+from isthmus.wording import counted
 
 if TYPE_CHECKING:
     from isthmus.inpainting import Inpainter
@@ -233,7 +234,7 @@ def _report(pictures: list[Mended], output: Path) -> Report:
     facts = {"files": len(pictures), "pixels": pixels, "filled": filled, "psnr": mean, "output": str(output)}
     lines = {
         "files": f"{len(pictures):,}, {pixels / 1e6:,.2f} million pixels",
-        "filled": f"{filled:,} pixels, {100 * filled / max(1, pixels):.1f}%",
+        "filled": f"{counted(filled, 'pixel')}, {100 * filled / max(1, pixels):.1f}%",
         "PSNR": None if mean is None else f"{mean:.2f} dB in the holes",
         "in": str(output),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from isthmus.wording import counted
+
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
@@ -80,7 +82,7 @@ def _sized(model: Autoencoder, kind: str, recipe: object, columns: int | None) -
     model.set_params(n_components="auto")
     return [
         f"The size of the code was chosen by the data's width: the usual {usual} of --kind {kind} is too "
-        f"much for {columns} columns."
+        f"much for {counted(columns, 'column')}."
     ]
 
 

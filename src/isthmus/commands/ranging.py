@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.wording import counted
+
 if TYPE_CHECKING:
     from isthmus.anomaly import SeriesDetector
     from isthmus.autoencoder import Autoencoder
@@ -86,8 +88,11 @@ class Ranges:
 
         console = Console(highlight=False)
         how = f"of steps like those it learned from, {self.alpha:.3g} would be, in runs"
-        count = f"{len(self.found):,} range" + ("" if len(self.found) == 1 else "s")
-        console.print(f"{self.steps:,} steps, {count} flagged: {how}.", style="bold", markup=False)
+        console.print(
+            f"{counted(self.steps, 'step')}, {counted(len(self.found), 'range')} flagged: {how}.",
+            style="bold",
+            markup=False,
+        )
         if not len(self.found):
             return
         table = Table(box=None)

@@ -19,6 +19,7 @@ from isthmus.commands.options import (
     Quiet,
     Separator,
 )
+from isthmus.wording import counted
 
 if TYPE_CHECKING:
     from isthmus.retrieval import Retriever
@@ -191,12 +192,13 @@ def duplicates(
     if output is not None:
         write(found, output)
     groups = int(found.iloc[:, 0].nunique())
-    said = {"rows": rows, "threshold": level, "groups": groups, "duplicates": len(found) - groups}
+    beside = len(found) - groups
+    said = {"rows": rows, "threshold": level, "groups": groups, "duplicates": beside}
     if as_json:
         typer.echo(json.dumps({**said, "found": plain(found)}, default=str))
     elif not quiet:
-        words = f"{groups:,} groups, {said['duplicates']:,} rows beside their representatives"
-        typer.echo(f"{rows:,} rows; within {level:.3g} ({measure}): {words}.")
+        words = f"{counted(groups, 'group')}, {counted(beside, 'row')} beside their representatives"
+        typer.echo(f"{counted(rows, 'row')}; within {level:.3g} ({measure}): {words}.")
         if len(found):
             show(found, output)
 
@@ -264,13 +266,15 @@ def _metadata(file: str | None, beside: Any, labels: dict[str, Any]) -> Any:
             raise must("--metadata", "have a column 'file' for a folder", list(table.columns)[:5], do)
         lacking = len(set(names) - set(table["file"]))
         if 0 < lacking < len(names):
-            tell(f"{lacking:,} of {len(names):,} files have no line in {file}.")
+            tell(
+                f"{lacking:,} of {len(names):,} files {'has' if lacking == 1 else 'have'} no line in {file}."
+            )
         twice = int(table["file"].duplicated().sum())
         if twice:
-            tell(f"{twice:,} lines of {file} name a file again, and are left out.")
+            tell(f"{counted(twice, 'line')} of {file} left out, of files that were named before.")
         strange = len(set(table["file"]) - set(names))
         if strange:
-            tell(f"{strange:,} lines of {file} name no file of the folder, and are left out.")
+            tell(f"{counted(strange, 'line')} of {file} left out, of no file in the folder.")
         table = table.drop_duplicates("file").set_index("file").reindex(names)
         if table.isna().all(axis=None):
             raise must(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from isthmus.wording import counted
+
 if TYPE_CHECKING:
     from isthmus.denoising import AudioDenoiser
     from isthmus.report.console import Report
@@ -121,7 +123,7 @@ def _comparable(clean: Path | None, name: str, x: Any) -> Any:
     from isthmus.inputs.wav import read_wav, wav_header
 
     def kind(samples: Any) -> str:
-        return f"{samples.shape[0]} channels of {samples.shape[1]:,} samples"
+        return f"{counted(samples.shape[0], 'channel')} of {counted(samples.shape[1], 'sample')}"
 
     def wrong(target: Any) -> str:
         if not target.any():

@@ -42,6 +42,7 @@ from isthmus.inputs.wav import read_wav, resampled, wav_header, write_wav
 from isthmus.losses import LogDistortion
 from isthmus.networks import SpectralMask
 from isthmus.training import Trainer
+from isthmus.wording import counted
 
 __all__ = ["AudioDenoiser", "default_sound_model"]
 
@@ -150,8 +151,8 @@ class AudioDenoiser(Estimator):
             self.model_ = model.set_params(corruption=None).fit_pairs(rows[:, :1], rows[:, 1:])
         self.rate_, self.window_, self.facts_ = None if rate is None else int(rate), int(window), {}
         samples = len(rows) * window
-        length = f"{samples:,} samples" if rate is None else f"{samples / rate:,.0f} seconds"
-        cut = f"Learned from {length} of sound in {len(rows):,} windows of {window:,} samples."
+        length = counted(samples, "sample") if rate is None else counted(round(samples / rate), "second")
+        cut = f"Learned from {length} of sound in {counted(len(rows), 'window')} of {window:,} samples."
         self.notes_ = [*notes(), cut, *self.model_.notes_[1:]]
         return self
 

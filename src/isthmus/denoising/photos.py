@@ -38,6 +38,7 @@ from isthmus.losses import SquaredError
 from isthmus.networks import ResidualConvNet
 from isthmus.tiling import filtered
 from isthmus.training import Trainer, fast_in_bf16, seed_from
+from isthmus.wording import counted
 
 __all__ = ["PhotoDenoiser", "default_photo_model"]
 
@@ -132,7 +133,7 @@ class PhotoDenoiser(Estimator):
             self.model_ = model.fit_pairs(*patches(album, self.patches, SIDE, rng, Album(y)))
         self.facts_ = {}
         colours = "in colour and grey" if album.coloured else "in grey"
-        cut = f"Learned from {self.patches:,} patches of {len(album):,} photographs, {colours}."
+        cut = f"Learned from {self.patches:,} patches of {counted(len(album), 'photograph')}, {colours}."
         self.notes_ = [cut, *album.skipped, *self.model_.notes_[1:]]
         return self
 

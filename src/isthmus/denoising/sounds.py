@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isthmus.checks import must, need
 from isthmus.inputs import Recordings
+from isthmus.wording import counted
 
 __all__ = ["checked", "left_out", "paired", "sounds_of", "within"]
 
@@ -66,4 +67,4 @@ def within(recordings: Iterator[NDArray[Any]], most: int) -> Iterator[NDArray[An
 def left_out(folder: Recordings) -> tuple[str, ...]:
     """One sentence naming what was left out, or nothing."""
     shown = "; ".join(folder.skipped[:5])
-    return (f"Skipped {len(folder.skipped):,} files that cannot be read: {shown}.",) if shown else ()
+    return (f"Skipped {counted(len(folder.skipped), 'file')} that cannot be read: {shown}.",) if shown else ()

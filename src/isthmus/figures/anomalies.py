@@ -11,6 +11,7 @@ from isthmus.figures.curves import BLUE, ORANGE
 from isthmus.figures.mosaics import axes_or_new, tiled
 from isthmus.figures.style import ink
 from isthmus.figures.told import titled
+from isthmus.wording import counted
 
 __all__ = ["anomaly_scores", "flagged_ranges", "heat_maps", "p_value_histogram"]
 
@@ -62,7 +63,7 @@ def p_value_histogram(p: NDArray[Any], *, ax: Any = None, title: str | None = No
     ax.axhline(usual, color=ink(), linewidth=1, linestyle="--", label="ordinary rows, and 2 deviations")
     ax.set_ylim(top=1.25 * max(counts.max(), usual + spread))
     excess = float(counts[0] - usual)
-    more = f"About {excess:,.0f} more rows below 0.05 than by chance"
+    more = f"About {counted(round(excess), 'more row')} below 0.05 than by chance"
     found = more if excess > spread else "No more small p-values than by chance"
     ax.set_xlabel("p-value")
     ax.set_ylabel("rows")
@@ -106,7 +107,7 @@ def flagged_ranges(
         ax.axvline(peak, color=ORANGE, linewidth=0.8)
     ax.margins(x=0)
     count = len(ranges["start"])
-    found = f"{count:,} range{'' if count == 1 else 's'} flagged"
+    found = f"{counted(count, 'range')} flagged"
     ax.spines[["top", "right"]].set_visible(False)
     titled(ax, found if title is None else title)
     return ax

@@ -11,6 +11,7 @@ from isthmus.checks import need
 from isthmus.figures.mosaics import tiled
 from isthmus.figures.style import COLOURS, MARKS, axes_or_new, finished, paper
 from isthmus.figures.told import change, gathered, titled
+from isthmus.wording import counted
 
 __all__ = ["latent_scatter", "picture_rows"]
 
@@ -33,7 +34,7 @@ def latent_scatter(
     need(z.ndim == 2 and z.shape[1] == 2, "z", "be points (n, 2)", z.shape, "Choose two columns of the code")
     values = None if colour is None else _whole(np.asarray(colour))
     if values is not None:
-        rule = f"have {len(z)} values, one a point"
+        rule = f"have {counted(len(z), 'value')}, one a point"
         need(len(values) == len(z), "colour", rule, values.shape, "Give as many")
     ax = axes_or_new(ax, 5.0, 4.4)
     number = values is not None and (

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.figures.style import COLOURS, MARKS, axes_or_new, finished, ink
 from isthmus.figures.told import followed, titled
+from isthmus.wording import counted
 
 __all__ = ["component_curve", "error_map", "jacobian_spectrum", "loss_terms", "tradeoff", "worst_columns"]
 
@@ -36,7 +37,9 @@ def component_curve(curve: Any, *, ax: Any = None, title: str | None = None) -> 
     ax.set_xlabel("numbers in the code")
     ax.set_ylabel("share of held-out rows explained")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    found = f"{at} numbers explain {mine[at - 1]:.0%}, PCA({at}) {pca[at - 1]:.0%}"
+    found = (
+        f"{counted(at, 'number explains', 'numbers explain')} {mine[at - 1]:.0%}, PCA({at}) {pca[at - 1]:.0%}"
+    )
     return finished(ax, found if title is None else title, legend=True)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.figures.style import COLOURS, axes_or_new, finished, ink
 from isthmus.figures.told import strongest, titled
+from isthmus.wording import counted
 
 __all__ = ["activations", "kl_penalty", "top_rows"]
 
@@ -52,7 +53,7 @@ def activations(
     ax.set_xlabel("unit")
     ax.set_ylabel("row")
     used = len(np.unique(np.abs(z).argmax(1)))
-    found = f"{len(z)} rows, {used} different units strongest"
+    found = f"{counted(len(z), 'row')}, {counted(used, 'different unit')} strongest"
     return finished(ax, found if title is None else title)
 
 

@@ -31,6 +31,7 @@ from isthmus.inputs import Folder, Source, as_frame_like, columns_of, completed,
 from isthmus.inputs.arrays import as_array, refuse_infinite
 from isthmus.inputs.frames import read_columns
 from isthmus.training import seed_from
+from isthmus.wording import counted
 
 __all__ = ["Imputer", "gap_counts"]
 
@@ -303,7 +304,7 @@ class Imputer(Transformer):
         ]
         said = [
             f"{len(known.folds)} models, each judged on known cells hidden in rows it was not trained on "
-            f"({self._rows:,} rows, {self._share:.1%} missing)."
+            f"({counted(self._rows, 'row')}, {self._share:.1%} missing)."
         ]
         if plain:
             said.append(

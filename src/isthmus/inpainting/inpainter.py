@@ -42,6 +42,7 @@ from isthmus.inputs.scaling import whole
 from isthmus.networks import FilledConvNet
 from isthmus.tiling import filtered
 from isthmus.training import Trainer, seed_from
+from isthmus.wording import counted
 
 __all__ = ["Draws", "Inpainter"]
 
@@ -373,7 +374,10 @@ def _opened(X: Any, count: int, rng: np.random.Generator) -> tuple[Any, bool, li
         X = list(X)
     album = Album(X)
     colours = "in colour and grey" if album.coloured else "in grey"
-    notes = [f"Learned from {count:,} patches of {len(album):,} photographs, {colours}.", *album.skipped]
+    notes = [
+        f"Learned from {count:,} patches of {counted(len(album), 'photograph')}, {colours}.",
+        *album.skipped,
+    ]
     return patches(album, count, SIDE, rng), False, notes
 
 

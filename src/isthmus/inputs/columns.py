@@ -263,10 +263,9 @@ def _about_levels(name: str | int, total: int, kept: int, rows: int) -> tuple[st
             f"Column {name!r} repeats none of its {total:,} levels often enough to learn from: nothing is "
             "told by it, and its gaps stay.",
         )
-    text = (
-        f"Column {name!r} has {total:,} levels: the {kept} most frequent are kept, the other "
-        f"{total - kept:,} share one, which comes back as missing."
-    )
+    most = "the most frequent is kept" if kept == 1 else f"the {kept} most frequent are kept"
+    others = "the other" if total - kept == 1 else f"the other {total - kept:,} share one, which"
+    text = f"Column {name!r} has {total:,} levels: {most}, {others} comes back as missing."
     if total > 0.9 * rows:
         text += (
             " Nearly every row has its own: leave it out if it is an identifier, convert it if it is numbers "

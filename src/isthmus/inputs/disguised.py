@@ -21,6 +21,7 @@ from typing import Any
 
 from isthmus.checks import brief
 from isthmus.inputs.headers import is_number
+from isthmus.wording import counted
 
 __all__ = ["COMMA", "MARKS", "interpreted", "listed"]
 
@@ -80,7 +81,7 @@ def interpreted(
         frame[name], note = (frame[name], "") if name in text else _as_dates(frame[name], words, marks)
         found.setdefault(note or ("" if name in text else _about_near_numbers(words)), []).append(name)
     notes = [f"C{listed(names)[1:]}: {how}." for how, names in found.items() if how]
-    gone = [f"{mark!r} ({count:,} cell{'s' * (count > 1)})" for mark, count in marks.items() if count]
+    gone = [f"{mark!r} ({counted(count, 'cell')})" for mark, count in marks.items() if count]
     if gone:
         notes.append(f"Counted as missing: {', '.join(gone)}.")
     comma = any("decimal comma" in how for how in found)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from isthmus.checks import FileError, brief, must
 from isthmus.inputs.source import Source
+from isthmus.wording import counted
 
 __all__ = ["Folder", "is_path", "labels_of", "loaded", "open_folder", "unusable"]
 
@@ -146,7 +147,9 @@ class Folder(Source):
         shown = "; ".join(self.skipped[:5])
         more = f"; and {len(self.skipped) - 5} more" if len(self.skipped) > 5 else ""
         total = len(self.skipped) + readable
-        return (f"Skipped {len(self.skipped)} of {total:,} files that cannot be read: {shown}{more}.",)
+        return (
+            f"Skipped {len(self.skipped)} of {counted(total, 'file')} that cannot be read: {shown}{more}.",
+        )
 
 
 def warn_of_skipped(folder: Folder) -> Folder:

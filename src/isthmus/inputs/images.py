@@ -41,6 +41,7 @@ from isthmus.inputs.scaling import Scales, whole
 from isthmus.inputs.shaped import ShapedSchema, spoken
 from isthmus.inputs.source import Source
 from isthmus.parts import Layout
+from isthmus.wording import counted
 
 __all__ = ["Images", "ImagesSchema", "Pictures", "value_range"]
 
@@ -246,7 +247,9 @@ class Images(Inputs):
         )
         how = "" if self.size else "; inputs=Images(size=(h, w)) takes another size"
         done = f"scaled to cover {spoken(folder.size)} pixels and cropped at the centre"
-        note = f"Read {len(folder):,} pictures {'in colour' if folder.colour else 'in grey'}, {done}{how}."
+        note = (
+            f"Read {counted(len(folder), 'picture')} in {'colour' if folder.colour else 'grey'}, {done}{how}."
+        )
         notes = (note, *folder.about_skipped())
         return ImagesSchema(shape, folder.dtype, Scales((0.0,), (high,)), True, notes=notes)
 

@@ -38,6 +38,7 @@ from isthmus.inputs.shaped import ShapedSchema
 from isthmus.inputs.source import Source
 from isthmus.inputs.wav import WavHeader, common_ratio, read_wav, resampled, soundfile, wav_header, write_wav
 from isthmus.parts import Layout
+from isthmus.wording import counted
 
 __all__ = ["Recordings", "Signals", "SignalsSchema"]
 
@@ -107,14 +108,14 @@ class Recordings(Folder):
         other = sum(head.rate != self.rate for head in heads)
         moved = f" ({other:,} resampled)" if other else ""
         if len({head.channels for head in heads} | {self.channels}) > 1:
-            moved += f", mixed to {self.channels} channel{'s' if self.channels > 1 else ''}"
+            moved += f", mixed to {counted(self.channels, 'channel')}"
         longer = sum(self._length(head) > self.window for head in heads)
         rows = (
             f"one row of {self.window:,} samples each, {longer:,} cut and the shorter filled up"
             if not self.hop
             else f"windows of {self.window:,} samples, {self.hop:,} from one to the next"
         )
-        return f"Read {len(self.counts):,} recordings at {self.rate:,} Hz{moved}: {rows}."
+        return f"Read {counted(len(self.counts), 'recording')} at {self.rate:,} Hz{moved}: {rows}."
 
     def _length(self, head: WavHeader) -> int:
         """Samples after resampling."""
@@ -233,7 +234,8 @@ class Signals(Inputs):
         scales = _scales(cut)
         shape = (int(cut.shape[1]), int(cut.shape[2]))
         gaps = bool(np.isnan(cut).any()) if cut.dtype.kind == "f" else False
-        note = f"Read as signals, {shape[0]} channels of {shape[1]:,} times: each channel has its own scale."
+        size = f"{counted(shape[0], 'channel')} of {counted(shape[1], 'time')}"
+        note = f"Read as signals, {size}: each channel has its own scale."
         hop = self._hop if self.window is not None else 0
         return SignalsSchema(
             shape, str(array.dtype), scales, None, hop, self.window is not None, gaps, notes=(note,)

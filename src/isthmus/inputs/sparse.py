@@ -25,6 +25,7 @@ from isthmus.checks import DataError, must
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.source import Source
 from isthmus.parts import Layout
+from isthmus.wording import counted
 
 __all__ = ["Sparse", "SparseSchema", "SparseSource", "is_sparse"]
 
@@ -149,5 +150,6 @@ class Sparse(Inputs):
         top = float(np.abs(values).max()) if values.size else 1.0
         positive = not values.size or float(values.min()) >= 0
         filled = values.size / (matrix.shape[0] * matrix.shape[1])
-        note = f"Read as sparse rows of {matrix.shape[1]:,} columns, {filled:.2%} of the cells not zero."
+        width = counted(matrix.shape[1], "column")
+        note = f"Read as sparse rows of {width}, {filled:.2%} of the cells not zero."
         return SparseSchema(int(matrix.shape[1]), top or 1.0, positive, str(matrix.dtype), notes=(note,))

@@ -17,6 +17,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.corruptions import Distortion
 from isthmus.diagnostics import FEW, PCAComparison, pca_comparison
 from isthmus.inputs import LevelSpec, Schema, Source, TableSchema, TruthSpec, rows_of, sample
+from isthmus.wording import counted
 
 if TYPE_CHECKING:
     from isthmus.auditing import Audit
@@ -81,7 +82,7 @@ def judged(model: Autoencoder, X: Any) -> dict[str, Any]:
         facts["explained_by_pca"] = None if found.linear.wide else _finite(found.linear.explained_by_pca)
         facts |= {"verdict": found.verdict, "kind": found.kind}
     elif rows < FEW:
-        facts["verdict"] = f"Nothing can be judged: {_counted(rows, 'row')} cannot show what is general."
+        facts["verdict"] = f"Nothing can be judged: {counted(rows, 'row')} cannot show what is general."
     return facts
 
 
@@ -100,8 +101,8 @@ def fit_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
     facts |= {"seconds": seconds, "output": os.fspath(path)}
     lines = {
         **_lines(facts),
-        "code": f"{facts['code_size']} numbers for {_counted(facts['columns'], 'column')}",
-        "trained": f"{facts['epochs']} epochs" + ("" if seconds is None else f", {seconds:.1f} s"),
+        "code": f"{counted(facts['code_size'], 'number')} for {counted(facts['columns'], 'column')}",
+        "trained": counted(facts["epochs"], "epoch") + ("" if seconds is None else f", {seconds:.1f} s"),
         "saved": os.fspath(path),
     }
     return Report(facts, lines, facts.pop("verdict"), model.notes_)
@@ -136,14 +137,14 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
         "held_out_loss": _finite(last.get("held_out_loss")),
         "versions": getattr(model, "versions_", {}),
     }
-    trained = f"{_counted(facts['rows'], 'row')} ({facts['trained_rows']:,} learned from, "
+    trained = f"{counted(facts['rows'], 'row')} ({facts['trained_rows']:,} learned from, "
     trained += f"{facts['held_out_rows']:,} held out)"
     lines = {
         "file": f"{facts['file']}, {facts['bytes']:,} bytes",
         "model": facts["model"],
         **_lines(facts),
         "names": ", ".join(names[:12]) + (" ..." if len(names) > 12 else ""),
-        "code": f"{facts['code_size']} numbers",
+        "code": counted(facts["code_size"], "number"),
         "weights": f"{facts['weights']:,}",
         "trained on": f"{trained}, fingerprint {facts['fingerprint'][:12]}",
         "epochs": str(facts["epochs"]),
@@ -183,8 +184,8 @@ def _facts(model: Autoencoder) -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any]) -> dict[str, str | None]:
     """The columns and the shares, for people."""
-    words = {"numbers": "numbers", "categories": "categories", "yes_no": "yes/no", "moments": "moments"}
-    kinds = [f"{facts[name]:,} {word}" for name, word in words.items() if facts[name]]
+    words = {"numbers": "number", "categories": "category", "yes_no": "yes/no", "moments": "moment"}
+    kinds = [counted(facts[many], one, many.replace("_", "/")) for many, one in words.items() if facts[many]]
     return {
         "columns read as": ", ".join(kinds),
         "explained": _percent(facts["explained"]),
@@ -222,7 +223,3 @@ def _percent(share: float | None) -> str | None:
 
 def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.4g}"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -6,6 +6,7 @@ from html import escape
 
 from isthmus.auditing.worst import Worst
 from isthmus.report.drawings import bars, heat
+from isthmus.wording import counted
 
 __all__ = ["where"]
 
@@ -40,7 +41,8 @@ def _in_pictures(worst: Worst) -> str:
 def _in_columns(worst: Worst) -> str:
     order = worst.order[:COLUMNS]
     left = len(worst.order) - len(order)
-    more = f'<p class="hint">And {left} columns that are explained better.</p>' if left else ""
+    others = counted(left, "column that is", "columns that are")
+    more = f'<p class="hint">And {others} explained better.</p>' if left else ""
     label = "Share of every column that is explained, worst first"
     drawn = bars([worst.names[j] for j in order], [float(worst.explained[j]) for j in order], label)
     head = '<h2>Which columns come back</h2><figure class="narrow">'

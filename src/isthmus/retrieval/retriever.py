@@ -51,6 +51,7 @@ from isthmus.retrieval.space import ITQ, MeanShift, Space
 from isthmus.retrieval.store import Ids, Store
 from isthmus.retrieval.where import read_where
 from isthmus.training import seed_from
+from isthmus.wording import counted
 
 __all__ = ["Retriever"]
 
@@ -200,7 +201,7 @@ class Retriever(Estimator):
             need(
                 count(block) == len(ids),
                 "X",
-                f"have {len(ids)} rows",
+                f"have {counted(len(ids), 'row')}",
                 count(block),
                 "Pass one for each number",
             )
@@ -432,7 +433,7 @@ class Retriever(Estimator):
 
     def _note(self, coder: Coder) -> None:
         space = self._space_
-        self.notes_ = [f"{len(self.store_):,} rows; distance: {space.said}."]
+        self.notes_ = [f"{counted(len(self.store_), 'row')}; distance: {space.said}."]
         if self.metric_errors_:
             shown = ", ".join(f"{name} {error:.4g}" for name, error in self.metric_errors_.items())
             self.notes_.append(f"Metric chosen by how well neighbours rebuild rows set aside: {shown}.")

@@ -12,6 +12,7 @@ from isthmus.inputs.frames import is_frame, library_of
 from isthmus.parts import Record
 from isthmus.retrieval.facts import WIDEST, frame_of
 from isthmus.retrieval.store import Ids, Store
+from isthmus.wording import counted
 
 __all__ = ["ArrayRows", "FrameRows", "Keeper", "SparseRows", "TextRows", "is_sparse", "is_texts", "keeper_of"]
 
@@ -63,7 +64,13 @@ class ArrayRows(Keeper):
         """Of the numbers in order."""
         array = np.ascontiguousarray(X, np.dtype(self.dtype)).reshape(len(X), -1)
         size = int(np.prod(self.shape))
-        need(array.shape[1] == size, "X", f"have {size} numbers a row as at fit", array.shape[1], "Check it")
+        need(
+            array.shape[1] == size,
+            "X",
+            f"have {counted(size, 'number')} a row as at fit",
+            array.shape[1],
+            "Check it",
+        )
         return [row.tobytes() for row in array]
 
     def read(self, rows: list[bytes]) -> Any:

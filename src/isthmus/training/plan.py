@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from isthmus.parts import Record
+from isthmus.wording import counted
 
 __all__ = ["Plan", "make_plan"]
 
@@ -54,7 +55,8 @@ class Plan(Record):
         return self.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
     def __str__(self) -> str:
-        return f"batches of {self.batch_size}, at most {self.epochs} epochs, learning rate {self.lr:g}"
+        most = counted(self.epochs, "epoch")
+        return f"batches of {self.batch_size}, at most {most}, learning rate {self.lr:g}"
 
 
 def make_plan(
