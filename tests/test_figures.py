@@ -96,6 +96,14 @@ def test_figures_do_not_import_pyplot():
     assert done.stdout.strip() == "False"
 
 
+def test_nearly_all_is_not_told_as_all():
+    """99.93% keeps a decimal; one number is singular."""
+    errors = np.array([0.0056, 0]), np.array([1.0, 0])
+    curve = ComponentCurve(np.arange(1, 3), *errors, 8.0, 50, 1, "", (1, 2), [])
+    title = figures.component_curve(curve).get_title("left")
+    assert title == "1 number explains 99.9%, PCA(1) 88%"
+
+
 def test_titles_say_what_was_found():
     """In numbers of the data that were drawn."""
     assert CALLS["component_curve"](None).get_title("left") == "3 numbers explain 88%, PCA(3) 62%"

@@ -1,4 +1,4 @@
-"""Sentences: counts agree with their nouns."""
+"""Sentences: counts agree with their nouns, shares are never rounded to all or nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from isthmus import Autoencoder, Trainer, audit
 from isthmus.report.console import fit_report, model_report
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 ONCE = Trainer(max_epochs=1, held_out=0.5)
 
@@ -50,3 +50,24 @@ def test_one_of_everything_is_told_as_one(tmp_path):
     assert any("at most 1 epoch," in line for line in said)
     said += [str(audit(model, df, df[:20]))]
     assert not [text for text in said if re.search(r"\b1 (?!is\b|times\b|yes/)[a-z-]+s\b", text)]
+
+
+@pytest.mark.parametrize(
+    ("share", "decimals", "told"),
+    [
+        (0.0, 0, "0%"),
+        (1.0, 1, "100.0%"),
+        (0.504, 0, "50%"),
+        (0.9993, 0, "99.9%"),
+        (0.9996, 1, "99.96%"),
+        (0.999999, 0, "over 99.99%"),
+        (0.003, 0, "0.3%"),
+        (1e-9, 1, "under 0.01%"),
+        (1.5, 0, "150%"),
+        (-0.25, 1, "-25.0%"),
+        (float("nan"), 0, "nan%"),
+    ],
+)
+def test_only_all_is_told_as_all_and_only_nothing_as_nothing(share, decimals, told):
+    """A share between them has decimals until it is told from both."""
+    assert percent(share, decimals) == told

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.parts import Record
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["PCAComparison", "pca_comparison"]
 
@@ -61,8 +61,8 @@ class PCAComparison(Record):
         if not self.varied:
             return "has nothing to learn: every row is the same."
         shares = (
-            f"explains {self.explained:.1%} of the variation of {counted(self.rows, 'held-out row')} with "
-            f"{counted(self.n_components, 'number')}; PCA explains {self.pca_explained:.1%}"
+            f"explains {percent(self.explained, 1)} of the variation of {counted(self.rows, 'held-out row')} "
+            f"with {counted(self.n_components, 'number')}; PCA explains {percent(self.pca_explained, 1)}"
         )
         if self.rows < FEW:
             return f"{shares}. So few rows judge nothing: hold out at least {FEW}."
@@ -72,7 +72,7 @@ class PCAComparison(Record):
             return f"{shares}. No clear difference: PCA is simpler, use it."
         if self.difference < 0:
             return f"{shares}. PCA is better here: use it, or train longer, or on more rows."
-        return f"{shares}. The error is {1 - self.ratio:.0%} lower than PCA's."
+        return f"{shares}. The error is {percent(1 - self.ratio)} lower than PCA's."
 
 
 def pca_comparison(model: Any, X_train: Any, X_test: Any, n_components: int | None = None) -> PCAComparison:

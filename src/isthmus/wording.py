@@ -1,14 +1,29 @@
-"""Wording: counts as sentences have them.
+"""Wording: counts and shares as sentences have them.
 
 >>> counted(1, "row"), counted(1200, "row"), counted(2, "category", "categories")
 ('1 row', '1,200 rows', '2 categories')
+>>> percent(0.5), percent(1.0), percent(0.9993), percent(0.99999), percent(0.00001)
+('50%', '100%', '99.9%', 'over 99.99%', 'under 0.01%')
 """
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+__all__ = ["counted", "percent"]
+
+FINEST = 2  # decimals of a percentage at most
 
 
 def counted(count: int, word: str, words: str = "") -> str:
     """How many of what; `words` is the plural where it is not `word` with an s."""
     return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """A share as a percentage, which is 0% and 100% only where the share is 0 and 1: else it has decimals
+    until it is told from both, or is "over 99.99%".
+    """
+    for places in range(decimals, FINEST + 1):
+        text = f"{share:.{places}%}"
+        if not 0 < share < 1 or 0 < float(text[:-1]) < 100:
+            return text
+    return "under 0.01%" if share < 0.5 else "over 99.99%"

@@ -38,7 +38,7 @@ from isthmus.checks import must, need
 from isthmus.citizen import Estimator
 from isthmus.inputs import as_frame_like
 from isthmus.inputs.frames import is_frame
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["OfWindows", "SeriesDetector"]
 
@@ -205,7 +205,7 @@ class SeriesDetector(Estimator):
         cells = reader.read(window.reshape(1, -1)).cells.reshape(self.window, -1).sum(0)
         shares = cells / (cells.sum() or 1.0)
         worst = np.argsort(-shares, kind="stable")[:CHANNELS].tolist()
-        return ", ".join(f"{steps.names[j]} {shares[j]:.0%}" for j in worst if shares[j] >= 0.05)
+        return ", ".join(f"{steps.names[j]} {percent(shares[j])}" for j in worst if shares[j] >= 0.05)
 
     def _read(self, X: Any) -> Steps:
         self.must_be_fitted()

@@ -39,7 +39,7 @@ from isthmus.inputs import Source, as_frame_like, rows_of
 from isthmus.many import alike, fit_many
 from isthmus.parts import Record
 from isthmus.training import Trainer
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["ComponentCurve", "component_curve", "parted"]
 
@@ -82,8 +82,8 @@ class ComponentCurve(Record):
         best = self.suggested - 1
         shares = [1 - errors[best] / self.mean_error for errors in (self.error, self.pca_error)]
         return (
-            f"n_components={self.suggested}: {self.reason}. It explains {shares[0]:.1%} of {self.rows:,} "
-            f"held-out rows, PCA({self.suggested}) {shares[1]:.1%}."
+            f"n_components={self.suggested}: {self.reason}. It explains {percent(shares[0], 1)} of "
+            f"{counted(self.rows, 'held-out row')}, PCA({self.suggested}) {percent(shares[1], 1)}."
         )
 
 

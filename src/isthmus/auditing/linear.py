@@ -12,7 +12,7 @@ import numpy as np
 from isthmus.auditing.finding import Finding
 from isthmus.auditing.subject import Subject
 from isthmus.diagnostics import PCAComparison
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["AgainstPCA", "against_pca"]
 
@@ -56,11 +56,15 @@ class AgainstPCA(Finding):
         return found
 
     def __str__(self) -> str:
-        mine = f"explains {self.explained:.1%} of {counted(self.rows, 'held-out row')}"
+        mine = f"explains {percent(self.explained, 1)} of {counted(self.rows, 'held-out row')}"
         if self.wide:
             return f"{mine}; its code is as wide as the data, so PCA with as many numbers would be a copy"
-        pca = f"PCA({self.n_components}) {self.explained_by_pca:.1%}"
-        more = f", PCA({self.twice}) {self.explained_by_twice:.1%}" if self.twice > self.n_components else ""
+        pca = f"PCA({self.n_components}) {percent(self.explained_by_pca, 1)}"
+        more = (
+            f", PCA({self.twice}) {percent(self.explained_by_twice, 1)}"
+            if self.twice > self.n_components
+            else ""
+        )
         return f"{mine}, {pca}{more}; paired difference {self.z:+.1f} standard errors"
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from isthmus.auditing.finding import Finding, plainly, times
 from isthmus.auditing.linear import shuffled_base
 from isthmus.auditing.subject import Subject
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["Attractors", "Copies", "Gap", "attractors", "copies", "gap"]
 
@@ -59,7 +59,7 @@ class Copies(Finding):
     def __str__(self) -> str:
         if not np.isfinite(self.share):
             return "rows repeat, so that copies cannot be told"
-        return f"{self.share:.0%} of {counted(self.rows, 'held-out row')} come back as a training row"
+        return f"{percent(self.share)} of {counted(self.rows, 'held-out row')} come back as a training row"
 
 
 class Attractors(Finding):
@@ -72,8 +72,8 @@ class Attractors(Finding):
 
     def __str__(self) -> str:
         return (
-            f"iterated, it falls back to {self.share:.0%} of {counted(self.starts, 'training row')}; "
-            f"from noise it ends on a training row {self.from_noise:.0%} of the time"
+            f"iterated, it falls back to {percent(self.share)} of {counted(self.starts, 'training row')}; "
+            f"from noise it ends on a training row {percent(self.from_noise)} of the time"
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from isthmus.auditing.finding import Finding, plainly, times
 from isthmus.auditing.linear import shuffled_base
 from isthmus.auditing.subject import Subject
+from isthmus.wording import percent
 
 __all__ = ["NoiseProbe", "noise_probe"]
 
@@ -38,7 +39,7 @@ class NoiseProbe(Finding):
         pca = f" (PCA: {plainly(self.pca_ratio)})" if np.isfinite(self.pca_ratio) else ""
         return (
             f"rows with their columns shuffled cost {times(self.ratio, 3)} as much{pca}, "
-            f"and {max(0.0, self.explained):.0%} of them is explained"
+            f"and {percent(max(0.0, self.explained))} of them is explained"
         )
 
 

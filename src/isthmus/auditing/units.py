@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from isthmus.auditing.finding import Finding
 from isthmus.auditing.subject import Subject
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["Units", "units"]
 
@@ -48,7 +48,7 @@ class Units(Finding):
         if self.saturated:
             said.append(f"{self.saturated} {'is' if self.saturated == 1 else 'are'} saturated")
         if self.one_sided:
-            said.append(f"{self.density:.0%} of activations are on")
+            said.append(f"{percent(self.density)} of activations are on")
         if self.rho is not None:
             said.append(f"mean activation {self.mean:.3f} for a rho of {self.rho:g}")
         return ", ".join(said)

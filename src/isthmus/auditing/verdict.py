@@ -31,7 +31,7 @@ from isthmus.auditing.memory import Attractors, Copies, Gap
 from isthmus.auditing.probe import NoiseProbe
 from isthmus.auditing.units import Units
 from isthmus.diagnostics import FEW
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["KINDS", "Evidence", "judged"]
 
@@ -126,8 +126,8 @@ def _copies(found: Evidence) -> str:
     if probe.explained < COPIED:
         return ""
     return (
-        f"It copies: it explains {probe.explained:.0%} of rows whose columns were shuffled against each "
-        f"other, and {found.linear.explained:.0%} of real ones. Use a smaller code, or a corruption or "
+        f"It copies: it explains {percent(probe.explained)} of rows whose columns were shuffled against each "
+        f"other, and {percent(found.linear.explained)} of real ones. Use a smaller code, or a corruption or "
         "penalty that keeps it from copying."
     )
 
@@ -154,7 +154,7 @@ def _memorises(found: Evidence) -> str:
     if np.isfinite(found.gap.pca_ratio):
         sign += f" (PCA: {plainly(found.gap.pca_ratio)})"
     if found.falls >= FALLEN:
-        sign += f", and {found.falls:.0%} of rows fall onto training rows"
+        sign += f", and {percent(found.falls)} of rows fall onto training rows"
     return f"It memorises: {sign}. Add noise, shrink the code, or get more rows."
 
 
@@ -174,15 +174,15 @@ def _collapsed(found: Evidence) -> str:
     if found.linear.wide and found.linear.explained < LOW:
         share = max(0.0, found.linear.explained)
         return (
-            f"It has learned little: a code as wide as the data explains {share:.0%} "
+            f"It has learned little: a code as wide as the data explains {percent(share)} "
             "of held-out rows. Lower the penalty's weight or the corruption, or train longer."
         )
     if found.linear.explained > max(COLLAPSED**2, COLLAPSED * found.linear.explained_by_pca):
         return ""
     return (
-        f"It has learned next to nothing: it explains {max(0.0, found.linear.explained):.1%} of held-out "
-        f"rows, PCA {found.linear.explained_by_pca:.1%}; answers are hardly more than the mean. Lower the "
-        "penalty's weight, or train longer."
+        f"It has learned next to nothing: it explains {percent(max(0.0, found.linear.explained), 1)} of "
+        f"held-out rows, PCA {percent(found.linear.explained_by_pca, 1)}; answers are hardly more than the "
+        "mean. Lower the penalty's weight, or train longer."
     )
 
 
@@ -206,8 +206,8 @@ def _small(found: Evidence) -> str:
     do = f"Let {units} be on: lower the penalty" if few else f"Try {numbers}"
     return (
         f"The code is too small: with {counted(linear.n_components, 'number')} it explains "
-        f"{linear.explained:.0%} of held-out rows, PCA {linear.explained_by_pca:.0%}, and PCA with "
-        f"{linear.twice} {linear.explained_by_twice:.0%}. {do}."
+        f"{percent(linear.explained)} of held-out rows, PCA {percent(linear.explained_by_pca)}, and PCA with "
+        f"{linear.twice} {percent(linear.explained_by_twice)}. {do}."
     )
 
 
@@ -237,14 +237,14 @@ def _beats(found: Evidence) -> str:
     linear = found.linear
     if linear.wide:
         said = (
-            f"It explains {linear.explained:.1%} of {linear.rows:,} held-out rows and is no copy: rows with "
-            f"their columns shuffled cost {times(found.probe.ratio)} as much."
+            f"It explains {percent(linear.explained, 1)} of {linear.rows:,} held-out rows and is no copy: "
+            f"rows with their columns shuffled cost {times(found.probe.ratio)} as much."
         )
     else:
         said = (
-            f"It beats PCA({linear.n_components}) by {1 - linear.comparison.ratio:.0%}: it explains "
-            f"{linear.explained:.1%} of the variation of {linear.rows:,} held-out rows, PCA "
-            f"{linear.explained_by_pca:.1%}."
+            f"It beats PCA({linear.n_components}) by {percent(1 - linear.comparison.ratio)}: it explains "
+            f"{percent(linear.explained, 1)} of the variation of {linear.rows:,} held-out rows, PCA "
+            f"{percent(linear.explained_by_pca, 1)}."
         )
     return said
 
@@ -266,6 +266,6 @@ RULES: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
 def _beside(found: Evidence) -> str:
     linear = found.linear
     return (
-        f"explains {linear.explained:.1%} of the variation of {linear.rows:,} held-out rows with "
-        f"{counted(linear.n_components, 'number')}; PCA explains {linear.explained_by_pca:.1%}"
+        f"explains {percent(linear.explained, 1)} of the variation of {linear.rows:,} held-out rows with "
+        f"{counted(linear.n_components, 'number')}; PCA explains {percent(linear.explained_by_pca, 1)}"
     )

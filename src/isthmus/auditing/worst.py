@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isthmus.auditing.finding import Finding
 from isthmus.auditing.subject import Subject
+from isthmus.wording import percent
 
 __all__ = ["Square", "Worst", "worst"]
 
@@ -53,7 +54,7 @@ class Worst(Finding):
     def __str__(self) -> str:
         if self.shape:
             return f"rebuilt worst around {self.place}"
-        said = [f"{self.names[j]} ({max(0.0, self.explained[j]):.0%})" for j in self.order[:SHOWN]]
+        said = [f"{self.names[j]} ({percent(max(0.0, self.explained[j]))})" for j in self.order[:SHOWN]]
         return f"explained worst: {', '.join(said)}" if said else "no column varies"
 
     @property

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 if TYPE_CHECKING:
     from isthmus.anomaly import AnomalyDetector, SeriesDetector
@@ -238,7 +238,7 @@ def _explain(detector: AnomalyDetector, X: Any, found: Found, level: float) -> N
     if len(detector._shape) > 1:
         found.by_region = True
         for number, regions in zip(numbers, detector.regions(rows), strict=True):
-            found.repairs[int(number)] = "; ".join(f"{r.place} {r.share:.0%}" for r in regions)
+            found.repairs[int(number)] = "; ".join(f"{r.place} {percent(r.share)}" for r in regions)
         return
     for number, cells in zip(numbers, detector.repairs(rows, level), strict=True):
         shown = [f"{name}: {_short(value)} -> {_short(new)}" for name, value, new in cells]

@@ -20,7 +20,7 @@ from isthmus.commands.options import (
     Quiet,
     Separator,
 )
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 if TYPE_CHECKING:
     from isthmus.imputation import Imputer
@@ -158,7 +158,7 @@ def imputer_report(imputer: Imputer, path: Path) -> Report:
     lines = {
         "imputer": f"{facts['models']} models, the first of them:",
         **{name: line for name, line in about.lines.items() if name in said},
-        "model's share": ", ".join(f"{c['column']} {c['model']:.0%}" for c in columns[:SHOWN]),
+        "model's share": ", ".join(f"{c['column']} {percent(c['model'])}" for c in columns[:SHOWN]),
     }
     return Report(facts, lines, None, imputer.notes_)
 
@@ -251,8 +251,8 @@ def _show(facts: dict[str, Any]) -> None:
             table.add_column(name, justify="left" if name == "column" else "right", no_wrap=True)
         for line in sorted(lines, key=lambda line: -line["missing"])[:SHOWN]:
             errors = (_figure(line[name], line["kind"]) for name in ("error", "error_of_mean"))
-            covered = "" if line["coverage"] is None else f"{line['coverage']:.0%}"
-            weights = [f"{line[name]:.0%}" if line[name] else "" for name in ("mean", "gaussian", "model")]
+            covered = "" if line["coverage"] is None else percent(line["coverage"])
+            weights = [percent(line[name]) if line[name] else "" for name in ("mean", "gaussian", "model")]
             table.add_row(line["column"], f"{line['missing']:,}", *weights, *errors, covered)
         console.print(table, markup=False)
     for note in facts["notes"]:
@@ -266,4 +266,4 @@ def _figure(value: float | None, kind: str) -> str:
     if kind == "moment":
         unit, size = next(((u, s) for u, s in SPANS if value >= s), SPANS[-1])
         return f"{value / size:.3g} {unit}"
-    return f"{value:.3g}" if kind == "numeric" else f"{value:.1%}"
+    return f"{value:.3g}" if kind == "numeric" else percent(value, 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from isthmus.commands.options import Json, ModelFile, Quiet
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 if TYPE_CHECKING:
     from isthmus.inpainting import Inpainter
@@ -203,7 +203,7 @@ def _mended(
         )
         more |= {} if truth is None else {"clean": truth}
         if judged is not None:
-            more["title"] = f"{hole.mean():.0%} of the pixels filled, at a PSNR of {judged:.1f} dB"
+            more["title"] = f"{percent(hole.mean())} of the pixels filled, at a PSNR of {judged:.1f} dB"
         written(figures.inpainted(given.pixels, hole, made, **more).figure, draw)
     return Mended(source.name, hole.size, int(hole.sum()), judged)
 
@@ -234,7 +234,7 @@ def _report(pictures: list[Mended], output: Path) -> Report:
     facts = {"files": len(pictures), "pixels": pixels, "filled": filled, "psnr": mean, "output": str(output)}
     lines = {
         "files": f"{len(pictures):,}, {pixels / 1e6:,.2f} million pixels",
-        "filled": f"{counted(filled, 'pixel')}, {100 * filled / max(1, pixels):.1f}%",
+        "filled": f"{counted(filled, 'pixel')}, {percent(filled / max(1, pixels), 1)}",
         "PSNR": None if mean is None else f"{mean:.2f} dB in the holes",
         "in": str(output),
     }

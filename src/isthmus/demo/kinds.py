@@ -15,6 +15,7 @@ from isthmus.demo.data import split_digits
 from isthmus.diagnostics import PCAComparison, pca_comparison
 from isthmus.inputs import Table, UnitRange
 from isthmus.saving import save
+from isthmus.wording import percent
 
 __all__ = ["shown_kinds"]
 
@@ -63,7 +64,7 @@ def _table(title: str, models: dict[str, Autoencoder], results: dict[str, PCACom
     for heading in ("code", "error", "PCA's", "explained", "by PCA"):
         table.add_column(heading, justify="right")
     for name, result in results.items():
-        shares = (f"{result.explained:.1%}", f"{result.pca_explained:.1%}")
+        shares = (percent(result.explained, 1), percent(result.pca_explained, 1))
         errors = (f"{result.model_error:.3f}", f"{result.pca_error:.3f}")
         table.add_row(name, str(models[name].n_components_), *errors, *shares)
     return table
@@ -81,7 +82,7 @@ def _draw(
         few,
         {names[name]: models[name].reconstruct(few) for name in chosen},
         (8, 8),
-        title=f"Digits never seen, through 8 numbers: {1 - share:.0%} less error than PCA",
+        title=f"Digits never seen, through 8 numbers: {percent(1 - share)} less error than PCA",
     )
     ax.figure.savefig(folder / "reconstructions.png", dpi=150)
     for name in ("sparse, top 8", "linear"):

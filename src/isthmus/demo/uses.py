@@ -17,6 +17,7 @@ from isthmus.imputation import Imputer
 from isthmus.inpainting import Inpainter
 from isthmus.retrieval import Retriever
 from isthmus.training import Trainer
+from isthmus.wording import percent
 
 __all__ = ["shown_uses"]
 
@@ -90,7 +91,7 @@ def holes(folder: Path, quick: bool) -> str:
     filled = Inpainter(trainer=trainer, random_state=0).fit(train).transform(torn)
     mean = np.broadcast_to(train.mean(0), test.shape)
     off, simple = (np.sqrt(np.square(made - test)[hidden].mean()) for made in (filled, mean))
-    title = f"Holes in digits never seen: {1 - off / simple:.0%} less error than the mean of each pixel"
+    title = f"Holes in digits never seen: {percent(1 - off / simple)} less error than the mean of each pixel"
     few = slice(0, 4)
     ax = figures.inpainted(torn[few], hidden[few], filled[few], clean=test[few], title=title)
     ax.figure.savefig(folder / "holes.png", dpi=150)
@@ -108,7 +109,7 @@ def gaps(folder: Path, quick: bool) -> str:
     gain = 1 - told["error"] / told["error_of_mean"]
     return (
         f"{int(told['missing'].sum())} gaps of the table filled: on cells hidden to judge it, "
-        f"{gain.median():.0%} less error than by mean or most frequent level, in the median over columns"
+        f"{percent(gain.median())} less error than by mean or most frequent level, in the median over columns"
     )
 
 
@@ -128,10 +129,10 @@ def search(folder: Path, model: Autoencoder) -> str:
         [train[rows].reshape(-1, 8, 8) for rows in answers[0]],
         [[str(kind) for kind in kinds[rows]] for rows in answers[0]],
         names=[str(kind) for kind in right[:3]],
-        title=f"Asked, and found: {shares[0]:.0%} of the 8 nearest are of the same kind",
+        title=f"Asked, and found: {percent(shares[0])} of the 8 nearest are of the same kind",
     )
     ax.figure.savefig(folder / "search.png", dpi=150)
     return (
-        f"of the 8 digits nearest to one never seen {shares[0]:.0%} are of its kind, "
-        f"{shares[1]:.0%} by PCA's codes"
+        f"of the 8 digits nearest to one never seen {percent(shares[0])} are of its kind, "
+        f"{percent(shares[1])} by PCA's codes"
     )

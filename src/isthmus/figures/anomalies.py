@@ -11,7 +11,7 @@ from isthmus.figures.curves import BLUE, ORANGE
 from isthmus.figures.mosaics import axes_or_new, tiled
 from isthmus.figures.style import ink
 from isthmus.figures.told import titled
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["anomaly_scores", "flagged_ranges", "heat_maps", "p_value_histogram"]
 
@@ -48,7 +48,7 @@ def anomaly_scores(
     share = float((new > threshold).mean())
     ax.set_xlabel("score: higher is stranger")
     ax.set_ylabel("density")
-    return _finished(ax, f"{share:.1%} of the new rows are flagged" if title is None else title)
+    return _finished(ax, f"{percent(share, 1)} of the new rows are flagged" if title is None else title)
 
 
 def p_value_histogram(p: NDArray[Any], *, ax: Any = None, title: str | None = None) -> Any:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.figures.style import COLOURS, MARKS, axes_or_new, finished, ink
 from isthmus.figures.told import followed, titled
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["component_curve", "error_map", "jacobian_spectrum", "loss_terms", "tradeoff", "worst_columns"]
 
@@ -37,9 +37,8 @@ def component_curve(curve: Any, *, ax: Any = None, title: str | None = None) -> 
     ax.set_xlabel("numbers in the code")
     ax.set_ylabel("share of held-out rows explained")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    found = (
-        f"{counted(at, 'number explains', 'numbers explain')} {mine[at - 1]:.0%}, PCA({at}) {pca[at - 1]:.0%}"
-    )
+    own, by_pca = percent(float(mine[at - 1])), percent(float(pca[at - 1]))
+    found = f"{counted(at, 'number explains', 'numbers explain')} {own}, PCA({at}) {by_pca}"
     return finished(ax, found if title is None else title, legend=True)
 
 
@@ -112,7 +111,7 @@ def worst_columns(audit: Any, *, ax: Any = None, title: str | None = None) -> An
     ax.barh(range(len(order)), shares, color=COLOURS[0])
     for i, share in enumerate(shares):
         inside = share > 0.2
-        ax.text(share + (-0.01 if inside else 0.01), i, f"{share:.0%}", va="center", fontsize="small",
+        ax.text(share + (-0.01 if inside else 0.01), i, percent(share), va="center", fontsize="small",
                 ha="right" if inside else "left", color="white" if inside else ink())  # fmt: skip
     ax.set_yticks(range(len(order)), [str(audit.worst.names[j]) for j in order], fontsize="small")
     ax.tick_params(length=0)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.wording import percent
+
 __all__ = [
     "change",
     "distances",
@@ -48,7 +50,7 @@ def left_over(x: Array, x_hats: dict[str, Array]) -> str:
         name: np.reshape(x_hat, rows.shape) for name, x_hat in x_hats.items() if np.size(x_hat) == rows.size
     }
     left = {name: np.square(rows - x_hat).sum() / whole for name, x_hat in alike.items()}
-    shares = [f"{name} {share:.{0 if share >= 0.1 else 1}%}" for name, share in left.items()]
+    shares = [f"{name} {percent(share, 0 if share >= 0.1 else 1)}" for name, share in left.items()]
     return f"Left of the variance: {', '.join(shares)}" if shares else ""
 
 
@@ -102,7 +104,7 @@ def gathered(z: Array, values: Array | None, groups: bool) -> str:
     if not groups:
         return f"Nearest neighbours' values correlate at {_correlation(marks, nearest):.2f}"
     share, chance = (marks == nearest).mean(), np.square(np.unique(marks, return_counts=True)[1] / len(marks))
-    return f"Nearest neighbours are of one group in {share:.0%}, by chance in {chance.sum():.0%}"
+    return f"Nearest neighbours are of one group in {percent(share)}, by chance in {percent(chance.sum())}"
 
 
 def change(pictures: Array) -> str:
@@ -120,7 +122,9 @@ def spot(weights: Array) -> str:
     if not len(power):
         return ""
     half = 1 + (power.cumsum(1) < 0.5 * power.sum(1, keepdims=True)).sum(1)
-    return f"The median filter has half its power in {np.median(half) / power.shape[1]:.0%} of the picture"
+    return (
+        f"The median filter has half its power in {percent(np.median(half) / power.shape[1])} of the picture"
+    )
 
 
 def followed(spectra: dict[str, Array]) -> str:
@@ -163,7 +167,7 @@ def levels(sounds: dict[str, Array]) -> str:
 
 def patched(hidden: Array, made: Array, clean: Array | None) -> str:
     """How much of pictures was hidden (n, h, w), and how far what was made is from what was there."""
-    told = f"{np.mean(hidden):.0%} of the pixels filled"
+    told = f"{percent(float(np.mean(hidden)))} of the pixels filled"
     if clean is None or not np.any(hidden) or np.shape(made) != np.shape(clean):
         return told
     gap = _gap(np.asarray(made)[hidden], np.asarray(clean)[hidden])

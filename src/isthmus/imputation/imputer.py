@@ -31,7 +31,7 @@ from isthmus.inputs import Folder, Source, as_frame_like, columns_of, completed,
 from isthmus.inputs.arrays import as_array, refuse_infinite
 from isthmus.inputs.frames import read_columns
 from isthmus.training import seed_from
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["Imputer", "gap_counts"]
 
@@ -304,7 +304,7 @@ class Imputer(Transformer):
         ]
         said = [
             f"{len(known.folds)} models, each judged on known cells hidden in rows it was not trained on "
-            f"({counted(self._rows, 'row')}, {self._share:.1%} missing)."
+            f"({counted(self._rows, 'row')}, {percent(self._share, 1)} missing)."
         ]
         if plain:
             said.append(
@@ -316,7 +316,7 @@ class Imputer(Transformer):
                 f"Too few values to judge fills, so the mean or most frequent level: {_few(unjudged)}."
             )
         if np.isfinite(self.coverage_):
-            said.append(f"Intervals at 90% held {self.coverage_:.1%} of hidden cells of other rows.")
+            said.append(f"Intervals at 90% held {percent(self.coverage_, 1)} of hidden cells of other rows.")
         return said
 
     def _note_features(self) -> None:

@@ -25,7 +25,7 @@ from isthmus.checks import DataError, must
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.source import Source
 from isthmus.parts import Layout
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["Sparse", "SparseSchema", "SparseSource", "is_sparse"]
 
@@ -151,5 +151,5 @@ class Sparse(Inputs):
         positive = not values.size or float(values.min()) >= 0
         filled = values.size / (matrix.shape[0] * matrix.shape[1])
         width = counted(matrix.shape[1], "column")
-        note = f"Read as sparse rows of {width}, {filled:.2%} of the cells not zero."
+        note = f"Read as sparse rows of {width}, {percent(filled, 2)} of the cells not zero."
         return SparseSchema(int(matrix.shape[1]), top or 1.0, positive, str(matrix.dtype), notes=(note,))

@@ -17,7 +17,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.corruptions import Distortion
 from isthmus.diagnostics import FEW, PCAComparison, pca_comparison
 from isthmus.inputs import LevelSpec, Schema, Source, TableSchema, TruthSpec, rows_of, sample
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 if TYPE_CHECKING:
     from isthmus.auditing import Audit
@@ -218,7 +218,7 @@ def _finite(value: Any) -> float | None:
 
 
 def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{share:.1%}"
+    return None if share is None else percent(share, 1)
 
 
 def _number(value: float | None) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.auditing.finding import plainly
+from isthmus.wording import percent
 
 __all__ = ["bars", "heat", "lines", "scatter"]
 
@@ -58,14 +59,14 @@ def bars(names: Sequence[Any], shares: Sequence[float], label: str) -> str:
     height = step * len(names) + 8
     parts = []
     for i, (name, share) in enumerate(zip(names, shares, strict=True)):
-        top, long = step * i + 4, WIDTH - left - 56
+        top, long = step * i + 4, WIDTH - left - 88
         filled = max(0.0, min(1.0, share)) * long
         text = str(name) if len(str(name)) <= 20 else str(name)[:19] + "…"
         parts.append(
             f'<text x="{left - 8}" y="{top + 13}" text-anchor="end">{escape(text)}</text>'
             f'<rect class="rest" x="{left}" y="{top}" width="{long}" height="15" rx="2"/>'
             f'<rect class="bar" x="{left}" y="{top}" width="{filled:.1f}" height="15" rx="2"/>'
-            f'<text x="{left + long + 8}" y="{top + 13}">{max(0.0, share):.0%}</text>'
+            f'<text x="{left + long + 8}" y="{top + 13}">{percent(max(0.0, share))}</text>'
         )
     return _svg("".join(parts), label, height=height)
 

@@ -23,6 +23,7 @@ from isthmus.inputs import rows_of
 from isthmus.inputs.arrays import as_array
 from isthmus.report.drawings import lines, scatter
 from isthmus.report.places import where
+from isthmus.wording import percent
 
 __all__ = ["Facts", "html_report"]
 
@@ -117,7 +118,7 @@ def _pictures(found: Audit, chosen: Array, own: Array, pca: Array) -> str:
                     names=("codes, first axis", "second axis"), worst=worst, ticks=False)  # fmt: skip
     second = scatter(*logs, label="Error of each row beside PCA's. Arrow keys go from row to row.",
                      names=("PCA's error", "this model's error"), worst=worst, diagonal=True)  # fmt: skip
-    better = f"{below:.0%} of rows lie below the line: this model rebuilds them better than PCA does"
+    better = f"{percent(below)} of rows lie below the line: this model rebuilds them better than PCA does"
     return (
         '<h2>Row by row</h2><p class="hint screen">Point at, or tap, a row to see it and what is rebuilt '
         "from its code; the one rebuilt worst comes first. Orange: the twentieth with the largest errors.</p>"
@@ -245,7 +246,7 @@ def _flat(test: Look, chosen: Array) -> Array:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}" if np.isfinite(share) else "unknown"
+    return percent(share, 1) if np.isfinite(share) else "unknown"
 
 
 def _safe(data: dict[str, Any]) -> str:

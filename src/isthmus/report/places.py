@@ -6,7 +6,7 @@ from html import escape
 
 from isthmus.auditing.worst import Worst
 from isthmus.report.drawings import bars, heat
-from isthmus.wording import counted
+from isthmus.wording import counted, percent
 
 __all__ = ["where"]
 
@@ -28,9 +28,9 @@ def _in_pictures(worst: Worst) -> str:
     drawn = heat(error, [(one.top, one.left, one.side) for one in regions], label)
     words = ""
     if regions:
-        told = "; ".join(f"{one}: {one.share:.0%}" for one in regions)
+        told = "; ".join(f"{one}: {percent(one.share)}" for one in regions)
         even = regions[0].side ** 2 / error.size
-        words = f"Of all error they have, where {even:.0%} would be even: {told}."
+        words = f"Of all error they have, where {percent(even)} would be even: {told}."
         words = f"<p>The worst regions are framed. {words}</p>"
     return (
         f'<h2>Where it fails</h2>{words}<figure class="map">{drawn}'
