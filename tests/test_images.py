@@ -385,7 +385,7 @@ def test_a_model_of_arrays_reads_folders_at_its_size(mixed):
 def test_a_model_of_tables_refuses_a_folder(mixed):
     """In one sentence."""
     model = Autoencoder(2, inputs=Table(), trainer=SHORT).fit(np.random.default_rng(0).normal(size=(20, 5)))
-    for X, sentence in ((str(mixed), "place on the disk"), (Pictures(mixed), "is expecting 5 features")):
+    for X, sentence in ((str(mixed), "place on the disk"), (Pictures(mixed), "be a table")):
         with pytest.raises(DataError, match=sentence):
             model.transform(X)
 

@@ -157,7 +157,10 @@ def test_days_are_shown_as_days(folder):
         (("search", "in", "row:1"), "Make one with `isthmus index`"),
         (("search", "t.csv", "row:1"), "t.csv must be a store; got a file"),
         (("index", "p.isthmus", "t.csv", "-o", "new"), "MODEL must be one of tables"),
-        (("index", "t.isthmus", "in", "-o", "new"), "MODEL must be one of pictures"),
+        (
+            ("index", "t.isthmus", "in", "-o", "new"),
+            "in must be a table, which the model was fitted on",
+        ),
         (("index", "t.isthmus", "t.csv", "-o", "new", "--bits", 9), "--bits must be from 1 to the 3"),
     ],
 )

@@ -51,10 +51,24 @@ def opened(file: str, asked: Reading, model: Autoencoder | None = None, whole: b
     one was that the model was fitted on, and unless `whole` without the columns that were left out there.
     """
     found = _opened(file, asked, model)
+    if model is not None:
+        _refuse_other_folder(found.X, model, file)
     if whole or "excluded" not in getattr(model, "facts_", {}):
         return found
     rows = held_rows(found.X)
     return found._replace(X=dropped(rows, excluded(model, rows)))
+
+
+def _refuse_other_folder(X: Any, model: Autoencoder, file: str) -> None:
+    """Raise for a folder where the model was fitted on something else."""
+    from isthmus.checks import must
+    from isthmus.inputs import Folder, ImagesSchema, SignalsSchema
+
+    schema = model.schema_
+    fitted = {ImagesSchema: "pictures", SignalsSchema: "recordings"}.get(type(schema), "a table")
+    if isinstance(X, Folder) and fitted != X.KIND:
+        do = "Use another model, or other data"
+        raise must(file, f"be {fitted}, which the model was fitted on", X.KIND, do)
 
 
 def excluded(model: Autoencoder | None, X: Any) -> list[str]:

@@ -80,6 +80,7 @@ def impute(
     from isthmus.inputs.files import ENDINGS
     from isthmus.inputs.writing import write
 
+    _refuse_pictures(file)
     files = (file, *(() if model is None else (model,)))
     refuse_output(output, ENDINGS, *files)
     if intervals is not None:
@@ -122,6 +123,19 @@ def impute(
     if interrupts:
         tell(f"interrupted: {output} was filled by what had been learned so far")
         raise SystemExit(130)
+
+
+def _refuse_pictures(file: str) -> None:
+    """Raise for pictures, whose gaps are filled by another command, whatever the output is called."""
+    from isthmus.checks import FileError, must
+    from isthmus.inputs import Pictures
+    from isthmus.inputs.folders import files_below
+
+    place = Path(file)
+    one = place.is_file() and file.lower().endswith(Pictures.ENDINGS)
+    if one or (place.is_dir() and files_below(place, Pictures.ENDINGS)):
+        got = "a picture" if one else "a folder of pictures"
+        raise must(file, "be a table", got, "Use Inpainter", FileError)
 
 
 def load_imputer(path: Path) -> Imputer:

@@ -234,15 +234,12 @@ def _split(X: Any, model: Any) -> tuple[Any, Any]:
 
 
 def _refuse_other_kind(X: Any, model: Any, file: str) -> None:
-    """Raise where one is of pictures or signals and the other of columns."""
+    """Raise where a table is to be read by a model of pictures or signals."""
     from isthmus.checks import must
-    from isthmus.inputs import Folder
 
-    pictures, do = len(getattr(model.schema_, "shape", ())) > 1, "Use another model"
-    if pictures and hasattr(X, "columns"):
+    if len(getattr(model.schema_, "shape", ())) > 1 and hasattr(X, "columns"):
+        do = "Use another model"
         raise must("MODEL", "be one of tables", f"one of pictures or signals, and {file}", do)
-    if not pictures and isinstance(X, Folder):
-        raise must("MODEL", "be one of pictures or signals", f"one of tables, and {file}", do)
 
 
 def _metadata(file: str | None, beside: Any, labels: dict[str, Any]) -> Any:

@@ -34,6 +34,9 @@ OPTIONS = (
     (r"\bITQ\((\d+)\)", r"--bits \1"),
     (r"^bits must", "--bits must"),
     (r"like\((\d+)\)", r"row:\1"),
+    (r"Use Inpainter\b", "For holes in pictures there are isthmus fit --task inpaint, and isthmus inpaint"),
+    (r"use Imputer for tables", "use isthmus impute for tables"),
+    (r"Use a DataFrame or an array \(n, columns\)", "Use CSV or Parquet, or an array (n, columns)"),
     (r"^X (must|has)\b", r"the file \1"),
 )
 

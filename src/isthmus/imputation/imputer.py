@@ -358,7 +358,8 @@ def gap_counts(imputer: Imputer, X: Any) -> list[int]:
 def _table(X: Any) -> Any:
     """Frames and sources as they are, anything else as a 2-D array."""
     if isinstance(X, Folder):
-        raise must("X", "be a table", "a folder of files", "Use a DataFrame or an array (n, columns)")
+        do = "Use Inpainter" if X.KIND == "pictures" else "Use a DataFrame or an array (n, columns)"
+        raise must("X", "be a table", f"a folder of {X.KIND}", do)
     if hasattr(X, "columns") or isinstance(X, Source):
         return X
     array = as_array(X)

@@ -37,7 +37,7 @@ from isthmus.inpainting.defaults import default_patch_model, default_picture_mod
 from isthmus.inpainting.hidden import hidden_in
 from isthmus.inpainting.uncertainty import MOST, Errors, carried, peeled
 from isthmus.inputs import Pictures
-from isthmus.inputs.folders import is_path
+from isthmus.inputs.folders import is_path, refuse_others
 from isthmus.inputs.scaling import whole
 from isthmus.networks import FilledConvNet
 from isthmus.tiling import filtered
@@ -355,6 +355,7 @@ class Inpainter(Estimator):
 def _opened(X: Any, count: int, rng: np.random.Generator) -> tuple[Any, bool, list[str]]:
     """Pictures of one size as an array and True, or patches of others and False; and notes."""
     notes: list[str] = []
+    refuse_others(X, Pictures.KIND)
     if hasattr(X, "load") and not isinstance(X, Pictures):
         X = X.load()
     if is_path(X) or isinstance(X, Pictures):
@@ -365,7 +366,13 @@ def _opened(X: Any, count: int, rng: np.random.Generator) -> tuple[Any, bool, li
     elif hasattr(X, "shape"):
         array = np.asarray(X)
         fits = array.ndim in (3, 4) and len(array) > 0 and array.dtype.kind in "uif"
-        need(fits, "X", "be pictures (n, h, w[, c])", array.shape, "Pass an array, a list or a folder")
+        need(
+            fits,
+            "X",
+            "be pictures (n, h, w[, c])",
+            array.shape,
+            "Pass such, a list or a folder, or use Imputer for tables",
+        )
         clean = array.dtype.kind != "f" or bool(np.isfinite(array).all())
         need(clean, "X", "be pictures without holes to learn from", "NaN or infinity", "Leave those out")
         if max(array.shape[1:3]) <= LARGEST:

@@ -19,7 +19,7 @@ from isthmus.inputs.folders import Folder, is_path
 from isthmus.inputs.scaling import Scales, whole
 from isthmus.parts import Layout
 
-__all__ = ["ArraySchema", "as_array", "columns_of", "encode_numbers", "refuse_infinite"]
+__all__ = ["ArraySchema", "as_array", "columns_of", "encode_numbers", "no_folder", "refuse_infinite"]
 
 
 class ArraySchema(Schema):
@@ -45,6 +45,10 @@ class ArraySchema(Schema):
     def layout(self) -> Layout:
         """One numeric cell per column."""
         return Layout.numeric(len(self.scales.centre), self.shape, self.positive, self.gaps)
+
+    def source(self, X: Any) -> Any:
+        """X as it is, unless it is a folder."""
+        return no_folder(X)
 
     def encode(self, X: Any) -> Encoded:
         """Rows of an array, or of a frame of numbers by position."""
@@ -88,6 +92,14 @@ def encode_numbers(raw: NDArray[Any], scales: Scales, names: tuple[str | int, ..
     return Encoded(np.ascontiguousarray(x), None if observed.all() else observed)
 
 
+def no_folder(X: Any) -> Any:
+    """X as it is; DataError for a folder of files, which no table is."""
+    if isinstance(X, Folder):
+        do = "Use a model that was fitted on such a folder"
+        raise must("X", "be a table for this model", f"a folder of {X.KIND}", do)
+    return X
+
+
 def as_array(X: Any) -> NDArray[Any]:
     """X as an array of numbers of two or more dimensions, with at least one row and column, or one clear
     sentence.
@@ -97,7 +109,7 @@ def as_array(X: Any) -> NDArray[Any]:
     if hasattr(X, "tocsr") or type(X).__module__.startswith("scipy.sparse"):
         raise TypeError("X must be dense; got a sparse matrix, which is not supported here. Use X.toarray().")
     if is_path(X) or isinstance(X, Folder):
-        do = "Use inputs=Images() or Signals() for a folder"
+        do = "Use inputs=Images() or inputs=Signals() for a folder"
         raise must("X", "be an array or a DataFrame for this model", "a place on the disk", do)
     array = np.asarray(X)
     if array.dtype.kind == "c":

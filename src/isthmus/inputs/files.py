@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.checks import FileError, IsthmusError, brief
+from isthmus.checks import FileError, IsthmusError, brief, must
 from isthmus.inputs.folders import open_folder
+from isthmus.inputs.images import Pictures
+from isthmus.inputs.signals import Recordings
 from isthmus.inputs.text import Reading, read_text
 
 __all__ = ["ENDINGS", "READABLE", "TEXT", "as_pandas", "ending", "located", "read", "read_as"]
@@ -26,6 +28,13 @@ __all__ = ["ENDINGS", "READABLE", "TEXT", "as_pandas", "ending", "located", "rea
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".npy", ".npz")
 TEXT = (".csv", ".csv.gz", ".tsv", ".txt", ".data")
 READABLE = (*ENDINGS, ".txt", ".data")
+FOLDER = "Name the folder it is in"
+OTHERS = (
+    (Pictures.ENDINGS, "a single picture", f"{FOLDER}; isthmus denoise and isthmus inpaint take single ones"),
+    (Recordings.ENDINGS, "a single recording", f"{FOLDER}; isthmus denoise takes single ones"),
+    ((".isthmus",), "a model", "Name the file with the data"),
+    ((".xlsx", ".xls", ".ods"), "a spreadsheet", "Save it as CSV or Parquet"),
+)
 
 
 def ending(path: str | os.PathLike[str], known: Sequence[str] = ENDINGS) -> str:
@@ -64,9 +73,11 @@ def read_as(
     file, key = located(path)
     if file.is_dir():
         return open_folder(file), None, ()
-    kind = ending(file, READABLE)
     if not file.is_file():
+        ending(file, READABLE)
         raise FileError(f"{file} must be a file; got nothing there. Check the path.")
+    _refuse_other_kinds(file)
+    kind = ending(file, READABLE)
     if file.stat().st_size == 0:
         raise FileError(f"{file} is empty. Nothing to read.")
     try:
@@ -83,6 +94,13 @@ def read_as(
         if "pickle" in why:  # numpy's words advise to load it anyway
             why = "it holds Python objects, which are never loaded, or is no such file"
         raise FileError(f"{file} cannot be read as {kind[1:]}: {why}. Check the file.") from None
+
+
+def _refuse_other_kinds(file: Path) -> None:
+    """Raise for a file of a kind that has another way in."""
+    for endings, got, do in OTHERS:
+        if file.name.lower().endswith(endings):
+            raise must(str(file), "be a table, an array or a folder", got, do, FileError)
 
 
 def located(path: str | os.PathLike[str]) -> tuple[Path, str]:

@@ -198,6 +198,12 @@ def nothing_readable(path: Path, kind: str, endings: Sequence[str], skipped: Seq
     return FileError(f"{path} must hold {kind} ({', '.join(endings)}); got {got}. Check the folder.")
 
 
+def refuse_others(X: Any, kind: str) -> None:
+    """Raise for a folder of other files than `kind`, "pictures" or "recordings"."""
+    if isinstance(X, Folder) and kind != X.KIND:
+        raise must("X", f"be {kind}", f"a folder of {X.KIND}", f"Use a folder of {kind}")
+
+
 def refuse_full(folder: Path) -> None:
     """Raise unless a folder can be made, or is there and empty."""
     if not folder.parent.is_dir():

@@ -34,6 +34,7 @@ from isthmus.inputs.folders import (
     Folder,
     blocks_of,
     is_path,
+    refuse_others,
     unusable,
     warn_of_skipped,
 )
@@ -155,6 +156,7 @@ class ImagesSchema(ShapedSchema):
 
     def source(self, X: Any) -> Any:
         """A folder, or the source of one, as pictures of the fitted size and kind; anything else as it is."""
+        refuse_others(X, Pictures.KIND)
         if not (is_path(X) or isinstance(X, Pictures)):
             return X
         size, colour = (self.shape[0], self.shape[1]), len(self.shape) == 3 and self.shape[2] == 3
@@ -218,6 +220,7 @@ class Images(Inputs):
         without a picture that can be read; files that cannot be are named in `notes_`.
         """
         X = self.open(X)
+        refuse_others(X, Pictures.KIND)
         if isinstance(X, Pictures):
             return self._fit_folder(X)
         array = np.concatenate(list(X.blocks())) if isinstance(X, Source) else as_array(X)

@@ -31,6 +31,7 @@ from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.folders import (
     Folder,
     is_path,
+    refuse_others,
     warn_of_skipped,
 )
 from isthmus.inputs.scaling import Scales, Standard, whole
@@ -169,6 +170,7 @@ class SignalsSchema(ShapedSchema):
 
     def source(self, X: Any) -> Any:
         """A folder, or the source of one, in rows of the fitted kind; anything else as it is."""
+        refuse_others(X, Recordings.KIND)
         if not (is_path(X) or isinstance(X, Recordings)):
             return X
         recordings = X if isinstance(X, Recordings) else Recordings(X, self.rate, self.shape[1], self.hop)
@@ -224,6 +226,7 @@ class Signals(Inputs):
         FileError for a folder without a file that can be read; files that cannot be are named in `notes_`.
         """
         X = self.open(X)
+        refuse_others(X, Recordings.KIND)
         if isinstance(X, Recordings):
             return self._fit_folder(X)
         array = np.concatenate(list(X.blocks())) if isinstance(X, Source) else as_array(X)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.checks import DataError, must
-from isthmus.inputs.arrays import ArraySchema, as_array, encode_numbers, refuse_infinite
+from isthmus.inputs.arrays import ArraySchema, as_array, encode_numbers, no_folder, refuse_infinite
 from isthmus.inputs.base import Encoded, Inputs, Schema
 from isthmus.inputs.columns import (
     Boolean,
@@ -77,6 +77,10 @@ class TableSchema(Schema):
             start += spec.width
         positive = self.positive and all(cell.kind == "numeric" for cell in cells)
         return Layout(tuple(cells), (), positive, self.gaps)
+
+    def source(self, X: Any) -> Any:
+        """X as it is, unless it is a folder."""
+        return no_folder(X)
 
     def encode(self, X: Any) -> Encoded:
         """Columns matched by name, in any order; an array or nameless data by position."""

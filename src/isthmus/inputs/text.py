@@ -33,6 +33,7 @@ from isthmus.checks import FileError, must
 from isthmus.inputs.disguised import COMMA, MARKS, interpreted, listed
 from isthmus.inputs.headers import has_names, is_number
 from isthmus.parts import Record
+from isthmus.wording import counted
 
 __all__ = ["Reading", "TextTable", "decoded", "read_text"]
 
@@ -256,8 +257,8 @@ def _rows(file: Path, content: bytes, separator: str) -> tuple[list[str], list[l
 
 def _ragged(file: Path, line: int, got: int, usual: int) -> FileError:
     return FileError(
-        f"{file} must have rows of one length; got {got} cells in line {line} instead of {usual}. Correct "
-        "that line, or name the separator."
+        f"{file} must have rows of one length; got {counted(got, 'cell')} in line {line} instead of {usual}. "
+        "Correct that line, or name the separator."
     )
 
 
