@@ -84,7 +84,7 @@ def profile(net: Net, batch: int, seconds: float) -> None:
         "gather a batch": lambda: next(feed),
         "objective and gradients": lambda: run.differentiate(some),
         "of it the matrix products": products(net.widths, batch),
-        "norm of the gradient": lambda: torch.linalg.vector_norm(run.flat.grads, dim=1).tolist(),
+        "norm of the gradient": lambda: run.flat.norms(),
         "update": lambda: run.adam.step([0.0]),  # at a rate of 0, as the gradient stays what it is
     }
     micro = in_turns({name: _timed(work, seconds) for name, work in stages.items()})

@@ -9,13 +9,16 @@ from typing import Any
 
 import torch
 
-from isthmus import L1, MLP, Code, Deviance, LinearCode, Penalty, ReLU, ReLUCode
-from isthmus.networks import Network
+from isthmus import L1, MLP, Code, Deviance, LinearCode, Penalty, ReLU, ReLUCode, Trainer
+from isthmus.networks import Mersenne, Network, PlainNetwork
 from isthmus.objective import Objective
 from isthmus.parts import Layout
+from isthmus.training import PlainMember, PlainRows, plainly
 from isthmus.training.differentiated import DifferentiatedStep
+from isthmus.training.engine import Engine
 from isthmus.training.loop import Run
 from isthmus.training.member import Member
+from isthmus.training.plain import PlainEngine
 from isthmus.training.plan import make_plan
 from isthmus.training.rows import Rows
 
@@ -52,14 +55,21 @@ NETS = {
 def stepper(
     net: Net, batch: int, penalty: Penalty | None = None, general: bool = False, bf16: bool = False
 ) -> Run:
-    """A run ready to take steps; general: by differentiation, whatever is known by heart."""
+    """A run ready to take steps with what a fit would have; general: by differentiation in any case."""
     torch.manual_seed(0)
     layout = Layout.numeric(net.d)
-    encoder, decoder = net.architecture.build(layout, net.k)
     objective = Objective(layout, Deviance(), net.penalty if penalty is None else penalty)
-    rows = Rows(torch.randn(batch * max(4, min(64, 2_000_000 // (batch * net.d))), net.d))
-    member = Member(Network(encoder, net.code, decoder), objective, rows, None, torch.Generator())
-    run = Run([member], make_plan(len(rows), batch, 10**7, None, None), bf16)
+    x = torch.randn(batch * max(4, min(64, 2_000_000 // (batch * net.d))), net.d)
+    plan, trainer = make_plan(len(x), batch, 10**7, None, None), Trainer(batch_size=batch, bf16=bf16)
+    alone = torch.get_num_threads() == 1 and not general
+    if alone and plainly(objective, net.architecture, net.code, net.k, trainer, len(x)):
+        encoder, decoder = net.architecture.plain(layout, net.k, 0)
+        network = PlainNetwork(encoder, net.code, decoder)
+        member: Any = PlainMember(network, objective, PlainRows(x.numpy()), None, Mersenne(0))
+        return Run([member], plan, PlainEngine())
+    encoder, decoder = net.architecture.build(layout, net.k)
+    member = Member(Network(encoder, net.code, decoder), objective, Rows(x), None, torch.Generator())
+    run = Run([member], plan, Engine([member], bf16))
     if general:
         run.differentiate = DifferentiatedStep(run.members, run.flat, bf16)
     return run

@@ -278,7 +278,7 @@ def test_arrays_of_a_hostile_file_are_checked(mixed, tmp_path):
         {"0.score.usual": -usual},
         {"0.score.core.mean": mean[:-1]},
         {"0.score.rows": tensors["0.score.rows"][:, :-1]},
-        {"0.score.more": usual.clone()},
+        {"0.score.more": usual.copy()},
     ):
         write_sealed(tmp_path / "h.isthmus", {**tensors, **change}, header)
         with pytest.raises(FileError, match="score's"):

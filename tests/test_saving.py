@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 
@@ -172,13 +173,13 @@ def forged(path: Path, change) -> Path:
     """The file with its JSON changed and the checksum made right again: a forger who knows the format."""
     from isthmus.sealed import _digest
 
-    with safetensors.safe_open(path, framework="pt") as file:
+    with safetensors.safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     header = json.loads(metadata["isthmus"])
     text = change(header)
     text = json.dumps(header) if text is None else text
-    path.write_bytes(safetensors.torch.save(tensors, {"isthmus": text, "sha256": _digest(text, tensors)}))
+    path.write_bytes(safetensors.numpy.save(tensors, {"isthmus": text, "sha256": _digest(text, tensors)}))
     return path
 
 

@@ -12,9 +12,9 @@ Importing the package imports neither torch nor scikit-learn; each name is fetch
 
 from __future__ import annotations
 
-import gc
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from isthmus.lazily import fetching
 
 if TYPE_CHECKING:
     from isthmus.anomaly import (
@@ -163,7 +163,7 @@ _HOME = {
     "scoring": "Scorer",
     "training": "Trainer",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+__getattr__ = fetching(__name__, _HOME)
 
 __all__ = [
     "ITQ",
@@ -286,20 +286,6 @@ __all__ = [
     "tradeoff",
     "undercomplete_autoencoder",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
-    collecting = gc.isenabled()
-    gc.disable()  # what an import makes stays; looking for garbage in it took a tenth of a first fit
-    try:
-        value = getattr(import_module(f"isthmus.{_MODULE_OF[name]}"), name)
-    finally:
-        if collecting:
-            gc.enable()
-    globals()[name] = value
-    return value
 
 
 def __dir__() -> list[str]:

@@ -17,6 +17,7 @@ PCA lacks. A penalty, a corruption or another code make it sparse, contractive o
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -24,10 +25,9 @@ import math
 import os
 import warnings
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from isthmus.checks import DataError, must, need
@@ -35,7 +35,7 @@ from isthmus.citizen import Transformer
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
-from isthmus.forward import cell_errors, codes, examined, rebuilt, reconstructions
+from isthmus.forward import by_numpy, cell_errors, codes, examined, rebuilt, reconstructions
 from isthmus.inputs import (
     Auto,
     Folder,
@@ -51,13 +51,29 @@ from isthmus.inputs import (
 )
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.nesting import truncated
-from isthmus.networks import Architecture, Linear, Network, Suited
+from isthmus.networks import Architecture, Linear, Mersenne, PlainNetwork, Suited, dense_layers
 from isthmus.objective import Objective
 from isthmus.parts import Layout, pack
 from isthmus.penalties import Penalty
-from isthmus.slopes import singular_values
-from isthmus.training import Member, Rows, Stream, Trainer, isolated, reading, seed_from
+from isthmus.training import (
+    Member,
+    PlainMember,
+    PlainRows,
+    Rows,
+    Trainer,
+    isolated,
+    plainly,
+    seed_from,
+)
 from isthmus.wording import counted
+
+if TYPE_CHECKING:
+    import torch
+
+    from isthmus.networks import Network
+    from isthmus.training import Stream
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["Autoencoder"]
 
@@ -124,6 +140,7 @@ class Autoencoder(Transformer):
     history_rows_: list[dict[str, float]]
     lambdas_: dict[str, float]
     versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
+    _network: Network | PlainNetwork
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values; the command line's reading
 
     def __init__(
@@ -161,8 +178,10 @@ class Autoencoder(Transformer):
         return self
 
     def _fit(self, X: Any, seen: Any = None) -> None:
-        member = self._prepared(X, seen=seen)
-        if member is not None:
+        member = self._prepared(X, seen=seen, alone=True)
+        if isinstance(member, PlainMember):
+            self._trained(member, self.trainer.plainly(member))
+        elif member is not None:
             with isolated(self._seed):
                 plan = self.trainer([member], self._identity())
             self._trained(member, plan)
@@ -235,16 +254,18 @@ class Autoencoder(Transformer):
         self._check_parameters()
         return as_source(self.inputs.open(X))
 
-    def _prepared(self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None) -> Member | None:
+    def _prepared(
+        self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None, alone: bool = False
+    ) -> Member | None:
         """Everything up to the first step of training; None where the minimum has a closed form.
 
         `known` remembers what has been learned about X, for the next model of the same data; `seen` is what
-        the encoder is shown in its place.
+        the encoder is shown in its place; `alone`: no other model trains with it, so that numpy may do it.
         """
-        rows, generator = self._begin(X, known, seen)
+        rows, generator = self._begin(X, known, seen, alone)
         closed = seen is None and self._is_pca()
         train, held_out = (rows, None) if closed else rows.split(self.trainer.held_out, generator)
-        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
+        self.held_out_ = np.array([], dtype=np.int64) if held_out is None else np.asarray(held_out.numbers)
         self._start(train)
         self._try_penalty(train)
         if closed and isinstance(rows, Rows) and rows.observed is None:
@@ -253,43 +274,44 @@ class Autoencoder(Transformer):
         return self._member(X, train, held_out, generator)
 
     def _begin(
-        self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None
-    ) -> tuple[Rows | Stream, torch.Generator]:
-        """Learn the columns, build the network."""
+        self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None, alone: bool = False
+    ) -> tuple[Any, Any]:
+        """Learn the columns, build the network; the rows, and the generator of what is random about them."""
         agreed = self.trainer.checkpoint is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1
         self._seed = seed_from(0 if self.random_state is None and agreed else self.random_state)
         found = (known or {}).get((id(X), repr(self.inputs)))
         self.schema_ = learned(self.inputs, X, self._seed) if found is None else found[0]
         self.facts_ = {}
         self._note_features()
-        rows = self._rows(X) if found is None else found[1]
+        self.n_components_ = self._resolve_components(self.schema_.layout, guarded=seen is not None)
+        rows: Any = self._rows(X, alone and seen is None) if found is None else found[1]
         if known is not None:
             known[id(X), repr(self.inputs)] = self.schema_, rows
-        first = rows if isinstance(rows, Rows) else rows.first(START // self.schema_.layout.width)
+        in_memory = isinstance(rows, (Rows, PlainRows))
+        first = rows if in_memory else rows.first(START // self.schema_.layout.width)
         something = first.observed is None or bool(first.observed.any())
         need(something, "X", "have at least one value", "none", "Check how the data were read")
         if seen is not None:
             rows = self._beside(rows, seen)
-        self.n_components_ = self._resolve_components(self.schema_.layout, guarded=seen is not None)
         self.loss.check(self.schema_.layout)
-        self.network_ = self._build_network()
+        self._network = self._build(plain=isinstance(rows, PlainRows))
         if self.penalty is not None:
             self.penalty.check(self.network_)
         self.notes_ = list(self.schema_.notes)
-        self.fingerprint_ = fingerprint(first.x.numpy(), self.schema_.names)
+        self.fingerprint_ = fingerprint(np.asarray(first.x), self.schema_.names)
         self.history_rows_ = []
         self.lambdas_ = {}
-        return rows, self._generator()
+        return rows, Mersenne(self._seed) if isinstance(rows, PlainRows) else self._generator()
 
-    def _member(
-        self, X: Any, train: Rows | Stream, held_out: Rows | None, generator: torch.Generator
-    ) -> Member:
+    def _member(self, X: Any, train: Any, held_out: Any, generator: Any) -> Member:
         """The model as the trainer sees it."""
         seed, namer = self._seed + len(self.history_rows_), self._cell_namer(X)
         objective = self._objective()
         goals = [name for name, term in objective.terms_by_name.items() if term.goal is not None]
         found = {name: {"weight": self.lambdas_[name]} for name in goals if name in self.lambdas_}
-        return Member(self.network_, objective, train, held_out, generator, seed, namer, steering=found)
+        plain = isinstance(train, PlainRows)
+        kind, network = (PlainMember, self._network) if plain else (Member, self.network_)
+        return kind(network, objective, train, held_out, generator, seed, namer, steering=found)  # type: ignore[arg-type]
 
     def _identity(self) -> str:
         """A digest of data and parameters: what a checkpoint of this fit is a checkpoint of."""
@@ -319,7 +341,10 @@ class Autoencoder(Transformer):
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The codes z of the rows of X: (n, n_components_) float32; a Source is read block by block."""
         self.must_be_fitted()
-        found = [codes(self.network_, block.x, self.n_components_) for block in encoded(self.schema_, X)]
+        found = [
+            codes(self._applying(len(block.x)), block.x, self.n_components_)
+            for block in encoded(self.schema_, X)
+        ]
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def inverse_transform(self, Z: Any) -> Any:
@@ -339,7 +364,7 @@ class Autoencoder(Transformer):
             z.shape,
             "Use the output of transform",
         )
-        return reconstructions(self.network_, self.loss, self.schema_.layout, z)
+        return reconstructions(self._applying(len(z)), self.loss, self.schema_.layout, z)
 
     def reconstruct(self, X: Any) -> Any:
         """x_hat in the kind, columns, order and dtypes of X, gaps filled with what the code implies.
@@ -355,7 +380,7 @@ class Autoencoder(Transformer):
         """x_hat (n, d) in the network's own units, beside `schema_.encode(X).x`."""
         self.must_be_fitted()
         parts = [
-            rebuilt(self.network_, self.loss, self.schema_.layout, block.x)
+            rebuilt(self._applying(len(block.x)), self.loss, self.schema_.layout, block.x)
             for block in encoded(self.schema_, X)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -367,13 +392,15 @@ class Autoencoder(Transformer):
         `schema_.encode` gives them, in one pass and in the network's own units.
         """
         self.must_be_fitted()
-        return examined(self.network_, self.loss, self.schema_.layout, x, self.n_components_)
+        return examined(self._applying(len(x)), self.loss, self.schema_.layout, x, self.n_components_)
 
     def singular_values(self, x: NDArray[np.float32], of: str = "reconstruction") -> NDArray[np.float64]:
         """Singular values (n, k) of the exact Jacobian at encoded rows x (n, d), largest first: how much
         x_hat, or with of="encoder" the code, moves when x does. Of numbers their squares sum to the
         contractive penalty.
         """
+        from isthmus.slopes import singular_values
+
         self.must_be_fitted()
         need(
             of in ("reconstruction", "encoder"), "of", "be 'reconstruction' or 'encoder'", of, "Leave it out"
@@ -408,7 +435,7 @@ class Autoencoder(Transformer):
     def _cell_errors(self, X: Any) -> Iterator[NDArray[np.float32]]:
         """The error of every cell, for one block after the other."""
         for block in encoded(self.schema_, X):
-            cells = cell_errors(self.network_, self.loss, self.schema_.layout, block.x)
+            cells = cell_errors(self._applying(len(block.x)), self.loss, self.schema_.layout, block.x)
             if block.observed is not None:
                 cells[~block.observed] = np.nan
             yield cells
@@ -476,15 +503,54 @@ class Autoencoder(Transformer):
             )
         return wide
 
+    @property
+    def network_(self) -> Network:
+        """The weights, as a torch module."""
+        if "_network" not in self.__dict__:
+            raise AttributeError("network_")
+        if isinstance(self._network, PlainNetwork):
+            self._network = self._network.module()
+        return self._network
+
+    @network_.setter
+    def network_(self, network: Network) -> None:
+        self._network = network
+
+    @property
+    def n_weights_(self) -> int:
+        """Number of weights and biases."""
+        self.must_be_fitted()
+        return self._network.size
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights and biases by name, tensors or arrays."""
+        self.must_be_fitted()
+        return self._network.state_dict()
+
+    def _applying(self, rows: int) -> Network | PlainNetwork:
+        """The network in the form that suits so many rows."""
+        return self._network if by_numpy(self._network, rows) else self.network_
+
+    def _build(self, plain: bool) -> Network | PlainNetwork:
+        """A fresh network; as arrays where they are all that is needed."""
+        layout = self.schema_.layout
+        layers = dense_layers(self.architecture, layout) if plain else None
+        if layers is None:
+            return self._build_network()
+        encoder, decoder = layers.plain(layout, self.n_components_, self._seed)
+        return PlainNetwork(encoder, self.code, decoder)
+
     def _build_network(self) -> Network:
+        from isthmus.networks import Network
+
         with isolated(self._seed):
             encoder, decoder = self.architecture.build(self.schema_.layout, self.n_components_)
         return Network(encoder, self.code, decoder)
 
-    def _start(self, rows: Rows | Stream) -> None:
-        with isolated(self._seed):
-            few = rows.first(max(1, START // self.schema_.layout.width)).gathered().x
-            self.architecture.start(self.network_.encoder, self.network_.decoder, few)
+    def _start(self, rows: Any) -> None:
+        few = rows.first(max(1, START // self.schema_.layout.width)).gathered().x
+        with contextlib.nullcontext() if isinstance(rows, PlainRows) else isolated(self._seed):
+            self.architecture.start(self._network.encoder, self._network.decoder, few)  # type: ignore[arg-type]
 
     def _try_penalty(self, rows: Rows | Stream) -> None:
         """A penalty of the user's own on a few rows, so that a wrong value is told before training."""
@@ -509,8 +575,20 @@ class Autoencoder(Transformer):
         squared = layout.all_numeric and (unbounded or isinstance(self.loss, SquaredError))
         return plain and squared and isinstance(self.architecture, Linear)
 
-    def _rows(self, X: Any) -> Rows | Stream:
-        return reading(self.schema_.source(X), self.schema_.encode, self.schema_.layout.width)
+    def _rows(self, X: Any, alone: bool = False) -> Any:
+        """The rows for training; as arrays where numpy trains the model, which then is `alone`."""
+        source = self.schema_.source(X)
+        if isinstance(source, Source):
+            from isthmus.training import reading
+
+            return reading(source, self.schema_.encode, self.schema_.layout.width)
+        x, observed = self.schema_.encode(source)
+        return PlainRows(x, observed) if alone and self._is_plain(len(x)) else Rows.of(x, observed)
+
+    def _is_plain(self, rows: int) -> bool:
+        """Whether numpy trains the model on so many rows."""
+        train, k = rows - round(self.trainer.held_out * rows), self.n_components_
+        return plainly(self._objective(), self.architecture, self.code, k, self.trainer, train)
 
     def _generator(self) -> torch.Generator:
         passes = len(getattr(self, "history_rows_", ()))

@@ -12,15 +12,16 @@ tensor([[3., 0., 0.]])
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING
 
 from isthmus.checks import need
 from isthmus.parts import Part
 
-aten: Any = torch.ops.aten
+if TYPE_CHECKING:
+    import torch
+    from torch import Generator, Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["BatchTopK", "BinaryCode", "Code", "LinearCode", "Nested", "ReLUCode", "SigmoidCode", "TopK"]
 
@@ -125,7 +126,7 @@ class ReLUCode(Code):
 
     def pull(self, grad: Tensor, a: Tensor, z: Tensor) -> Tensor:
         """Nothing passes where z = 0."""
-        aten.threshold_backward.grad_input(grad, z, 0, grad_input=grad)
+        torch.ops.aten.threshold_backward.grad_input(grad, z, 0, grad_input=grad)
         return grad
 
 

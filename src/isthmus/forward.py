@@ -1,71 +1,80 @@
 """Forward: a fitted network applied to rows in numpy arrays, without gradients.
 
 Rows go through in chunks that stay in the processor's cache, which is faster than all at once
-(`benchmarks/scoring_speed.py`), and the network's own device does the work. A few rows of a dense network
-stay in numpy: there, calling torch would cost several times what the products do.
+(`benchmarks/scoring_speed.py`), and the network's own device does the work. Few rows of a dense network
+stay in numpy: there, calling torch would cost several times what the products do, and importing it more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from isthmus.losses import Loss
-from isthmus.networks import Network
+from isthmus.networks.plain import FEW
 from isthmus.parts import Layout
 
-__all__ = ["cell_errors", "codes", "examined", "rebuilt", "reconstructions"]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from isthmus.networks import Network, PlainNetwork
+else:
+    from isthmus.lazily import torch
+
+__all__ = ["by_numpy", "cell_errors", "codes", "examined", "rebuilt", "reconstructions"]
 
 CHUNK = 2**19  # numbers in the widest layer at a time: 2 MB
-FEW = 16  # rows up to which numpy is faster
+SOON = 2**28  # multiplications that take numpy some milliseconds
+ROWS = 1024  # at a time there
 
 Array = NDArray[np.float32]
 
 
-def codes(network: Network, x: Array, width: int) -> Array:
+def by_numpy(network: Network | PlainNetwork, rows: int) -> bool:
+    """Whether numpy alone applies the network to so many rows."""
+    return network.is_plain and (rows <= FEW or rows * network.size <= SOON)
+
+
+def codes(network: Any, x: Array, width: int) -> Array:
     """Codes z (n, width) of encoded rows x (n, d)."""
-    if len(x) <= FEW and network.is_plain:
-        return network.encoder.of_array(x)  # type: ignore[operator, no-any-return]
+    if by_numpy(network, len(x)):
+        return _plainly(network.encoder.of_array, x)
     return _applied(network, network.encode, x, width)
 
 
-def reconstructions(network: Network, loss: Loss, layout: Layout, z: Array) -> Array:
+def reconstructions(network: Any, loss: Loss, layout: Layout, z: Array) -> Array:
     """x_hat (n, d) of codes z (n, k), in the network's own units."""
-    if len(z) <= FEW and network.is_plain:
-        output = torch.from_numpy(network.decoder.of_array(z))  # type: ignore[operator]
-        return loss.link(output, layout).numpy()
+    if by_numpy(network, len(z)):
+        return _plainly(lambda part: _linked(loss, layout, network.decoder.of_array(part)), z)
     return _applied(network, lambda part: loss.link(network.decode(part), layout), z, layout.width)
 
 
-def rebuilt(network: Network, loss: Loss, layout: Layout, x: Array) -> Array:
+def rebuilt(network: Any, loss: Loss, layout: Layout, x: Array) -> Array:
     """x_hat (n, d) of encoded rows x (n, d), or (n, d + 1) where a network takes what follows them; no code
     is kept, which may be far wider than a row.
     """
-    if len(x) <= FEW and network.is_plain:
-        return reconstructions(network, loss, layout, network.encoder.of_array(x))  # type: ignore[operator]
+    if by_numpy(network, len(x)):
+        return _plainly(lambda part: _linked(loss, layout, _passed(network, part)), x)
     return _applied(network, lambda part: loss.link(network.reconstruct(part), layout), x, layout.width)
 
 
-def cell_errors(network: Network, loss: Loss, layout: Layout, x: Array) -> Array:
+def cell_errors(network: Any, loss: Loss, layout: Layout, x: Array) -> Array:
     """Errors (n, cells) of encoded rows x (n, d)."""
-    if len(x) <= FEW and network.is_plain:
-        output = network.decoder.of_array(network.encoder.of_array(x))  # type: ignore[operator]
-        return loss(torch.from_numpy(x), torch.from_numpy(output), layout).numpy()
+    if by_numpy(network, len(x)):
+        return _plainly(lambda part: _wrong(loss, layout, part, _passed(network, part)), x)
     return _applied(network, lambda part: loss(part, network.reconstruct(part), layout), x, len(layout.cells))
 
 
-def examined(
-    network: Network, loss: Loss, layout: Layout, x: Array, width: int
-) -> tuple[Array, Array, Array]:
+def examined(network: Any, loss: Loss, layout: Layout, x: Array, width: int) -> tuple[Array, Array, Array]:
     """Codes (n, k), reconstructions (n, d) and errors (n, cells) of encoded rows x (n, d), in one pass."""
-    if len(x) <= FEW and network.is_plain:
-        z = network.encoder.of_array(x)  # type: ignore[operator]
-        output = torch.from_numpy(network.decoder.of_array(z))  # type: ignore[operator]
-        return z, loss.link(output, layout).numpy(), loss(torch.from_numpy(x), output, layout).numpy()
+    if by_numpy(network, len(x)):
+        z = _plainly(network.encoder.of_array, x)
+        output = _plainly(network.decoder.of_array, z)
+        return z, _linked(loss, layout, output), _wrong(loss, layout, x, output)
 
     def all_three(part: Tensor) -> Tensor:
         z = network.encode(part)
@@ -95,3 +104,30 @@ def _applied(network: Network, function: Callable[[Tensor], Tensor], rows: Array
             out[start : start + len(part)] = function(part.to(device)).cpu().numpy()
             start += len(part)
     return out
+
+
+def _plainly(function: Callable[[Array], Array], rows: Array) -> Array:
+    """A function of arrays on all rows, chunk by chunk."""
+    if len(rows) <= ROWS:
+        return function(rows)
+    return np.concatenate([function(rows[start : start + ROWS]) for start in range(0, len(rows), ROWS)])
+
+
+def _passed(network: Any, x: Array) -> Array:
+    """The output for x."""
+    output: Array = network.decoder.of_array(network.encoder.of_array(x))
+    return output
+
+
+def _linked(loss: Loss, layout: Layout, output: Any) -> Array:
+    """x_hat of the network's output."""
+    if loss.takes_arrays(layout):
+        return loss.link(output, layout)  # type: ignore[return-value]
+    return loss.link(torch.from_numpy(output), layout).numpy()
+
+
+def _wrong(loss: Loss, layout: Layout, x: Any, output: Any) -> Array:
+    """Errors (n, cells)."""
+    if loss.takes_arrays(layout):
+        return loss(x, output, layout)  # type: ignore[return-value]
+    return loss(torch.from_numpy(x), torch.from_numpy(output), layout).numpy()

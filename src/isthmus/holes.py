@@ -16,15 +16,20 @@ writing), `Pixels` (dust, dead pixels).
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
 
 from isthmus.checks import must, need
 from isthmus.corruptions import Corruption
 from isthmus.parts import Layout, Part
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Generator, Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["Blocks", "Hole", "HoleMask", "Painted", "Pixels", "Strokes"]
 
@@ -125,7 +130,7 @@ class HoleMask(Corruption):
         """Holes (n, h, w) of booleans, at least one pixel each."""
         good = isinstance(self.kinds, tuple) and self.kinds and all(isinstance(k, Hole) for k in self.kinds)
         need(bool(good), "kinds", "be kinds of holes", self.kinds, "Use HoleMask((Blocks(), Strokes()))")
-        cpu = generator if generator.device.type == "cpu" else Generator().manual_seed(_seed(generator))
+        cpu = generator if generator.device.type == "cpu" else torch.Generator().manual_seed(_seed(generator))
         which = torch.randint(len(self.kinds), (n,), generator=cpu)
         hidden = torch.zeros(n, *size, dtype=torch.bool)
         for number, kind in enumerate(self.kinds):
@@ -138,7 +143,7 @@ class HoleMask(Corruption):
 
     def arrays(self, n: int, size: tuple[int, int], seed: int) -> NDArray[np.bool_]:
         """The same as a numpy array (n, h, w), from a seed."""
-        return self.drawn(n, size, Generator().manual_seed(seed)).numpy()
+        return self.drawn(n, size, torch.Generator().manual_seed(seed)).numpy()
 
 
 class Painted(HoleMask):

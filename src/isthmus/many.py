@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, cast
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
 from isthmus.nesting import narrowed, widened
-from isthmus.training import Member, completes, isolated, suits
+from isthmus.training import Member, isolated
 
 if TYPE_CHECKING:
     from torch import nn
@@ -121,6 +121,8 @@ def _together(member: Member) -> int:
 
 def _shape(model: Autoencoder, member: Member) -> Hashable:
     """What must be equal for two members to train together; unique where company brings a network nothing."""
+    from isthmus.training import completes, suits
+
     largest = max((p.numel() for p in member.network.parameters()), default=0)
     batch = model.trainer.plan(len(member.train)).batch_size
     together = completes([member]) or (suits(member) and batch * largest <= WORTH)

@@ -13,16 +13,16 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from isthmus.checks import must, need
 from isthmus.codes import Nested
-from isthmus.networks import Network
+from isthmus.lazily import without_gradients
 from isthmus.wording import counted
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from isthmus.autoencoder import Autoencoder
+    from isthmus.networks import Network
 
 __all__ = ["narrowed", "truncated", "widened"]
 
@@ -45,7 +45,7 @@ def truncated(model: Autoencoder, k: int) -> Autoencoder:
     return cut
 
 
-@torch.no_grad()
+@without_gradients
 def narrowed(narrow: Network, wide: Network) -> Network:
     """The narrower network with the weights of the wider one, as far as they reach."""
     weights = wide.state_dict()
@@ -54,7 +54,7 @@ def narrowed(narrow: Network, wide: Network) -> Network:
     return narrow
 
 
-@torch.no_grad()
+@without_gradients
 def widened(model: Autoencoder, k: int) -> Network:
     """The model's network with a code of k numbers, those beyond its own at zero on both sides."""
     if k == model.n_components_:

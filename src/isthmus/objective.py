@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING
 
 from isthmus.corruptions import Corruption
 from isthmus.losses import Loss
-from isthmus.networks import Network
 from isthmus.parts import Layout, Record
 from isthmus.penalties import Penalties, Penalty
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from isthmus.networks import Network
 
 __all__ = ["Objective"]
 

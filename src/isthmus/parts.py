@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, dataclass_transform
 
@@ -251,7 +252,7 @@ class _Unpacker:
 
     deepest: ClassVar[int] = 40
 
-    def __init__(self, known: dict[str, type[Record]]) -> None:
+    def __init__(self, known: Mapping[str, type[Record]]) -> None:
         self.known = known
 
     def __call__(self, value: Any, depth: int = 0) -> Any:
@@ -278,6 +279,6 @@ class _Unpacker:
         return cls(**fields)
 
 
-def unpack(value: Any, known: dict[str, type[Record]]) -> Any:
+def unpack(value: Any, known: Mapping[str, type[Record]]) -> Any:
     """The inverse of `pack`: lists come back as tuples, records only when their type's name is in `known`."""
     return _Unpacker(known)(value)

@@ -22,13 +22,16 @@ import math
 import warnings
 from collections import Counter
 from numbers import Real
-from typing import Any, ClassVar, Literal
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from isthmus.checks import DataError, must, need
 from isthmus.parts import Part, Trace
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["L1", "BitBalance", "Contraction", "KLSparsity", "L2Weights", "Penalties", "Penalty"]
 
@@ -93,9 +96,9 @@ class Penalty(Part):
         """Raise unless every term gives one number as a tensor."""
         for name, term in self.terms_by_name.items():
             value: object = term(trace)
-            if isinstance(value, Tensor) and value.numel() == 1:
+            if isinstance(value, torch.Tensor) and value.numel() == 1:
                 continue
-            shape = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
+            shape = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
             do = "Use .sum() or .mean() of tensors"
             raise must(f"the penalty {name}", "return one number as a tensor", shape or value, do)
 

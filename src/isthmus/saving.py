@@ -19,16 +19,15 @@ from __future__ import annotations
 import inspect
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import torch
 
 import isthmus
-from isthmus import codes, corruptions, holes, inputs, losses, networks, penalties, training
+from isthmus import codes, corruptions, holes, inputs, losses, networks, parts, penalties, training
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, FileError, brief
 from isthmus.inputs.columns import Spec
@@ -61,9 +60,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     if kind in USES:
         write_sealed(path, *import_module(USES[kind]).packed(model))
         return
-    if not hasattr(model, "network_"):
+    if not hasattr(model, "_network"):
         raise DataError("model must be fitted before it is saved; got one that is not. Call fit first.")
-    write_sealed(path, model.network_.state_dict(), describe(model))
+    write_sealed(path, model.state_dict(), describe(model))
 
 
 def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> Any:
@@ -80,7 +79,7 @@ def load(path: str | os.PathLike[str], parts: Iterable[type[Record]] = ()) -> An
             f"{path} has format {brief(repr(header.get('format')), 20)}, this isthmus reads format {FORMAT}. "
             "Use the version that wrote it."
         )
-    known = known_parts() | {part.__name__: part for part in parts}
+    known = known_parts({part.__name__: part for part in parts})
     try:
         if header["kind"] in USES:
             return import_module(USES[header["kind"]]).unpacked(header, tensors, known)
@@ -135,7 +134,7 @@ def describe(model: Autoencoder) -> dict[str, Any]:
         "facts": getattr(model, "facts_", {}),
         "versions": {
             "isthmus": isthmus.__version__,
-            "torch": torch.__version__,
+            "torch": version("torch"),
             "numpy": np.__version__,
             "scikit-learn": version("scikit-learn"),
             "python": platform.python_version(),
@@ -146,17 +145,37 @@ def describe(model: Autoencoder) -> dict[str, Any]:
 # ---------------------------------------------------------------- reading what may be hostile
 
 
-def known_parts() -> dict[str, type[Record]]:
-    """Every record type isthmus itself defines, by name."""
-    modules = (codes, corruptions, holes, inputs, inputs.frames, losses, networks, penalties, training)
-    found = [value for module in modules for value in vars(module).values()]
-    concrete = [v for v in found if inspect.isclass(v) and issubclass(v, Record) and v not in (Record, Spec)]
-    return {part.__name__: part for part in concrete}
+class _Known(Mapping[str, "type[Record]"]):
+    """Record types by name: a module of ours is imported when a file names its part."""
+
+    def __init__(self, more: Mapping[str, type[Record]]) -> None:
+        ours = codes, corruptions, holes, inputs, inputs.frames, losses, networks, parts, penalties, training
+        self.more, self.module_of = more, {name: module for module in ours for name in module.__all__}
+
+    def __getitem__(self, name: str) -> type[Record]:
+        if name in self.more:
+            return self.more[name]
+        found = getattr(self.module_of[name], name)
+        if not (inspect.isclass(found) and issubclass(found, Record)) or found in (Record, Spec):
+            raise KeyError(name)
+        return found
+
+    def __or__(self, more: Mapping[str, type[Record]]) -> _Known:
+        return _Known({**self.more, **more})
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in {**self.module_of, **self.more} if name in self)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
-def rebuilt(
-    header: dict[str, Any], tensors: dict[str, torch.Tensor], known: dict[str, type[Record]]
-) -> Autoencoder:
+def known_parts(more: Mapping[str, type[Record]] | None = None) -> Mapping[str, type[Record]]:
+    """Every record type isthmus itself defines, by name, and `more`."""
+    return _Known(more or {})
+
+
+def rebuilt(header: dict[str, Any], arrays: dict[str, Any], known: Mapping[str, type[Record]]) -> Autoencoder:
     """The model a header describes, with these weights."""
     params = {name: unpack(header["params"][name], known) for name in PARAMETERS}
     model = Autoencoder(**params, random_state=header["random_state"])
@@ -174,18 +193,28 @@ def rebuilt(
     model.fingerprint_ = dict(header["fingerprint"])
     model.versions_ = dict(header["versions"])
     model.facts_ = dict(header.get("facts", {}))
-    model.network_ = _network(model, tensors)
+    model._network = _network(model, arrays)
     return model
 
 
-def _network(model: Autoencoder, tensors: dict[str, torch.Tensor]) -> networks.Network:
+def _network(model: Autoencoder, arrays: dict[str, Any]) -> Any:
     """The network the parts describe with the file's weights; its size is checked before any memory is
     taken.
     """
+    shapes = {name: array.shape for name, array in arrays.items()}
+    layers = networks.dense_layers(model.architecture, model.schema_.layout)
+    if layers is not None and type(model.code) is codes.LinearCode:
+        _fit(shapes, networks.PlainNetwork.shapes(*layers.shapes(model.schema_.layout, model.n_components_)))
+        return networks.PlainNetwork.named(arrays, model.code, layers.activation)
+    import torch
+
     with torch.device("meta"):
-        expected = {name: tuple(t.shape) for name, t in model._build_network().state_dict().items()}
-    if expected != {name: tuple(tensor.shape) for name, tensor in tensors.items()}:
-        raise FileError("the file's weights do not fit the network it describes. Save it again.")
+        _fit(shapes, {name: tuple(t.shape) for name, t in model._build_network().state_dict().items()})
     network = model._build_network()
-    network.load_state_dict(tensors)
+    network.load_state_dict({name: torch.as_tensor(array) for name, array in arrays.items()})
     return network.eval()
+
+
+def _fit(shapes: dict[str, Any], expected: dict[str, Any]) -> None:
+    if expected != shapes:
+        raise FileError("the file's weights do not fit the network it describes. Save it again.")

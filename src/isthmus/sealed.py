@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
-import safetensors.torch
-import torch
+import safetensors.numpy
 
 from isthmus.atomic import write_atomically
-from isthmus.checks import FileError, brief
+from isthmus.checks import FileError, brief, need
 
 __all__ = ["part_of", "read_sealed", "write_sealed"]
 
@@ -28,14 +28,14 @@ HEADER_LIMIT = 64 * 2**20  # bytes of JSON a file may ask to be parsed
 
 def write_sealed(path: str | os.PathLike[str], tensors: Mapping[str, Any], header: dict[str, Any]) -> None:
     """Write tensors or arrays and a JSON header to `path`, whole or not at all; FileError if it cannot be."""
-    here = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in tensors.items()}
+    here = {name: _array(name, value) for name, value in tensors.items()}
     text = json.dumps(header, separators=(",", ":"))
-    payload = safetensors.torch.save(here, {"isthmus": text, "sha256": _digest(text, here)})
+    payload = safetensors.numpy.save(here, {"isthmus": text, "sha256": _digest(text, here)})
     write_atomically(path, lambda file: file.write(payload))
 
 
-def read_sealed(path: str | os.PathLike[str], *kinds: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The header and the tensors of a file whose header says it is of one of these kinds.
+def read_sealed(path: str | os.PathLike[str], *kinds: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The header and the arrays of a file whose header says it is of one of these kinds.
 
     Raises FileError, with one sentence, for a file that is missing, truncated, altered, oversized, or of
     another kind.
@@ -46,10 +46,10 @@ def read_sealed(path: str | os.PathLike[str], *kinds: str) -> tuple[dict[str, An
         raise FileError(f"{path} must be a file; got {got}. Check the path.")
     _check_size(path)
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
         raise FileError(
             f"{path} is not an intact isthmus file: {brief(str(error))}. Save or copy it again."
         ) from None
@@ -70,13 +70,22 @@ def part_of(tensors: Mapping[str, Any], start: str) -> dict[str, Any]:
     return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
 
 
-def _digest(text: str, tensors: dict[str, torch.Tensor]) -> str:
-    """SHA-256 over the text and every tensor's name, dtype, shape and bytes."""
+def _array(name: str, value: Any) -> Any:
+    """A tensor or array as an array whose numbers lie in order; DataError where numpy has no such numbers."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        known = str(value.dtype) != "torch.bfloat16"
+        need(known, f"the tensor {name}", "hold numbers that numpy knows", "bfloat16", "Use float32")
+    return np.ascontiguousarray(value).reshape(np.shape(value))
+
+
+def _digest(text: str, arrays: dict[str, Any]) -> str:
+    """SHA-256 over the text and every array's name, type (as torch calls it), shape and bytes."""
     digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name}|torch.{array.dtype}|{array.shape}|".encode())
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 

@@ -111,7 +111,7 @@ def _filled(
         raise FileError(
             f"the file has format {header.get('format')!r}, this isthmus reads {FORMAT}. Update it."
         )
-    known = {**known, **{part.__name__: part for part in PARTS}}
+    known = known | {part.__name__: part for part in PARTS}
     params = {name: unpack(header["params"][name], known) for name in PARAMS}
     models = [
         rebuilt(one, part_of(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])
@@ -144,8 +144,8 @@ def _filled(
 
 
 def _judge(detector: AnomalyDetector, k: int, model: Autoencoder, tensors: dict[str, Any]) -> Judge:
-    state = {name: value.numpy() for name, value in part_of(tensors, f"{k}.score.").items()}
-    cells, usual = len(model.schema_.layout.cells), tensors[f"{k}.usual"].numpy()
+    state = {name: np.asarray(value) for name, value in part_of(tensors, f"{k}.score.").items()}
+    cells, usual = len(model.schema_.layout.cells), tensors[f"{k}.usual"]
     good = usual.shape == (cells,) and bool(np.isfinite(usual).all() and (usual >= 0).all())
     need(good, "the file's usual costs", f"be {cells} numbers", usual.shape, "Save the detector again")
     learned = detector.anomaly_score.restored(state, cells, model.n_components_)

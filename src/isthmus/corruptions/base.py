@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-import torch
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from isthmus.checks import need
 from isthmus.parts import Layout, Part
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Generator, Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["Corruption", "Corruptions", "check_fraction", "chosen", "spread", "uniform"]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-
-import torch
-import torch.nn.functional as F
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING
 
 from isthmus.checks import must
 from isthmus.corruptions.base import Corruption, uniform
 from isthmus.parts import Layout
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Generator, Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["Distortion"]
 
@@ -42,12 +45,16 @@ class Distortion(Corruption):
         height, width, *colours = layout.shape
         n, channels = len(x), math.prod(colours)
         planes = x.view(n, height, width, channels).permute(0, 3, 1, 2)
-        grid = F.affine_grid(self._turned(n, x, generator), list(planes.shape), align_corners=False)
+        grid = torch.nn.functional.affine_grid(
+            self._turned(n, x, generator), list(planes.shape), align_corners=False
+        )
         if self.elastic:
             knots = 2 * self.elastic * uniform((n, 2, 5, 5), x, generator)
-            bent = F.interpolate(knots, size=(height, width), mode="bicubic", align_corners=True)
+            bent = torch.nn.functional.interpolate(
+                knots, size=(height, width), mode="bicubic", align_corners=True
+            )
             grid = grid + bent.permute(0, 2, 3, 1)
-        moved = F.grid_sample(planes, grid, align_corners=False)
+        moved = torch.nn.functional.grid_sample(planes, grid, align_corners=False)
         return moved.permute(0, 2, 3, 1).reshape(n, -1)
 
     def _turned(self, n: int, x: Tensor, generator: Generator) -> Tensor:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
-
-import torch
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from isthmus.checks import need
 from isthmus.corruptions.base import Corruption, check_fraction, chosen, spread
 from isthmus.parts import Layout
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Generator, Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["BlindSpots", "BlockMask", "MaskingNoise", "VaryingMask"]
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-
-import torch
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING
 
 from isthmus.checks import need
 from isthmus.corruptions.base import Corruption, chosen, spread
 from isthmus.parts import Layout
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Generator, Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["GaussianNoise", "NoiseAtSNR", "NoiseLevels", "SaltAndPepper", "SwapNoise"]
 

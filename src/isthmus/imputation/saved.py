@@ -67,7 +67,7 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, t
         raise FileError(
             f"the file has format {header.get('format')!r}, this isthmus reads {FORMAT}. Update it."
         )
-    known = {**known, "Blend": Blend, "Habits": Habits}
+    known = known | {"Blend": Blend, "Habits": Habits}
     models = [
         rebuilt(one, part_of(tensors, f"{k}.network."), known) for k, one in enumerate(header["models"])
     ]
@@ -109,7 +109,7 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, t
 
 
 def _array(tensors: dict[str, Any], name: str, *shape: int) -> Any:
-    values = tensors[name].double().numpy()
+    values = np.asarray(tensors[name], np.float64)
     good = values.shape == shape and bool(np.isfinite(values).all())
     need(good, f"the file's {name}", f"be finite numbers {shape}", values.shape, AGAIN)
     return values
@@ -129,7 +129,7 @@ def _plain(spreads: list[Spread | None]) -> Any:
 def _spread(some: Any, tensors: dict[str, Any], name: str) -> Spread | None:
     if some is None:
         return None
-    scores = tensors[name].double().numpy() if name in tensors else np.empty(0)
+    scores = np.asarray(tensors[name], np.float64) if name in tensors else np.empty(0)
     good = scores.ndim == 1 and bool(np.isfinite(scores).all() and (np.diff(scores) >= 0).all())
     need(good, "the file's scores", "be finite numbers in order", scores.shape, AGAIN)
     variance, weight, coverage = (float(value) for value in some)

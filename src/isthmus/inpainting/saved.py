@@ -69,7 +69,7 @@ def unpacked(header: dict[str, Any], tensors: dict[str, Any], known: dict[str, A
         good = len(model.schema_.layout.shape) in (2, 3) and width == models[0].schema_.layout.width
         need(good, "the file's models", "be ones of pictures of one size", model, "Save the inpainter again")
     inpainter.models_, inpainter.whole_ = models, bool(header["whole"])
-    pictures = tensors["errors.pictures"].numpy().astype(np.float32)
+    pictures = tensors["errors.pictures"].astype(np.float32)
     far = np.asarray(header["far"], np.float64)
     fits = pictures.ndim == 2 and pictures.shape[1] == width and far.shape == (len(DISTANCES),)
     fits = fits and bool(np.isfinite(pictures).all() and np.isfinite(far).all() and (far >= 0).all())

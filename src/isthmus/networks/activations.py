@@ -13,18 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from isthmus.parts import Part
 
-aten: Any = torch.ops.aten
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["Activation", "ReLU", "SiLU", "Sigmoid", "Tanh"]
+
+Array = NDArray[np.float32]
 
 
 class Activation(Part):
@@ -38,10 +42,18 @@ class Activation(Part):
         """phi'(a)."""
         raise NotImplementedError
 
-    def of_array(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
+    def of_array(self, a: Array) -> Array:
         """phi(a) of an array, for a few rows, where calling torch costs more than the products."""
-        h: NDArray[np.float32] = self(torch.from_numpy(a)).numpy()
+        h: Array = self(torch.from_numpy(a)).numpy()
         return h
+
+    def array_into(self, a: Array, h: Array) -> None:
+        """Write phi(a) into h, and over a what `array_pull` needs of it."""
+        raise NotImplementedError
+
+    def array_pull(self, grad: Array, a: Array, h: Array) -> None:
+        """Write grad * phi'(a) over `grad`, from what `array_into` left in a and h, which may be lost."""
+        raise NotImplementedError
 
     def by_heart(self) -> tuple[Callable[..., None], Callable[..., Tensor]]:
         """`into` and `pull` of this very function, or what follows from phi and its slope where they are
@@ -81,9 +93,17 @@ class ReLU(Activation):
         """1 where a > 0, else 0."""
         return (a > 0).to(a.dtype)
 
-    def of_array(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
+    def of_array(self, a: Array) -> Array:
         """max(a, 0)."""
         return np.maximum(a, 0)
+
+    def array_into(self, a: Array, h: Array) -> None:
+        """Write max(a, 0) into h."""
+        np.maximum(a, 0, out=h)
+
+    def array_pull(self, grad: Array, a: Array, h: Array) -> None:
+        """Nothing passes where h = 0."""
+        np.multiply(grad, h > 0, out=grad)
 
     def into(self, a: Tensor, h: Tensor) -> None:
         """Write max(a, 0) into h."""
@@ -91,7 +111,7 @@ class ReLU(Activation):
 
     def pull(self, grad: Tensor, a: Tensor, h: Tensor) -> Tensor:
         """Nothing passes where h = 0."""
-        aten.threshold_backward.grad_input(grad, h, 0, grad_input=grad)
+        torch.ops.aten.threshold_backward.grad_input(grad, h, 0, grad_input=grad)
         return grad
 
 
@@ -107,19 +127,31 @@ class SiLU(Activation):
         s = torch.sigmoid(a)
         return s * (1 + a * (1 - s))
 
-    def of_array(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
+    def of_array(self, a: Array) -> Array:
         """A (1 + tanh(a / 2)) / 2, which does not overflow."""
         half = 0.5 * a
-        h: NDArray[np.float32] = half * np.tanh(half) + half
+        h: Array = half * np.tanh(half) + half
         return h
+
+    def array_into(self, a: Array, h: Array) -> None:
+        """Write a s into h, and s = sigmoid(a) over a."""
+        np.copyto(h, a)
+        _sigmoid(a, a)
+        h *= a
+
+    def array_pull(self, grad: Array, a: Array, h: Array) -> None:
+        """Times s + h (1 - s)."""
+        np.subtract(h, h * a, out=h)
+        h += a
+        grad *= h
 
     def into(self, a: Tensor, h: Tensor) -> None:
         """Write a * sigmoid(a) into h."""
-        aten.silu.out(a, out=h)
+        torch.ops.aten.silu.out(a, out=h)
 
     def pull(self, grad: Tensor, a: Tensor, h: Tensor) -> Tensor:
         """Times s + a s (1 - s)."""
-        aten.silu_backward.grad_input(grad, a, grad_input=grad)
+        torch.ops.aten.silu_backward.grad_input(grad, a, grad_input=grad)
         return grad
 
 
@@ -135,13 +167,28 @@ class Sigmoid(Activation):
         s = torch.sigmoid(a)
         return s * (1 - s)
 
+    def of_array(self, a: Array) -> Array:
+        """1 / (1 + exp(-a))."""
+        h = np.empty_like(a)
+        _sigmoid(a, h)
+        return h
+
+    def array_into(self, a: Array, h: Array) -> None:
+        """Write 1 / (1 + exp(-a)) into h."""
+        _sigmoid(a, h)
+
+    def array_pull(self, grad: Array, a: Array, h: Array) -> None:
+        """Times h (1 - h)."""
+        h -= h * h
+        grad *= h
+
     def into(self, a: Tensor, h: Tensor) -> None:
         """Write 1 / (1 + exp(-a)) into h."""
         torch.sigmoid(a, out=h)
 
     def pull(self, grad: Tensor, a: Tensor, h: Tensor) -> Tensor:
         """Times h (1 - h)."""
-        aten.sigmoid_backward.grad_input(grad, h, grad_input=grad)
+        torch.ops.aten.sigmoid_backward.grad_input(grad, h, grad_input=grad)
         return grad
 
 
@@ -156,9 +203,18 @@ class Tanh(Activation):
         """1 - tanh(a)^2."""
         return 1 - torch.tanh(a).square()
 
-    def of_array(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
+    def of_array(self, a: Array) -> Array:
         """tanh(a)."""
         return np.tanh(a)
+
+    def array_into(self, a: Array, h: Array) -> None:
+        """Write tanh(a) into h."""
+        np.tanh(a, out=h)
+
+    def array_pull(self, grad: Array, a: Array, h: Array) -> None:
+        """Times 1 - h^2."""
+        np.subtract(1, h * h, out=h)
+        grad *= h
 
     def into(self, a: Tensor, h: Tensor) -> None:
         """Write tanh(a) into h; on one thread numpy takes a sixth of the time that torch does."""
@@ -169,5 +225,13 @@ class Tanh(Activation):
 
     def pull(self, grad: Tensor, a: Tensor, h: Tensor) -> Tensor:
         """Times 1 - h^2."""
-        aten.tanh_backward.grad_input(grad, h, grad_input=grad)
+        torch.ops.aten.tanh_backward.grad_input(grad, h, grad_input=grad)
         return grad
+
+
+def _sigmoid(a: Array, out: Array) -> None:
+    """Write 1 / (1 + exp(-a)) into `out`; where exp(-a) is too large for a number, that is 0."""
+    with np.errstate(over="ignore"):
+        np.exp(np.negative(a, out=out), out=out)
+    out += 1
+    np.divide(1, out, out=out)

@@ -18,16 +18,25 @@ Autoencoder(n_components=2, architecture=Tower(width=32))
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from isthmus.checks import need
+from isthmus.lazily import without_gradients
 from isthmus.networks.activations import Activation, SiLU
-from isthmus.networks.chain import Chain
+from isthmus.networks.mersenne import Mersenne
 from isthmus.networks.pca import principal_axes, set_roads
+from isthmus.networks.plain import PlainChain
 from isthmus.parts import Layout, Part
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from isthmus.networks.chain import Chain
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["MLP", "Architecture", "Dictionary", "Linear"]
 
@@ -65,20 +74,18 @@ class Linear(Architecture):
 
     def build(self, layout: Layout, n_components: int) -> tuple[Chain, Chain]:
         """One dense layer each way."""
+        from isthmus.networks.chain import Chain
+
         d = layout.width
         return Chain.dense((d, n_components), SiLU()), Chain.dense((n_components, d), SiLU())
 
-    @torch.no_grad()
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         """Put both halves at the principal axes of x."""
-        down, up = cast("Chain", encoder).first, cast("Chain", decoder).first
-        mean, axes, _ = principal_axes(x, down.out_features)
-        down.weight.zero_()
-        up.weight.zero_()
-        down.weight[: len(axes)] = axes.to(x.dtype)
-        up.weight[:, : len(axes)] = axes.t().to(x.dtype)
-        down.bias.copy_(-(down.weight.double() @ mean))
-        up.bias.copy_(mean)
+        (down, b), (up, c) = (cast("Chain", half).plain().layers[0] for half in (encoder, decoder))
+        mean, axes, _ = principal_axes(x.numpy(), len(down))
+        down[:], up[:] = 0, 0
+        down[: len(axes)], up[:, : len(axes)] = axes, axes.T
+        b[:], c[:] = -(down.astype(np.float64) @ mean), mean
 
 
 class Dictionary(Architecture):
@@ -92,14 +99,14 @@ class Dictionary(Architecture):
         """One dense layer each way."""
         return Linear().build(layout, n_components)
 
-    @torch.no_grad()
+    @without_gradients
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         """Atoms at rows of x, less the mean."""
         down, up = cast("Chain", encoder).first, cast("Chain", decoder).first
         mean = x.mean(0)
         rows = x[torch.randint(len(x), (down.out_features,))] - mean
         rows = rows + 1e-3 * x.std(0, correction=0).mean() * torch.randn_like(rows)  # no two atoms alike
-        atoms = nn.functional.normalize(rows, dim=1)
+        atoms = torch.nn.functional.normalize(rows, dim=1)
         down.weight.copy_(atoms)
         up.weight.copy_(atoms.t())
         down.bias.copy_(-(atoms @ mean))
@@ -143,23 +150,43 @@ class MLP(Architecture):
 
     def build(self, layout: Layout, n_components: int) -> tuple[Chain, Chain]:
         """Two chains, mirror images of each other."""
-        widths = (layout.width, *self.widths(layout.width), n_components)
-        road = self.from_pca and not self.tied and len(widths) > 2
+        from isthmus.networks.chain import Chain
+
+        widths, road = self._shape(layout, n_components)
         encoder = Chain.dense(widths, self.activation, road)
-        if layout.gaps if self.gaps is None else self.gaps:
+        if self._sees_gaps(layout):
             encoder.show_gaps()
         if self.tied:
             return encoder, Chain.tied_to(encoder)
         return encoder, Chain.dense(widths[::-1], self.activation, road)
 
-    @torch.no_grad()
-    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
+    def plain(self, layout: Layout, n_components: int, seed: int) -> tuple[PlainChain, PlainChain]:
+        """The same untied and as arrays, with the weights that `build` draws after this seed."""
+        (widths, road), generator = self._shape(layout, n_components), Mersenne(seed)
+        encoder = PlainChain.dense(widths, self.activation, road, generator)
+        if self._sees_gaps(layout):
+            encoder = encoder.show_gaps(generator)
+        return encoder, PlainChain.dense(widths[::-1], self.activation, road, generator)
+
+    def shapes(self, layout: Layout, n_components: int) -> tuple[tuple[int, ...], bool, bool]:
+        """Widths on the way down, whether there are roads, and whether gaps are shown."""
+        return *self._shape(layout, n_components), self._sees_gaps(layout)
+
+    def start(self, encoder: Any, decoder: Any, x: Any) -> None:
         """Put the linear roads at the principal axes of x, of 20,000 of its rows at most, in a common scale
-        that gives the code unit variance.
+        that gives the code unit variance. Of chains and a tensor, or of plain ones and an array.
         """
-        encoder, decoder = cast("Chain", encoder), cast("Chain", decoder)
-        if encoder.road is None or decoder.road is None:
+        down, up = encoder.plain(), decoder.plain()
+        if down.road is None or up.road is None:
             return
-        mean = set_roads(encoder.road, decoder.road, x[:: -(-len(x) // START)])
-        encoder.last.bias.copy_(-(encoder.road.weight.double() @ mean))
-        decoder.last.bias.copy_(mean)
+        mean = set_roads(down.road, up.road, np.asarray(x)[:: -(-len(x) // START)])
+        down.layers[-1][1][:] = -(down.road.astype(np.float64) @ mean)
+        up.layers[-1][1][:] = mean
+
+    def _sees_gaps(self, layout: Layout) -> bool:
+        return layout.gaps if self.gaps is None else self.gaps
+
+    def _shape(self, layout: Layout, n_components: int) -> tuple[tuple[int, ...], bool]:
+        """Widths on the way down, and whether a road runs beside them."""
+        widths = (layout.width, *self.widths(layout.width), n_components)
+        return widths, self.from_pca and not self.tied and len(widths) > 2

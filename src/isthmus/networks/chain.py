@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from isthmus.networks.activations import Activation
+from isthmus.networks.plain import PlainChain
 
 __all__ = ["Chain", "Hidden", "TiedLinear"]
 
@@ -76,7 +77,7 @@ class Chain(nn.Module):
         self.road = road
         self.gaps: nn.Linear | None = None
         self.activation = activation
-        self._views: tuple[list[int], tuple[list[tuple[Any, Any]], Any, Any]] | None = None
+        self._view: tuple[list[int], PlainChain] | None = None
 
     @classmethod
     def dense(cls, widths: Sequence[int], activation: Activation, road: bool = False) -> Chain:
@@ -89,6 +90,14 @@ class Chain(nn.Module):
             return cls(layers, activation)
         nn.init.zeros_(layers[-1].weight)
         return cls(layers, activation, nn.Linear(widths[0], widths[-1], bias=False))
+
+    @classmethod
+    def over(cls, plain: PlainChain) -> Chain:
+        """The same chain with its weights in the same memory."""
+        layers = [_over(weight, bias) for weight, bias in plain.layers]
+        chain = cls(layers, plain.activation, None if plain.road is None else _over(plain.road))
+        chain.gaps = None if plain.gaps is None else _over(plain.gaps)
+        return chain
 
     def show_gaps(self) -> None:
         """Let the first layer see which features are blank, to no effect until trained."""
@@ -121,27 +130,18 @@ class Chain(nn.Module):
         return self.taped(x)[0]
 
     def of_array(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same of an array, in numpy: for a few rows calling torch costs several times the products."""
-        layers, road, gaps = self._arrays()
-        last = len(layers) - 1
-        h = x
-        for i, (weight, bias) in enumerate(layers):
-            a = h @ weight
-            a += bias
-            if i == 0 and gaps is not None:
-                a += (x == 0).astype(x.dtype) @ gaps
-            h = a if i == last else self.activation.of_array(a)
-        return h if road is None else h + x @ road
+        """The same of an array, in numpy: for few rows calling torch costs several times the products."""
+        return self.plain().of_array(x)
 
-    def _arrays(self) -> tuple[list[tuple[Any, Any]], Any, Any]:
-        """Weights (in, out) and biases as arrays over the same memory, made once."""
+    def plain(self) -> PlainChain:
+        """The same chain as arrays over the same memory, made once."""
         places = self._places()
-        if self._views is None or self._views[0] != places:
+        if self._view is None or self._view[0] != places:
             layers = cast("list[nn.Linear]", list(self.layers))
-            pairs = [(layer.weight.detach().t().numpy(), layer.bias.detach().numpy()) for layer in layers]
-            sides = [None if s is None else s.weight.detach().t().numpy() for s in (self.road, self.gaps)]
-            self._views = (places, (pairs, sides[0], sides[1]))
-        return self._views[1]
+            pairs = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in layers]
+            sides = [None if s is None else s.weight.detach().numpy() for s in (self.road, self.gaps)]
+            self._view = (places, PlainChain(pairs, self.activation, *sides))
+        return self._view[1]
 
     def _places(self) -> list[int]:
         """Where the layers' numbers lie in memory; past torch's lookup, as dear as the products."""
@@ -162,3 +162,13 @@ class Chain(nn.Module):
             tape.append(a)
             a = layer(hidden(a))
         return (a if self.road is None else a + self.road(x)), tape
+
+
+def _over(weight: NDArray[np.float32], bias: NDArray[np.float32] | None = None) -> nn.Linear:
+    """A dense layer whose numbers lie where these arrays do."""
+    outputs, inputs = weight.shape
+    layer = nn.Linear(inputs, outputs, bias=bias is not None, device="meta")
+    layer.weight = nn.Parameter(torch.from_numpy(weight))
+    if bias is not None:
+        layer.bias = nn.Parameter(torch.from_numpy(bias))
+    return layer

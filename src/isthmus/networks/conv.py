@@ -24,23 +24,27 @@ before the first step while the last filters are zero: the network starts as PCA
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, cast
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from isthmus.checks import must, need
+from isthmus.lazily import without_gradients
 from isthmus.networks.activations import Activation, SiLU
 from isthmus.networks.architecture import Architecture
-from isthmus.networks.chain import Hidden
 from isthmus.networks.pca import set_roads
 from isthmus.parts import Layout
 
-__all__ = ["ConvNet", "Down", "Up"]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from isthmus.networks.filters import Down, Up
+else:
+    from isthmus.lazily import torch
+
+__all__ = ["ConvNet", "Grid", "Step"]
 
 ROAD = 2**22  # weights a linear road may have in each direction; wider data go without
 PCA_NUMBERS = 2**25  # numbers in the rows the principal axes of wide data are taken from
-GENTLE = 0.3  # the decoder's dense layer begins so much smaller: it then learns features, not random ones
 WIDE = 1024  # features from which on not all rows are needed for the axes
 
 
@@ -69,7 +73,9 @@ class ConvNet(Architecture):
 
     def build(self, layout: Layout, n_components: int) -> tuple[Down, Up]:
         """Filters down and up; no dense layer where the code is as wide as what the filters say."""
-        grid = _grid(layout)
+        from isthmus.networks.filters import Down, Up
+
+        grid = grid_of(layout)
         steps = self._steps(grid, layout.signal, dense=False)
         dense = n_components != steps[-1].features
         if dense:
@@ -80,9 +86,9 @@ class ConvNet(Architecture):
 
     def code_width(self, layout: Layout) -> int:
         """Numbers in the fully convolutional code: places times filters of the last layer."""
-        return self._steps(_grid(layout), layout.signal, dense=False)[-1].features
+        return self._steps(grid_of(layout), layout.signal, dense=False)[-1].features
 
-    @torch.no_grad()
+    @without_gradients
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         """Put the output at the mean of x, and the roads at its principal axes."""
         down, up = cast("Down", encoder), cast("Up", decoder)
@@ -91,21 +97,21 @@ class ConvNet(Architecture):
             return
         few = len(x) if x.shape[1] <= WIDE else max(1, min(2048, PCA_NUMBERS // x.shape[1]))
         some = x[:: math.ceil(len(x) / few)]
-        mean = set_roads(down.road, up.road, some)
+        mean = torch.from_numpy(set_roads(down.road.weight.numpy(), up.road.weight.numpy(), some.numpy()))
         down.last.bias.copy_(-(down.road.weight.double() @ mean))
         up.mean.copy_(mean)
 
-    def _steps(self, grid: _Grid, signal: bool, dense: bool) -> list[_Step]:
+    def _steps(self, grid: Grid, signal: bool, dense: bool) -> list[Step]:
         """The layers on the way down."""
         stride = self.stride or (4 if signal else 2)
         kernel = self.kernel or 2 * stride
         fits = stride >= 1 and kernel >= stride and kernel % stride == 0 and (kernel - stride) % 2 == 0
         do = "Use ConvNet(stride=2, kernel=4)"
         need(fits, "kernel", "be a multiple of stride, and larger by an even number", (kernel, stride), do)
-        steps: list[_Step] = []
+        steps: list[Step] = []
         channels, sizes = grid.channels, grid.sizes
         for width in self._channels(sizes, stride, 16 if signal else 4, dense):
-            steps.append(_Step.of(channels, width, sizes, kernel, stride))
+            steps.append(Step.of(channels, width, sizes, kernel, stride))
             channels, sizes = width, steps[-1].left_sizes
         return steps
 
@@ -123,69 +129,10 @@ class ConvNet(Architecture):
         return tuple(min(16 * 2**level, 128) for level in range(depth))
 
 
-class Down(nn.Module):
-    """x (n, d) -> the grid, filters, and a dense layer to (n, n_components)."""
-
-    def __init__(
-        self, grid: _Grid, steps: list[_Step], width: int | None, activation: Activation, road: bool
-    ) -> None:
-        super().__init__()
-        self.grid = grid
-        self.layers = nn.ModuleList(step.down() for step in steps)
-        # without a dense layer the last filters are the code, which has an activation of its own
-        self.hidden = nn.ModuleList(Hidden(activation) for _ in (steps if width else steps[1:]))
-        self.last = nn.Linear(steps[-1].features, width) if width else None
-        self.road = nn.Linear(grid.width, width, bias=False) if width and road else None
-        if self.last is not None:
-            _initialise(self.last, 0 if road else self.last.in_features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, d) -> (n, k)."""
-        h = self.grid.unflatten(x)
-        for number, layer in enumerate(self.layers):
-            h = layer(h)
-            if number < len(self.hidden):
-                h = self.hidden[number](h)
-        a: Tensor = h.flatten(1)
-        if self.last is not None:
-            a = self.last(a)
-        return a if self.road is None else a + self.road(x)
-
-
-class Up(nn.Module):
-    """z (n, n_components) -> a dense layer, filters back up, and the grid as a flat row (n, d)."""
-
-    def __init__(
-        self, grid: _Grid, steps: list[_Step], width: int | None, activation: Activation, road: bool
-    ) -> None:
-        super().__init__()
-        self.grid = grid
-        self.start = (steps[-1].outputs, *steps[-1].left_sizes)
-        self.first = nn.Linear(width, steps[-1].features) if width else None
-        self.hidden = nn.ModuleList(Hidden(activation) for _ in steps)
-        self.layers = nn.ModuleList(step.up() for step in reversed(steps))
-        self.road = nn.Linear(width, grid.width, bias=False) if width and road else None
-        self.mean = nn.Parameter(torch.zeros(grid.width))  # a bias for every place, where filters share one
-        if self.first is not None:
-            _initialise(self.first, self.first.in_features, GENTLE)
-        if road:
-            nn.init.zeros_(cast("Tensor", self.layers[-1].weight))
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(n, k) -> (n, d)."""
-        h = (z if self.first is None else self.first(z)).unflatten(1, self.start)
-        if h.dim() == 4:
-            h = h.contiguous(memory_format=torch.channels_last)
-        for hidden, layer in zip(self.hidden, self.layers, strict=True):
-            h = layer(hidden(h))
-        output = self.grid.flatten(h) + self.mean
-        return output if self.road is None else output + self.road(z)
-
-
 # ---------------------------------------------------------------- geometry
 
 
-class _Grid(NamedTuple):
+class Grid(NamedTuple):
     """Channels and sizes of a sample: (h, w) of a picture, (time,) of a signal."""
 
     channels: int
@@ -208,17 +155,17 @@ class _Grid(NamedTuple):
         return (h if len(self.sizes) == 1 else h.permute(0, 2, 3, 1)).flatten(1)
 
 
-def _grid(layout: Layout) -> _Grid:
+def grid_of(layout: Layout) -> Grid:
     shape = layout.shape
     if len(shape) not in (2, 3) or (layout.signal and len(shape) != 2):
         do = "Use MLP() for tables, or inputs=Images() or Signals() for arrays of more dimensions"
         raise must("X", "be pictures or signals for ConvNet", shape or "rows of a table", do)
     if layout.signal:
-        return _Grid(shape[0], (shape[1],))
-    return _Grid(shape[2] if len(shape) == 3 else 1, (shape[0], shape[1]))
+        return Grid(shape[0], (shape[1],))
+    return Grid(shape[2] if len(shape) == 3 else 1, (shape[0], shape[1]))
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """One layer on the way down; per axis the kernel, the stride, the padding and what the stride leaves."""
 
     inputs: int
@@ -230,7 +177,7 @@ class _Step(NamedTuple):
     left_sizes: tuple[int, ...]
 
     @classmethod
-    def of(cls, inputs: int, outputs: int, sizes: tuple[int, ...], kernel: int, stride: int) -> _Step:
+    def of(cls, inputs: int, outputs: int, sizes: tuple[int, ...], kernel: int, stride: int) -> Step:
         """Padded so that size // stride places are left; short axes keep theirs, under a kernel of 3."""
         axes = [(kernel, stride) if size >= 2 * stride else (3, 1) for size in sizes]
         kernels, strides = tuple(k for k, _ in axes), tuple(s for _, s in axes)
@@ -248,25 +195,3 @@ class _Step(NamedTuple):
     def features(self) -> int:
         """Numbers that are left after this layer."""
         return self.outputs * math.prod(self.left_sizes)
-
-    def down(self) -> nn.Module:
-        """The convolution."""
-        kind = nn.Conv1d if len(self.kernel) == 1 else nn.Conv2d
-        layer = kind(self.inputs, self.outputs, self.kernel, self.stride, self.padding)  # type: ignore[arg-type]
-        return _initialise(layer, self.inputs * math.prod(self.kernel))
-
-    def up(self) -> nn.Module:
-        """The transposed convolution, back to the sizes before."""
-        kind = nn.ConvTranspose1d if len(self.kernel) == 1 else nn.ConvTranspose2d
-        layer = kind(self.outputs, self.inputs, self.kernel, self.stride, self.padding, self.remainder)  # type: ignore[arg-type]
-        return _initialise(layer, self.outputs * math.prod(self.kernel) // math.prod(self.stride))
-
-
-def _initialise(layer: nn.Module, seen: int, share: float = 1.0) -> nn.Module:
-    """Weights that keep the size of what passes, `seen` numbers being summed (He et al. 2015), or a share of
-    it; 0 is zero.
-    """
-    bound = share * math.sqrt(6 / seen) if seen else 0.0
-    nn.init.uniform_(cast("Tensor", layer.weight), -bound, bound)
-    nn.init.zeros_(cast("Tensor", layer.bias))
-    return layer

@@ -112,7 +112,8 @@ class Gaussians(nn.Module):
 
     def _learned(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, axes times their spread, variance of what they leave: probabilistic PCA, by pixel."""
-        mean, axes, spread = principal_axes(x, self.axes.shape[1])
+        found = principal_axes(x.numpy(), self.axes.shape[1])
+        mean, axes, spread = map(torch.from_numpy, found)
         left = x.double().var(0, correction=0) - (axes * spread[:, None]).square().sum(0)
         rank = max(1, min(x.shape) - len(axes))  # directions in which the rows still vary
         level = float(left.clamp(min=0).mean()) * (1 + x.shape[1] / rank if x.shape[1] > len(x) else 1)

@@ -59,6 +59,11 @@ class Network(nn.Module):
         chains = type(parts["encoder"]) is Chain and type(parts["decoder"]) is Chain
         return chains and self.code.transparent and memory is not None and memory.is_cpu
 
+    @property
+    def size(self) -> int:
+        """Number of weights and biases."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
     def encode(self, x: Tensor) -> Tensor:
         """X (n, d) -> z (n, k)."""
         z: Tensor = self.code(self.encoder(x), self.memory, None)

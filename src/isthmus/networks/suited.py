@@ -7,14 +7,17 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
+from isthmus.networks.activations import ReLU, Sigmoid, SiLU, Tanh
 from isthmus.networks.architecture import MLP, Architecture
-from isthmus.networks.chain import Chain
 from isthmus.networks.conv import ConvNet
 from isthmus.parts import Layout
 
-__all__ = ["Suited"]
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["Suited", "dense_layers"]
 
 PIXELS = 16  # the shorter side of a picture from which on filters pay
 TIMES = 64  # the length of a signal from which on they do
@@ -43,8 +46,16 @@ class Suited(Architecture):
 
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         """As the one that built them does."""
-        (self.dense if isinstance(encoder, Chain) else self.conv).start(encoder, decoder, x)
+        (self.dense if hasattr(encoder, "plain") else self.conv).start(encoder, decoder, x)
 
     def code_width(self, layout: Layout) -> int:
         """As the chosen one says."""
         return self.chosen(layout).code_width(layout)
+
+
+def dense_layers(architecture: Architecture, layout: Layout) -> MLP | None:
+    """The dense layers it builds for data of this layout, where nothing but arrays is needed for them."""
+    chosen = architecture.chosen(layout) if type(architecture) is Suited else architecture
+    if type(chosen) is not MLP or chosen.tied:
+        return None
+    return chosen if type(chosen.activation) in (ReLU, SiLU, Sigmoid, Tanh) else None

@@ -131,7 +131,7 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
         "bytes": Path(path).stat().st_size,
         "model": " ".join(repr(model).split()),
         "names": names,
-        "weights": sum(parameter.numel() for parameter in model.network_.parameters()),
+        "weights": model.n_weights_,
         "fingerprint": str(model.fingerprint_["sha256"]),
         "loss": _finite(last.get("loss")),
         "held_out_loss": _finite(last.get("held_out_loss")),

@@ -195,7 +195,7 @@ def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, par
         )
     if model is not None and not hasattr(model, "transform"):
         raise must("model", f"be the one of {place}", type(model).__name__, "Pass that one")
-    types = known_parts() | known() | {part.__name__: part for part in parts}
+    types = known_parts(known() | {part.__name__: part for part in parts})
     try:
         params = {name: unpack(header["params"][name], types) for name in PARAMS}
         retriever = cls(model, **params, store=place)
@@ -204,7 +204,7 @@ def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, par
             model = kept_again(header["model"], part_of(tensors, "network."), types)
         keeper = unpack(header["keeper"], types)
         metric = unpack(header["space"]["metric"], types)
-        state = {name: tensor.numpy() for name, tensor in part_of(tensors, "space.").items()}
+        state = part_of(tensors, "space.")
         binary = bool(header["space"]["binary"])
         space = spaces.Space(metric, retriever.smoothing, retriever.bits, binary, state)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
@@ -216,7 +216,7 @@ def _restored(cls: Any, place: Any, path: Path, open_store: Any, model: Any, par
     if model is None:
         kind = brief(str(header["model_type"]), 40)
         raise DataError(f"model must be given, as a {kind} is not kept in a store; got none. Pass model=.")
-    scales = (tensors["centre"].numpy(), tensors["spread"].numpy()) if "centre" in tensors else None
+    scales = (tensors["centre"], tensors["spread"]) if "centre" in tensors else None
     store = open_store(retriever._index)
     try:
         sample = keeper.restore(store, store.ids(most=1)) if len(store) else None

@@ -16,9 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isthmus.training.plan import BETA_1, BETA_2, EPS
+
 __all__ = ["Adam"]
 
-BETA_1, BETA_2, EPS = 0.9, 0.999, 1e-8
+
 SETTINGS: Any = {
     "beta1": BETA_1,
     "beta2": BETA_2,

@@ -72,9 +72,9 @@ class Checkpoint:
             raise FileError(f"{self.path} is not a checkpoint of this fit: {text}. Delete it.") from None
         return True
 
-    def _restore(self, run: Run, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    def _restore(self, run: Run, header: dict[str, Any], tensors: dict[str, Any]) -> None:
         for name, tensor in _of_run(run).items():
-            tensor.copy_(tensors[name])
+            tensor.copy_(torch.as_tensor(tensors[name]))
         run.step_number, run.adam.counts = int(header["step"]), [int(count) for count in header["counts"]]
         for number, (member, facts) in enumerate(zip(run.members, header["members"], strict=True)):
             for name in FACTS:
@@ -82,9 +82,9 @@ class Checkpoint:
                 setattr(member, name, list(value) if isinstance(value, tuple) else value)
             for part, found in _of_member(member).items():
                 for name, tensor in found.items():
-                    tensor.copy_(tensors[f"{number}|{part}|{name}"])
-            member.generator.set_state(tensors[f"{number}|generator|state"])
-        torch.set_rng_state(tensors["torch"])
+                    tensor.copy_(torch.as_tensor(tensors[f"{number}|{part}|{name}"]))
+            member.generator.set_state(torch.as_tensor(tensors[f"{number}|generator|state"]))
+        torch.set_rng_state(torch.as_tensor(tensors["torch"]))
 
     def _sweep(self) -> None:
         """Remove what a killed process left half written."""

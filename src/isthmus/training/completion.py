@@ -21,9 +21,8 @@ import torch
 from torch import Tensor
 
 from isthmus.networks import Filling
-from isthmus.training.differentiated import CHUNK
 from isthmus.training.flat import Flat
-from isthmus.training.member import Member
+from isthmus.training.member import CHUNK, Member
 from isthmus.training.products import Block, Products
 from isthmus.training.rows import Batch, Rows, Together
 from isthmus.training.written import Generators, Terms, WrittenStep

@@ -6,9 +6,14 @@ are faster on the processor. A fitted network stays where it was trained; saving
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from isthmus.checks import must
+
+if TYPE_CHECKING:
+    import torch
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["chosen_device", "fast_in_bf16"]
 

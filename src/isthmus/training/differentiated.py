@@ -15,15 +15,7 @@ from isthmus.training.flat import Flat
 from isthmus.training.member import Member
 from isthmus.training.rows import Batch, Rows
 
-__all__ = ["CHUNK", "DifferentiatedStep", "rows_at_once"]
-
-CHUNK = 4096  # rows evaluated at a time, at most
-NUMBERS = 2**20  # in them, at most: filters make many times as many of them
-
-
-def rows_at_once(member: Member) -> int:
-    """Rows evaluated at a time."""
-    return min(CHUNK, max(1, NUMBERS // member.objective.layout.width))
+__all__ = ["DifferentiatedStep"]
 
 
 class DifferentiatedStep:
@@ -53,7 +45,7 @@ class DifferentiatedStep:
         sums: dict[str, float] = {}
         generator = torch.Generator(self.flat.weights.device).manual_seed(0)
         member.network.eval()
-        for batch in rows.chunks(rows_at_once(member)):
+        for batch in rows.chunks(member.rows_at_once):
             terms = member.objective(member.network, batch.x, batch.observed, generator, batch.x_tilde)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(batch.x)

@@ -56,6 +56,11 @@ class Flat:
             return self._part(matrix[0], i)
         return matrix[:, self.starts[i] : self.starts[i + 1]].view(len(matrix), *shape)
 
+    def hush(self, share: float) -> None:
+        """Set to 0 what is less than a share of the largest entry of its network's gradient."""
+        size = self.grads.abs()
+        self.grads.mul_(size >= share * size.amax(1, keepdim=True))
+
     def norms(self) -> list[float]:
         """Norm of every network's gradient, in ordinary memory."""
         lying, standing = self._views

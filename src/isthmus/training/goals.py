@@ -22,14 +22,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import torch
-
-from isthmus.training.differentiated import CHUNK
+from isthmus.lazily import without_gradients
+from isthmus.training.member import CHUNK
 from isthmus.training.plan import Plan
 
 if TYPE_CHECKING:
+    import torch
+
     from isthmus.training.member import Member
     from isthmus.training.rows import Rows
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["TOLERANCE", "Goals"]
 
@@ -67,21 +70,22 @@ class Goals:
 
     # ---------------------------------------------------------------- seeing
 
-    @torch.no_grad()
     def columns(self) -> dict[str, float]:
         """For a line of history: each lambda, and the level on held-out rows as they are, without noise."""
-        if self.rows is None:
-            return {}
+        return {} if self.rows is None else self._levels(self.rows)
+
+    @without_gradients
+    def _levels(self, rows: Rows) -> dict[str, float]:
         network, objective = self.member.network, self.member.objective
         terms = {name: objective.terms_by_name[name] for name in self.goals}
         levels = dict.fromkeys(terms, 0.0)
-        generator = torch.Generator(self.rows.x.device).manual_seed(0)
+        generator = torch.Generator(rows.x.device).manual_seed(0)
         network.eval()
-        for x, *_ in self.rows.chunks(CHUNK):
+        for x, *_ in rows.chunks(CHUNK):
             layers = () if objective.penalty is None else objective.penalty.layers
             trace = network.trace(x, x, objective.layout, generator, layers, noisy=False)
             for name, term in terms.items():
-                levels[name] += float(term.level(trace)) * len(x) / len(self.rows)
+                levels[name] += float(term.level(trace)) * len(x) / len(rows)
         network.train()
         lambdas = {f"{name}_lambda": float(term.weight) for name, term in terms.items()}
         return {**lambdas, **{f"{name}_level": level for name, level in levels.items()}}

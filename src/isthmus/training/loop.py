@@ -8,6 +8,10 @@ side, each ending on its own.
 The whole data lies on the device and batches are gathered by index: for tables that is 1.6 times faster
 than a DataLoader. Gradients are clipped at a multiple of their own running norm, because losses here are
 sums over cells and no fixed threshold would suit both 5 columns and 5,000.
+
+Adam's first update moves every weight equally far, whatever its gradient. A network that starts at the
+principal axes has an encoder whose gradient is zero but for rounding, and rounding would say where it goes:
+entries that are `FAINT` beside the largest wait for the second update.
 """
 
 from __future__ import annotations
@@ -16,32 +20,32 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from isthmus.checks import TrainingError
-from isthmus.training.adam import Adam
-from isthmus.training.average import Average
-from isthmus.training.checkpoint import Checkpoint
-from isthmus.training.completion import CompletionStep, Passes, completes
-from isthmus.training.dense import DenseStep, suits
-from isthmus.training.differentiated import DifferentiatedStep, rows_at_once
-from isthmus.training.flat import Flat
 from isthmus.training.goals import Goals
 from isthmus.training.member import Member
 from isthmus.training.plan import Plan
 from isthmus.training.progress import ProgressBar
-from isthmus.training.ranks import Ranks
-from isthmus.training.replayed import ReplayedStep, replays
 from isthmus.training.rows import Batch, Rows
-from isthmus.training.stream import Stream
-from isthmus.training.written import Terms
+
+if TYPE_CHECKING:
+    import torch
+
+    from isthmus.training.checkpoint import Checkpoint
+    from isthmus.training.engine import Engine
+    from isthmus.training.plain import PlainEngine
+    from isthmus.training.stream import Stream
+    from isthmus.training.written import Terms
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["Run"]
 
 CLIP = 4.0
+FAINT = 1e-4  # of the largest entry of a gradient
 
 
 class Run:
@@ -51,18 +55,12 @@ class Run:
         self,
         members: Sequence[Member],
         plan: Plan,
-        bf16: bool = False,
+        engine: Engine | PlainEngine,
         checkpoint: Checkpoint | None = None,
         averaged: float = 0.0,
     ) -> None:
-        self.everyone, self.plan, self.bf16, self.checkpoint = list(members), plan, bf16, checkpoint
-        self.kind: type[Any] = DifferentiatedStep
-        if all(map(suits, members)):
-            self.kind = ReplayedStep if replays(members) else DenseStep
-        self.passes: dict[int, Passes] = {}
-        if not bf16 and completes(members):
-            self.kind = CompletionStep
-            self.passes = {id(member): Passes(member) for member in members}
+        self.everyone, self.plan, self.engine, self.checkpoint = list(members), plan, engine, checkpoint
+        self.passes: dict[int, Any] = engine.passes
         self.step_number = 0
         self.all_goals = {id(member): Goals(member, plan) for member in members}
         self.steps_per_round = min(goals.steps_per_round for goals in self.all_goals.values())
@@ -71,18 +69,17 @@ class Run:
         for member in members:
             member.remember()
         self._gather(self.everyone)
-        self.average = Average(self.flat.weights, averaged) if averaged else None
-        self.ranks = Ranks.here(self.flat.weights.device)
+        self.average = engine.average(self.flat, averaged)
+        self.ranks = engine.ranks(self.flat)
 
     def _gather(self, members: Sequence[Member]) -> None:
         """Put the weights of these members into one matrix, and prepare steps for them."""
         self.members = list(members)
         self.goals = [self.all_goals[id(member)] for member in members]
-        self.flat = Flat([member.network for member in members])
-        self.adam = Adam(self.flat.weights, self.flat.grads)
-        self.differentiate = self.kind(self.members, self.flat, self.bf16)
-        clocks = [member.network.memory[:1] for member in members]
-        self.clocks = [] if members[0].network.code.transparent else clocks  # what a code may know of time
+        machinery: Any = self.engine.gathered(self.members)
+        self.flat, self.adam, self.differentiate = machinery
+        blind = members[0].network.code.transparent
+        self.clocks = [] if blind else [m.network.memory[:1] for m in members]  # what a code knows of time
 
     # ---------------------------------------------------------------- one run
 
@@ -104,6 +101,7 @@ class Run:
                 note = f"Interrupted in epoch {int(self.epoch) + 1}: the best weights so far were kept."
                 member.notes.append(note)
                 member.interrupted = True
+                member.history = member.history or [{"epoch": 0.0}]
         finally:
             bar.close()
             self.flat.release()
@@ -124,7 +122,7 @@ class Run:
         self.started = time.perf_counter() - before
         self._steered()
         if not resumed:
-            self.look(self.differentiate.evaluate([m.train.first(rows_at_once(m)) for m in self.members]))
+            self.look(self.differentiate.evaluate([m.train.first(m.rows_at_once) for m in self.members]))
 
     def _write(self, at_end: bool = False) -> None:
         if self.checkpoint is not None and self.ranks.rank == 0:
@@ -161,7 +159,7 @@ class Run:
         size = self.plan.batch_size
         for epoch in range(first, self.plan.epochs):
             rows = [self._rows(member, epoch) for member in self.members]
-            held = [r for r in rows if isinstance(r, Rows)]
+            held = [r for r in rows if isinstance(r, Rows)] if len(rows) > 1 else []
             orders = [member.order(epoch) for member in self.members]
             if self._of_one_block(held):
                 yield from held[0].batches_beside(held[1:], size, orders, skip)
@@ -204,6 +202,8 @@ class Run:
                 self._clip(row, norm)
             else:
                 self._recover(row, batches[row])
+        if self.step_number == 0:
+            self.flat.hush(FAINT)
         rate = self.plan.rate(self.step_number)
         self.adam.step([rate * member.slowed for member in self.members])
         self.step_number += 1
@@ -239,7 +239,8 @@ class Run:
         usual = norm if member.usual_norm is None else member.usual_norm
         limit = CLIP * usual
         if norm > limit > 0:
-            self.flat.grads[row].mul_(limit / norm)
+            grad = self.flat.grads[row]
+            grad *= limit / norm
         member.usual_norm = 0.95 * usual + 0.05 * min(norm, limit)
 
     # ---------------------------------------------------------------- looking
@@ -288,7 +289,7 @@ class Run:
         self.adam.reset(row)
         if self.average is not None:
             self.average.restart(row)
-        self.flat.grads[row].zero_()
+        self.flat.grads[row] = 0.0
         member.usual_norm = None
         member.slowed = 0.1
         member.notes.append(

@@ -9,17 +9,27 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from isthmus.networks import Network
+from isthmus.lazily import without_gradients
 from isthmus.objective import Objective
-from isthmus.training.rows import Rows
-from isthmus.training.stream import Stream
 
-__all__ = ["Member"]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from isthmus.networks import Network
+    from isthmus.training.rows import Rows
+    from isthmus.training.stream import Stream
+else:
+    from isthmus.lazily import torch
+
+__all__ = ["CHUNK", "Member"]
+
+CHUNK = 4096  # rows evaluated at a time, at most
+NUMBERS = 2**20  # in them, at most: filters make many times as many of them
 
 
 @dataclasses.dataclass
@@ -63,7 +73,16 @@ class Member:
 
     def order(self, epoch: int) -> torch.Generator:
         """The generator that orders the batches of an epoch."""
-        return torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+        return torch.Generator().manual_seed(self.seed_of(epoch))
+
+    def seed_of(self, epoch: int) -> int:
+        """Its seed."""
+        return (self.seed * 1_000_003 + epoch) % 2**63
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows evaluated at a time."""
+        return min(CHUNK, max(1, NUMBERS // self.objective.layout.width))
 
     def stalled(self, patience: int) -> bool:
         """Whether the last looks at the held-out rows brought nothing; never without such rows."""
@@ -91,7 +110,7 @@ class Member:
         """Keep a copy of the weights as the best so far."""
         self.kept = {name: store[key].detach().clone() for name, store, key in self._places()}
 
-    @torch.no_grad()
+    @without_gradients
     def recall(self) -> None:
         """Go back to the best weights."""
         for name, store, key in self._places():
@@ -109,12 +128,16 @@ class Member:
             self._walked = (self.network, found)
         return self._walked[1]
 
-    @torch.no_grad()
     def blame(self, batch: Any) -> str:
         """The cell of a batch with the largest error, in the user's words."""
-        network, objective = self.network, self.objective
-        errors = objective.loss(batch.x, network.decode(network.encode(batch.x)), objective.layout)
-        errors = errors if batch.observed is None else errors * batch.observed
-        worst = int(torch.nan_to_num(errors, nan=torch.inf).argmax())
+        errors = self.errors(batch)
+        worst = int(np.nan_to_num(errors, nan=np.inf).argmax())
         row, cell = divmod(worst, errors.shape[1])
         return self.name_cell(int(batch.numbers[row]), cell)
+
+    @without_gradients
+    def errors(self, batch: Any) -> Any:
+        """Errors (n, cells) of a batch, as an array."""
+        network, objective = self.network, self.objective
+        errors = objective.loss(batch.x, network.decode(network.encode(batch.x)), objective.layout)
+        return (errors if batch.observed is None else errors * batch.observed).cpu().numpy()

@@ -13,10 +13,11 @@ import math
 from isthmus.parts import Record
 from isthmus.wording import counted
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["BETA_1", "BETA_2", "EPS", "Plan", "make_plan"]
 
 STEPS = 4_000  # updates a default run aims at; early stopping usually ends it sooner
 EPOCHS = (4, 500)  # at least, at most
+BETA_1, BETA_2, EPS = 0.9, 0.999, 1e-8  # Adam's
 STEPS_A_ROUND = (25, 1_000)  # updates between two looks at the held-out rows: at least, at most
 
 

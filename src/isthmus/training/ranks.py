@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import atexit
 import os
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from isthmus.parts import Record
 from isthmus.training.rows import Batch
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["Ranks"]
 

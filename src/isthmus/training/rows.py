@@ -5,12 +5,16 @@ sets into the same memory, and a batch is gathered from it by index.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["Batch", "Rows", "Together"]
 

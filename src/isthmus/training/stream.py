@@ -28,13 +28,11 @@ SPREAD = 64  # blocks that held-out rows are drawn from
 HELD_OUT = 2**24, 50_000  # numbers and rows kept in memory to judge by, at most
 
 
-def reading(X: Any, encode: Callable[[Any], Encoded], width: int) -> Rows | Stream:
-    """The rows of X for training: in memory, unless X is a source too large for it.
+def reading(X: Source, encode: Callable[[Any], Encoded], width: int) -> Rows | Stream:
+    """The rows of X for training: in memory, unless it is too large for that.
 
     encode gives the `width` features of a row for data of the kind X holds.
     """
-    if not isinstance(X, Source):
-        return Rows.of(*encode(X))
 
     def encoded(block: int) -> Encoded:
         return encode(X.read(block))

@@ -12,10 +12,14 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from threadpoolctl import ThreadpoolController
+
+if TYPE_CHECKING:
+    import torch
+else:
+    from isthmus.lazily import torch
 
 __all__ = ["one_thread", "single_thread", "suitable_threads"]
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from isthmus.checks import need
 from isthmus.parts import Part
-from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.devices import chosen_device
 from isthmus.training.loop import Run
 from isthmus.training.member import Member
+from isthmus.training.plain import PlainEngine, PlainMember
 from isthmus.training.plan import Plan, make_plan
-from isthmus.training.threads import suitable_threads
+from isthmus.training.threads import NUMPYS, suitable_threads
 
 __all__ = ["Trainer"]
 
@@ -63,7 +63,8 @@ class Trainer(Part):
             self.lr,
             "Use lr=1e-3",
         )
-        chosen_device(self.device, 0)
+        if self.device not in ("auto", "cpu"):
+            chosen_device(self.device, 0)
         path = self.checkpoint
         need(path is None or isinstance(path, str), "checkpoint", "be a path as text", path, "Use str(path)")
         need(0 <= self.averaged < 1, "averaged", "lie in [0, 1)", self.averaged, "Use averaged=0.99")
@@ -79,6 +80,9 @@ class Trainer(Part):
         `identity` says what a checkpoint is of. Each network keeps the weights that did best on its held-out
         rows; each member its history and notes.
         """
+        from isthmus.training.checkpoint import Checkpoint
+        from isthmus.training.engine import Engine
+
         plan = self.plan(len(members[0].train))
         largest = max((p.numel() for p in members[0].network.parameters()), default=0)
         product = plan.batch_size * largest
@@ -87,5 +91,12 @@ class Trainer(Part):
             member.to(device)
         checkpoint = None if self.checkpoint is None else Checkpoint(self.checkpoint, identity)
         with suitable_threads(product):
-            Run(members, plan, self.bf16, checkpoint, self.averaged).go(self.progress)
+            Run(members, plan, Engine(members, self.bf16), checkpoint, self.averaged).go(self.progress)
+        return plan
+
+    def plainly(self, member: PlainMember) -> Plan:
+        """The same for one network that numpy trains alone."""
+        plan = self.plan(len(member.train))
+        with NUMPYS:
+            Run([member], plan, PlainEngine()).go(self.progress)
         return plan

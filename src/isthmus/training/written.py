@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from isthmus.training.differentiated import CHUNK, DifferentiatedStep
+from isthmus.training.differentiated import DifferentiatedStep
 from isthmus.training.flat import Flat
-from isthmus.training.member import Member
+from isthmus.training.member import CHUNK, Member
 from isthmus.training.rows import Batch, Rows
 
 __all__ = ["Generators", "Terms", "WrittenStep"]

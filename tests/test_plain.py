@@ -1,0 +1,316 @@
+"""Small dense networks are trained and applied by numpy alone, and end where torch's engine ends."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from isthmus import (
+    MLP,
+    Autoencoder,
+    BoundedSquaredError,
+    Deviance,
+    GaussianNoise,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    SquaredError,
+    Table,
+    Tanh,
+    Trainer,
+    TrainingError,
+    UnitRange,
+    Unscaled,
+    fit_many,
+    load,
+    save,
+)
+from isthmus.codes import LinearCode
+from isthmus.networks import Mersenne, PlainNetwork
+from isthmus.objective import Objective
+from isthmus.parts import Cell, Layout
+from isthmus.training import Member, PlainMember, PlainRows, Rows, isolated
+from isthmus.training.differentiated import DifferentiatedStep
+from isthmus.training.flat import Flat
+from isthmus.training.plain import PlainEngine
+
+SHORT = Trainer(max_epochs=4, batch_size=32, progress=False)
+
+
+def mixed(n=300, gaps=True):
+    """A table with numbers, yes and no, categories, and a tenth missing where `gaps`."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(n, 2))
+    X = pd.DataFrame(z @ rng.normal(size=(2, 3)) + 0.3 * rng.normal(size=(n, 3)), columns=list("abc"))
+    X["yes"] = z[:, 0] > 0.3
+    X["kind"] = np.array(["red", "green", "blue"])[np.digitize(z[:, 1], [-0.5, 0.5])]
+    X["size"] = np.array(["s", "m", "l", "xl"])[np.digitize(z.sum(1), [-1, 0, 1])]
+    return X.mask(rng.random(X.shape) < 0.1) if gaps else X
+
+
+def numbers(n=300):
+    """Rows of numbers in [0, 1]."""
+    rng = np.random.default_rng(1)
+    return 1 / (1 + np.exp(-rng.normal(size=(n, 3)) @ rng.normal(size=(3, 7))))
+
+
+CASES = {
+    "numbers": (numbers(), {}),
+    "relu": (numbers(), {"architecture": MLP((16, 8), activation=ReLU())}),
+    "tanh": (numbers(), {"architecture": MLP((16, 8), activation=Tanh())}),
+    "sigmoid": (numbers(), {"architecture": MLP((16, 8), activation=Sigmoid(), from_pca=False)}),
+    "one layer": (numbers(), {"architecture": MLP(())}),
+    "squared error": (numbers(), {"loss": SquaredError()}),
+    "pixels": (numbers(), {"inputs": Table(scaling=UnitRange()), "loss": BoundedSquaredError()}),
+    "unit range": (numbers(), {"inputs": Table(scaling=UnitRange())}),
+    "mixed": (mixed(gaps=False), {}),
+    "mixed with gaps": (mixed(), {}),
+    "gaps that are not shown": (mixed(), {"architecture": MLP((16, 8), gaps=False)}),
+    "no rows held out": (numbers(90), {"trainer": SHORT.with_params(held_out=0.0)}),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_it_ends_where_torchs_engine_ends(case):
+    """The same rows held out, history, weights, codes and errors, but for the rounding of products."""
+    X, options = case
+    options = {"n_components": 2, "trainer": SHORT, "random_state": 3, **options}
+    plain, (other,) = Autoencoder(**options).fit(X), fit_many([Autoencoder(**options)], X)
+    assert type(plain._network) is PlainNetwork
+    assert type(other._network) is not PlainNetwork
+    assert (plain.held_out_ == other.held_out_).all()
+    assert plain.notes_ == other.notes_
+    for line, line_ in zip(plain.history_rows_, other.history_rows_, strict=True):
+        assert {**line, "seconds": 0} == pytest.approx({**line_, "seconds": 0}, rel=1e-4)
+    assert np.allclose(plain.transform(X), other.transform(X), atol=1e-3)
+    errors, errors_ = (np.asarray(model.errors(X), float) for model in (plain, other))
+    assert np.allclose(errors, errors_, atol=1e-3, equal_nan=True)
+
+
+def test_torch_is_not_imported(tmp_path):
+    """Fit, use, save, load and use again; asked for, the torch network is there."""
+    mixed().to_csv(tmp_path / "t.csv", index=False)
+    code = """
+import sys
+import numpy as np, pandas as pd
+from isthmus import Autoencoder, Trainer, load, save
+from isthmus.cli import app
+for X in (np.random.default_rng(0).normal(size=(2000, 30)), pd.read_csv("t.csv")):
+    model = Autoencoder(4, trainer=Trainer(2), random_state=0)
+    Z = model.fit_transform(X)
+    save(model, "m.isthmus")
+    again = load("m.isthmus")
+    assert (again.transform(X) == Z).all()
+    model.errors(X), model.reconstruct(X), model.score(X), model.inverse_transform(Z)
+for command in ("encode m.isthmus t.csv -o z.csv", "reconstruct m.isthmus t.csv -o r.csv", "info m.isthmus"):
+    app(command.split(), standalone_mode=False)
+assert "torch" not in sys.modules
+assert type(again.network_).__module__ == "isthmus.networks.network"
+assert "torch" in sys.modules
+assert (again.transform(X) == Z).all()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"corruption": GaussianNoise(0.1)},
+        {"architecture": MLP((16, 8), tied=True)},
+        {"architecture": MLP((2000, 2000))},
+        {"trainer": SHORT.with_params(averaged=0.9)},
+        {"trainer": SHORT.with_params(bf16=True)},
+    ],
+    ids=["noise", "tied", "large", "averaged", "bf16"],
+)
+def test_what_is_not_known_by_heart_is_trained_by_torch(options):
+    """And is a torch network at once."""
+    model = Autoencoder(**{"n_components": 2, "trainer": SHORT, "random_state": 0, **options})
+    assert type(model.fit(numbers(100))._network) is not PlainNetwork
+
+
+def test_a_loss_of_ones_own_is_handed_tensors():
+    """Whatever it is made of."""
+
+    class Absolute(SquaredError):
+        def __call__(self, x, output, layout):
+            assert isinstance(x, torch.Tensor)
+            return (x - output).abs()
+
+    model = Autoencoder(2, loss=Absolute(), trainer=SHORT, random_state=0).fit(numbers(100))
+    assert model.errors(numbers(100)).shape == (100, 7)
+
+
+# ---------------------------------------------------------------- the same bits
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**33 + 5])
+def test_draws_are_torchs(seed):
+    """Orders, numbers between bounds, and those that are left out."""
+    generator, ours = torch.Generator().manual_seed(seed), Mersenne(seed)
+    for n in (0, 1, 2, 10, 1001):
+        assert (torch.randperm(n, generator=generator).numpy() == ours.permutation(n)).all()
+    values = torch.empty(30, 7).uniform_(-0.3, 0.3, generator=generator)
+    assert (values.numpy() == ours.uniform((30, 7), 0.3)).all()
+    torch.empty(100).uniform_(generator=generator)
+    ours.skip(100)
+    assert (torch.randperm(50, generator=generator).numpy() == ours.permutation(50)).all()
+
+
+@pytest.mark.parametrize(
+    "layers", [MLP(), MLP((8,)), MLP(()), MLP((16, 4), from_pca=False), MLP((8, 4), gaps=True)]
+)
+def test_networks_start_with_the_same_bits(layers):
+    """First weights, and those at the principal axes; and they are saved under the same names."""
+    layout, x = Layout.numeric(12), np.random.default_rng(0).normal(size=(99, 12)).astype(np.float32)
+    with isolated(5):
+        encoder, decoder = layers.build(layout, 3)
+    plain = PlainNetwork(*_joined(layers.plain(layout, 3, 5)))
+    for started in (False, True):
+        if started:
+            layers.start(encoder, decoder, torch.from_numpy(x))
+            layers.start(plain.encoder, plain.decoder, x)
+        elif encoder.road is not None:  # what torch draws for it is written over
+            torch.nn.init.zeros_(encoder.road.weight)
+            torch.nn.init.zeros_(decoder.road.weight)
+        theirs = {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
+        theirs |= {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
+        ours = plain.module().state_dict()
+        assert set(ours) == {*theirs, "memory"} == set(plain.state_dict())
+        assert all((ours[name] == value).all() for name, value in theirs.items())
+        assert all((plain.state_dict()[name] == value.numpy()).all() for name, value in theirs.items())
+    shapes = {name: array.shape for name, array in plain.state_dict().items()}
+    assert shapes == PlainNetwork.shapes(*layers.shapes(layout, 3))
+
+
+def _joined(halves):
+    return halves[0], LinearCode(), halves[1]
+
+
+def test_a_row_comes_out_alike_wherever_it_stands():
+    """To the bit, among many others; and of many rows at once, which torch takes, but for rounding."""
+    X = numbers(80_000)
+    model = Autoencoder(3, trainer=SHORT.with_params(max_epochs=1, batch_size=64), random_state=0).fit(
+        X[:500]
+    )
+    few = model.transform(X[:300])
+    order = np.random.default_rng(0).permutation(300)
+    assert (model.transform(X[:300][order]) == few[order]).all()
+    assert (model.transform(X[:1500])[:300] == few).all()
+    assert type(model._network) is PlainNetwork
+    many = model.transform(X)
+    assert type(model._network) is not PlainNetwork
+    assert np.allclose(many[:300], few, atol=1e-5)
+    assert (model.transform(X[:300]) == few).all()
+
+
+def test_copies_have_memory_of_their_own(tmp_path):
+    """Pickled, deepened, saved: the same numbers, and what is trained on changes nobody else."""
+    X = numbers()
+    model = Autoencoder(2, trainer=SHORT, random_state=0).fit(X)
+    Z = model.transform(X)
+    save(model, tmp_path / "m.isthmus")
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), load(tmp_path / "m.isthmus")):
+        assert (other.transform(X) == Z).all()
+        other.continue_fit(X)
+        assert (other.transform(X) != Z).any()
+        assert (model.transform(X) == Z).all()
+    assert model.n_weights_ == sum(p.numel() for p in model.network_.parameters())
+
+
+# ---------------------------------------------------------------- the parts
+
+
+@pytest.mark.parametrize("activation", [ReLU(), SiLU(), Tanh(), Sigmoid()])
+@pytest.mark.parametrize("road", [True, False])
+def test_gradients_are_autograds(activation, road):
+    """Of every weight and bias, gaps and unobserved cells included."""
+    X = mixed(64)
+    model = Autoencoder(2, architecture=MLP((9, 5), activation=activation, from_pca=road), random_state=0)
+    schema = model.fit(X).schema_
+    x, observed = schema.encode(X)
+    objective = Objective(schema.layout, Deviance())
+    plain = PlainMember(model._network, objective, PlainRows(x, observed), None, Mersenne(0))
+    rng = np.random.default_rng(0)
+    plain.network.weights[:] += 0.1 * rng.normal(size=plain.network.size).astype(np.float32)
+    flat, _, step = PlainEngine().gathered([plain])
+    terms = step([plain.train.gathered()])
+    module = copy.deepcopy(plain.network.module())
+    member = Member(module, objective, Rows.of(x, observed), None, torch.Generator())
+    theirs = DifferentiatedStep([member], Flat([module]), bf16=False)
+    assert float(terms["loss"][0]) == pytest.approx(
+        float(theirs([member.train.gathered()])["loss"]), rel=1e-5
+    )
+    ours = dict(
+        zip(plain.network.state_dict(), (*flat.chains[0].arrays(), *flat.chains[1].arrays()), strict=False)
+    )
+    for name, parameter in module.named_parameters():
+        assert np.allclose(ours[name], parameter.grad.numpy(), rtol=1e-3, atol=1e-5), name
+
+
+def test_the_deviance_of_arrays_is_that_of_tensors():
+    """Errors, gradient and link, however large an output is."""
+    kinds = [("numeric", 1), ("categorical", 3), ("binary", 1), ("categorical", 5), ("numeric", 1)]
+    ends = np.cumsum([width for _, width in kinds])
+    layout = Layout(
+        tuple(
+            Cell(j, kind, int(end - width), int(end))
+            for j, ((kind, width), end) in enumerate(zip(kinds, ends, strict=True))
+        )
+    )
+    rng, loss = np.random.default_rng(0), Deviance()
+    x = rng.normal(size=(50, 11)).astype(np.float32)
+    x[:, 4] = rng.choice([-1, 1, 0], 50)
+    x[:, 1:4], x[:, 5:10] = np.eye(3)[rng.integers(3, size=50)], np.eye(5)[rng.integers(5, size=50)]
+    output = (rng.normal(size=(50, 11)) * rng.choice([1, 40], (50, 1))).astype(np.float32)
+    observed = rng.random((50, 5)) > 0.2
+    t = torch.from_numpy
+    assert np.allclose(loss(x, output, layout), loss(t(x), t(output), layout), rtol=1e-4, atol=1e-4)
+    assert np.allclose(loss.link(output, layout), loss.link(t(output), layout), atol=1e-6)
+    for seen in (None, observed):
+        total, g = loss.gradient(x, output, layout, seen, 2, 0.1)
+        total_, g_ = loss.gradient(t(x), t(output), layout, None if seen is None else t(seen), 2, 0.1)
+        assert np.allclose(total, total_, rtol=1e-4)
+        assert np.allclose(g, g_, atol=1e-6)
+
+
+# ---------------------------------------------------------------- when something is in the way
+
+
+def test_ctrl_c_keeps_what_was_learned(monkeypatch):
+    """The best weights so far; before the first look, the start."""
+    from isthmus.training import plain as module
+
+    X, calls, step = numbers(), [], module._Adam.step
+
+    def stopped(self, rates):
+        calls.append(rates)
+        if len(calls) == 60:
+            raise KeyboardInterrupt
+        step(self, rates)
+
+    monkeypatch.setattr(module._Adam, "step", stopped)
+    model = Autoencoder(2, trainer=Trainer(100, 32, progress=False), random_state=0).fit(X)
+    assert model.notes_[-1].startswith("Interrupted in epoch")
+    assert 0 < model.history_rows_[-1]["epoch"] < 100
+    assert np.isfinite(model.transform(X)).all()
+
+
+def test_numbers_that_overflow_are_told():
+    """In the words of torch's engine: the rate is lowered once, and then the worst value is named."""
+    X = numbers(100)
+    X[3, 2] = 1e30
+    said = []
+    for fit in (lambda model: model.fit(X), lambda model: fit_many([model], X)):
+        with pytest.raises(TrainingError, match="overflows twice") as error:
+            fit(Autoencoder(2, inputs=Table(scaling=Unscaled()), trainer=SHORT, random_state=0))
+        said.append(str(error.value))
+    assert said[0] == said[1]
