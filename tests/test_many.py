@@ -67,9 +67,11 @@ def runs(monkeypatch):
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_together_as_apart(family, runs):
-    """Codes, history and stopping equal those of separate fits to 1e-5; and it was one run."""
+    """Codes, history and stopping equal those of separate fits to 1e-5; and it was one run an engine."""
     together = fit_many(models(family), X)
-    assert runs == [len(family)]
+    engines = {type(model._network) for model in together}  # numpy trains what has no noise, torch the rest
+    assert sum(runs) == len(family)
+    assert len(runs) == len(engines)
     for one, alone in zip(together, models(family), strict=True):
         alone.fit(X)
         assert np.allclose(one.reconstruct(X), alone.reconstruct(X), atol=1e-5)

@@ -82,7 +82,8 @@ def test_it_ends_where_torchs_engine_ends(case):
     """The same rows held out, history, weights, codes and errors, but for the rounding of products."""
     X, options = case
     options = {"n_components": 2, "trainer": SHORT, "random_state": 3, **options}
-    plain, (other,) = Autoencoder(**options).fit(X), fit_many([Autoencoder(**options)], X)
+    plain, other = Autoencoder(**options).fit(X), Autoencoder(**options)
+    other._trained(member := other._prepared(other._open(X)), other._train([member]))
     assert type(plain._network) is PlainNetwork
     assert type(other._network) is not PlainNetwork
     assert (plain.held_out_ == other.held_out_).all()
@@ -92,6 +93,21 @@ def test_it_ends_where_torchs_engine_ends(case):
     assert np.allclose(plain.transform(X), other.transform(X), atol=1e-3)
     errors, errors_ = (np.asarray(model.errors(X), float) for model in (plain, other))
     assert np.allclose(errors, errors_, atol=1e-3, equal_nan=True)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_model_among_others_ends_with_the_bits_it_has_alone(case):
+    """Of other seeds, other widths of the code, other ends; the same weights and history."""
+    X, options = case
+    options = {"trainer": SHORT.with_params(max_epochs=60, patience=2), **options}
+    family = [{"n_components": 2, "random_state": seed} for seed in range(3)]
+    together = fit_many([Autoencoder(**{**options, **one}) for one in family], X)
+    for model, one in zip(together, family, strict=True):
+        alone = Autoencoder(**{**options, **one}).fit(X)
+        assert type(model._network) is PlainNetwork
+        assert (model._network.weights == alone._network.weights).all()
+        strip = lambda rows: [{**row, "seconds": 0} for row in rows]  # noqa: E731
+        assert strip(model.history_rows_) == strip(alone.history_rows_)
 
 
 def test_torch_is_not_imported(tmp_path):
@@ -242,16 +258,15 @@ def test_gradients_are_autograds(activation, road):
     rng = np.random.default_rng(0)
     plain.network.weights[:] += 0.1 * rng.normal(size=plain.network.size).astype(np.float32)
     flat, _, step = PlainEngine().gathered([plain])
-    terms = step([plain.train.gathered()])
+    terms = step(next(PlainEngine().batches([plain.train], 64, [Mersenne(0)], 0)))
     module = copy.deepcopy(plain.network.module())
     member = Member(module, objective, Rows.of(x, observed), None, torch.Generator())
     theirs = DifferentiatedStep([member], Flat([module]), bf16=False)
     assert float(terms["loss"][0]) == pytest.approx(
         float(theirs([member.train.gathered()])["loss"]), rel=1e-5
     )
-    ours = dict(
-        zip(plain.network.state_dict(), (*flat.chains[0].arrays(), *flat.chains[1].arrays()), strict=False)
-    )
+    chains = plain.network.over(flat.grads[0])
+    ours = dict(zip(plain.network.state_dict(), chains[0].arrays() + chains[1].arrays(), strict=False))
     for name, parameter in module.named_parameters():
         assert np.allclose(ours[name], parameter.grad.numpy(), rtol=1e-3, atol=1e-5), name
 
@@ -309,8 +324,9 @@ def test_numbers_that_overflow_are_told():
     X = numbers(100)
     X[3, 2] = 1e30
     said = []
-    for fit in (lambda model: model.fit(X), lambda model: fit_many([model], X)):
+    for plain in (True, False):
+        model = Autoencoder(2, inputs=Table(scaling=Unscaled()), trainer=SHORT, random_state=0)
         with pytest.raises(TrainingError, match="overflows twice") as error:
-            fit(Autoencoder(2, inputs=Table(scaling=Unscaled()), trainer=SHORT, random_state=0))
+            model._train([model._prepared(X, plain=plain)])
         said.append(str(error.value))
     assert said[0] == said[1]

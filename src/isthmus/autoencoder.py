@@ -24,7 +24,7 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -41,6 +41,7 @@ from isthmus.inputs import (
     Folder,
     Inputs,
     RunningMean,
+    Schema,
     Source,
     Sparse,
     as_frame_like,
@@ -140,6 +141,7 @@ class Autoencoder(Transformer):
     history_rows_: list[dict[str, float]]
     lambdas_: dict[str, float]
     versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
+    schema_: Schema
     _network: Network | PlainNetwork
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values; the command line's reading
 
@@ -178,13 +180,16 @@ class Autoencoder(Transformer):
         return self
 
     def _fit(self, X: Any, seen: Any = None) -> None:
-        member = self._prepared(X, seen=seen, alone=True)
-        if isinstance(member, PlainMember):
-            self._trained(member, self.trainer.plainly(member))
-        elif member is not None:
-            with isolated(self._seed):
-                plan = self.trainer([member], self._identity())
-            self._trained(member, plan)
+        member = self._prepared(X, seen=seen, plain=seen is None)
+        if member is not None:
+            self._trained(member, self._train([member], self._identity()))
+
+    def _train(self, members: Sequence[Member], identity: str = "") -> Any:
+        """Train these members, all of one kind, as this model's trainer says; the plan that was used."""
+        if isinstance(members[0], PlainMember):
+            return self.trainer.plainly(members)  # type: ignore[arg-type]
+        with isolated(self._seed):
+            return self.trainer(members, identity)
 
     def fit_pairs(self, X_tilde: Any, X: Any) -> Self:
         """Learn to give back X from X_tilde, row for row: nature corrupted where `corruption` would.
@@ -232,9 +237,7 @@ class Autoencoder(Transformer):
         train, held_out = rows.split(self.trainer.held_out, generator)
         self.held_out_ = np.array([], dtype=np.int64) if held_out is None else held_out.numbers.numpy()
         member, before = self._member(X, train, held_out, generator), self.history_rows_
-        with isolated(self._seed):
-            plan = self.trainer([member])
-        self._trained(member, plan)
+        self._trained(member, self._train([member]))
         passes = before[-1]["epoch"] if before else 0.0
         self.history_rows_ = before + [{**row, "epoch": passes + row["epoch"]} for row in member.history]
         return self
@@ -255,14 +258,14 @@ class Autoencoder(Transformer):
         return as_source(self.inputs.open(X))
 
     def _prepared(
-        self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None, alone: bool = False
+        self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None, plain: bool = False
     ) -> Member | None:
         """Everything up to the first step of training; None where the minimum has a closed form.
 
         `known` remembers what has been learned about X, for the next model of the same data; `seen` is what
-        the encoder is shown in its place; `alone`: no other model trains with it, so that numpy may do it.
+        the encoder is shown in its place; `plain`: numpy trains it, where it is such a network.
         """
-        rows, generator = self._begin(X, known, seen, alone)
+        rows, generator = self._begin(X, known, seen, plain)
         closed = seen is None and self._is_pca()
         train, held_out = (rows, None) if closed else rows.split(self.trainer.held_out, generator)
         self.held_out_ = np.array([], dtype=np.int64) if held_out is None else np.asarray(held_out.numbers)
@@ -274,19 +277,17 @@ class Autoencoder(Transformer):
         return self._member(X, train, held_out, generator)
 
     def _begin(
-        self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None, alone: bool = False
+        self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None, plain: bool = False
     ) -> tuple[Any, Any]:
         """Learn the columns, build the network; the rows, and the generator of what is random about them."""
         agreed = self.trainer.checkpoint is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1
         self._seed = seed_from(0 if self.random_state is None and agreed else self.random_state)
-        found = (known or {}).get((id(X), repr(self.inputs)))
-        self.schema_ = learned(self.inputs, X, self._seed) if found is None else found[0]
+        once = _Once(known, id(X), repr(self.inputs))
+        self.schema_ = once("schema", lambda: learned(self.inputs, X, self._seed))
         self.facts_ = {}
         self._note_features()
         self.n_components_ = self._resolve_components(self.schema_.layout, guarded=seen is not None)
-        rows: Any = self._rows(X, alone and seen is None) if found is None else found[1]
-        if known is not None:
-            known[id(X), repr(self.inputs)] = self.schema_, rows
+        rows: Any = self._rows(X, plain, once)
         in_memory = isinstance(rows, (Rows, PlainRows))
         first = rows if in_memory else rows.first(START // self.schema_.layout.width)
         something = first.observed is None or bool(first.observed.any())
@@ -575,15 +576,17 @@ class Autoencoder(Transformer):
         squared = layout.all_numeric and (unbounded or isinstance(self.loss, SquaredError))
         return plain and squared and isinstance(self.architecture, Linear)
 
-    def _rows(self, X: Any, alone: bool = False) -> Any:
-        """The rows for training; as arrays where numpy trains the model, which then is `alone`."""
-        source = self.schema_.source(X)
+    def _rows(self, X: Any, plain: bool = False, once: _Once | None = None) -> Any:
+        """The rows for training; as arrays where numpy may and does train the model."""
+        once, source = once or _Once(), self.schema_.source(X)
         if isinstance(source, Source):
             from isthmus.training import reading
 
-            return reading(source, self.schema_.encode, self.schema_.layout.width)
-        x, observed = self.schema_.encode(source)
-        return PlainRows(x, observed) if alone and self._is_plain(len(x)) else Rows.of(x, observed)
+            return once("rows", lambda: reading(source, self.schema_.encode, self.schema_.layout.width))
+        encoded = once("encoded", lambda: self.schema_.encode(source))
+        if plain and self._is_plain(len(encoded.x)):
+            return once("plain rows", lambda: PlainRows(*encoded))
+        return once("rows", lambda: Rows.of(*encoded))
 
     def _is_plain(self, rows: int) -> bool:
         """Whether numpy trains the model on so many rows."""
@@ -642,3 +645,15 @@ def _check_seed(seed: Any) -> None:
 def _is_lazy(X: Any) -> bool:
     """Whether rows are computed as X is read: those of a source, unless it is a folder of files."""
     return isinstance(X, Source) and not isinstance(X, Folder)
+
+
+class _Once:
+    """What is made of some data once, for all models that learn from them."""
+
+    def __init__(self, known: dict[Any, Any] | None = None, *key: Any) -> None:
+        self.known, self.key = {} if known is None else known, key
+
+    def __call__(self, name: str, make: Callable[[], Any]) -> Any:
+        if (*self.key, name) not in self.known:
+            self.known[*self.key, name] = make()
+        return self.known[*self.key, name]

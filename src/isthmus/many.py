@@ -3,8 +3,8 @@
 Ensembles, seeds, folds, noise levels, paths of lambda, sizes of the code: small networks that differ in
 their weights, their rows or one number. Trained one after another they spend most of their time between the
 products; side by side every product serves all of them. Each stops on its own held-out rows, and ends where
-it would have ended alone, but for the rounding of a batched product; the kink of ReLU may make 1e-4 of the
-loss of that.
+it would have ended alone: with the same bits where numpy trains it, and but for the rounding of a batched
+product where torch does; the kink of ReLU may make 1e-4 of the loss of that.
 
 >>> import numpy as np
 >>> from isthmus import Autoencoder
@@ -19,17 +19,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
 from isthmus.nesting import narrowed, widened
-from isthmus.training import Member, isolated
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from isthmus.networks import Chain
+from isthmus.training import Member, PlainMember
 
 __all__ = ["alike", "fit_many"]
 
@@ -68,7 +63,7 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     groups: dict[Hashable, list[tuple[Autoencoder, Member]]] = {}
     for model, rows in zip(models, data, strict=True):
         model._check_parameters()
-        member = model._prepared(rows, known)
+        member = model._prepared(rows, known, plain=True)
         if member is not None:
             groups.setdefault(_shape(model, member), []).append((model, member))
     for group in groups.values():
@@ -84,7 +79,7 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
 def alike(models: Sequence[Autoencoder], X: Any) -> bool:
     """Whether `fit_many` would train them on X as one program; they are left as they are."""
     copies, known = [copy.copy(model) for model in models], dict[Any, Any]()
-    members = [(model, model._prepared(X, known)) for model in copies]
+    members = [(model, model._prepared(X, known, plain=True)) for model in copies]
     shapes = {None if member is None else _shape(model, member) for model, member in members}
     return len(shapes) == 1
 
@@ -103,30 +98,25 @@ def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
     first, widest = group[0][0], max(model.n_components_ for model, _ in group)
     for model, member in group:
         member.network = widened(model, widest)
-    with isolated(first._seed):
-        plan = first.trainer(
-            [member for _, member in group], "+".join(model._identity() for model, _ in group)
-        )
+    identity = "+".join(model._identity() for model, _ in group)
+    plan = first._train([member for _, member in group], identity)
     for model, member in group:
-        if member.network is not model.network_:
-            model.network_ = narrowed(model.network_, member.network).to(member.network.memory.device).eval()
+        if member.network is not model._network:
+            network = narrowed(model._network, member.network)
+            model._network = network if network.is_plain else network.to(member.network.memory.device).eval()
         model._trained(member, plan)
 
 
 def _together(member: Member) -> int:
     """How many networks of this size to train in one program at most."""
-    weights = sum(p.numel() for p in member.network.parameters())
-    return max(2, min(TOGETHER, STATE // max(1, weights)))
+    return max(2, min(TOGETHER, STATE // max(1, member.network.size)))
 
 
 def _shape(model: Autoencoder, member: Member) -> Hashable:
     """What must be equal for two members to train together; unique where company brings a network nothing."""
-    from isthmus.training import completes, suits
-
-    largest = max((p.numel() for p in member.network.parameters()), default=0)
     batch = model.trainer.plan(len(member.train)).batch_size
-    together = completes([member]) or (suits(member) and batch * largest <= WORTH)
-    if not together:
+    small = batch * member.network.largest <= WORTH
+    if not (small if isinstance(member, PlainMember) else _batches(member, small)):
         return id(model)
     terms = tuple(
         (name, repr(term.bare), term.goal is None) for name, term in member.objective.terms_by_name.items()
@@ -134,12 +124,18 @@ def _shape(model: Autoencoder, member: Member) -> Hashable:
     held_out = -1 if member.held_out is None else len(member.held_out)
     parts = (model.architecture, model.code, model.loss, model.trainer)
     size = None if _widens(model) else model.n_components_
-    return (model.schema_.layout, size, len(member.train), held_out, terms, *map(repr, parts))
+    return (type(member), model.schema_.layout, size, len(member.train), held_out, terms, *map(repr, parts))
+
+
+def _batches(member: Member, small: bool) -> bool:
+    """Whether torch trains several such members as one program, and company brings them something."""
+    from isthmus.training import completes, suits
+
+    return completes([member]) or (small and suits(member))
 
 
 def _widens(model: Autoencoder) -> bool:
     """Whether more numbers at zero would change nothing, and cost little: those of the code are few."""
-    network = model.network_
-    layers = cast("Chain", network.encoder).layers[:-1]
-    hidden = min((cast("nn.Linear", layer).out_features for layer in layers), default=0)
+    network: Any = model._network
+    hidden = min(network.encoder.widths[:-1], default=0) if hasattr(network.encoder, "widths") else 0
     return network.code.transparent and model.penalty is None and model.n_components_ <= hidden

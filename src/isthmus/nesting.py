@@ -11,18 +11,15 @@ how codes of several sizes train side by side in networks of one shape.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isthmus.checks import must, need
 from isthmus.codes import Nested
-from isthmus.lazily import without_gradients
+from isthmus.networks import PlainNetwork
 from isthmus.wording import counted
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from isthmus.autoencoder import Autoencoder
-    from isthmus.networks import Network
 
 __all__ = ["narrowed", "truncated", "widened"]
 
@@ -45,28 +42,28 @@ def truncated(model: Autoencoder, k: int) -> Autoencoder:
     return cut
 
 
-@without_gradients
-def narrowed(narrow: Network, wide: Network) -> Network:
+def narrowed(narrow: Any, wide: Any) -> Any:
     """The narrower network with the weights of the wider one, as far as they reach."""
     weights = wide.state_dict()
     for name, here in narrow.state_dict().items():
-        here.copy_(weights[name][_corner(here)])
+        here[...] = weights[name][_corner(here)]
     return narrow
 
 
-@without_gradients
-def widened(model: Autoencoder, k: int) -> Network:
+def widened(model: Autoencoder, k: int) -> Any:
     """The model's network with a code of k numbers, those beyond its own at zero on both sides."""
+    network = model._network
     if k == model.n_components_:
-        return model.network_
+        return network
     other = copy.copy(model)
     other.n_components_ = k
-    wide, weights = other._build_network(), model.network_.state_dict()
+    wide, weights = other._build(plain=isinstance(network, PlainNetwork)), network.state_dict()
     for name, there in wide.state_dict().items():
-        there.zero_()[_corner(weights[name])] = weights[name]
+        there[...] = 0
+        there[_corner(weights[name])] = weights[name]
     return wide
 
 
-def _corner(weight: Tensor) -> tuple[slice, ...]:
+def _corner(weight: Any) -> tuple[slice, ...]:
     """Where a weight lies in that of a network with a wider code: the first entries along every axis."""
     return tuple(slice(size) for size in weight.shape)

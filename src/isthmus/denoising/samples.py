@@ -189,7 +189,7 @@ class SampleDenoiser(Transformer):
             "Use NoiseLevels(tell=True)",
         )
         x = schema.encode(schema.source(X)).x
-        sigma = np.full((len(x), 1), level / schema.scales.scale[0], np.float32)  # type: ignore[union-attr]
+        sigma = np.full((len(x), 1), level / schema.scales.scale[0], np.float32)  # type: ignore[attr-defined]
         made = rebuilt(self.model_.network_, self.model_.loss, schema.layout, np.hstack([x, sigma]))
         return schema.decode(made, like=X)
 

@@ -121,6 +121,11 @@ class Chain(nn.Module):
         return cast("nn.Linear", self.layers[-1])
 
     @property
+    def widths(self) -> list[int]:
+        """Numbers that come out of each layer."""
+        return [len(layer.bias) for layer in self.layers]  # type: ignore[arg-type]
+
+    @property
     def is_tied(self) -> bool:
         """Whether the weights belong to another chain."""
         return isinstance(self.layers[0], TiedLinear)

@@ -64,6 +64,11 @@ class Network(nn.Module):
         """Number of weights and biases."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    @property
+    def largest(self) -> int:
+        """Weights of the largest layer."""
+        return max((parameter.numel() for parameter in self.parameters()), default=0)
+
     def encode(self, x: Tensor) -> Tensor:
         """X (n, d) -> z (n, k)."""
         z: Tensor = self.code(self.encoder(x), self.memory, None)

@@ -45,7 +45,7 @@ class PlainChain:
         gaps: Array | None = None,
     ) -> None:
         self.layers, self.activation, self.road, self.gaps = list(layers), activation, road, gaps
-        self._turned = [(weight.T, bias) for weight, bias in self.layers]
+        self._turned = [(weight.swapaxes(-1, -2), bias) for weight, bias in self.layers]
 
     @classmethod
     def dense(
@@ -74,6 +74,11 @@ class PlainChain:
         """The chain itself, as of a torch `Chain` the arrays."""
         return self
 
+    @property
+    def widths(self) -> list[int]:
+        """Numbers that come out of each layer."""
+        return [bias.shape[-1] for _, bias in self.layers]
+
     def arrays(self) -> list[Array]:
         """All weights and biases."""
         sides = [side for side in (self.road, self.gaps) if side is not None]
@@ -97,7 +102,7 @@ class PlainChain:
 
     def state_dict(self) -> dict[str, Array]:
         """Weights and biases by the names that `Chain` gives them."""
-        widths = [self.layers[0][0].shape[1], *(len(bias) for _, bias in self.layers)]
+        widths = self.layers[0][0].shape[1], *self.widths
         names = self.shapes(widths, self.road is not None, self.gaps is not None)
         return dict(zip(names, self.arrays(), strict=True))
 
@@ -134,15 +139,23 @@ class PlainNetwork:
     is_plain = True
 
     def __init__(self, encoder: PlainChain, code: Code, decoder: PlainChain) -> None:
-        self.code = code
-        self.weights = np.concatenate([part.ravel() for part in (*encoder.arrays(), *decoder.arrays())])
-        self.encoder, self.decoder = encoder, decoder
-        self.encoder, self.decoder = self.over(self.weights)
+        self.code, self.encoder, self.decoder = code, encoder, decoder
+        self.lie(np.concatenate([part.ravel() for part in (*encoder.arrays(), *decoder.arrays())]))
+
+    def lie(self, weights: Array) -> None:
+        """Have `weights` (parameters,), and nothing else, as memory."""
+        self.weights = weights
+        self.encoder, self.decoder = self.over(weights)
 
     @property
     def size(self) -> int:
         """Number of weights and biases."""
         return self.weights.size
+
+    @property
+    def largest(self) -> int:
+        """Weights of the largest layer."""
+        return max(part.size for part in (*self.encoder.arrays(), *self.decoder.arrays()))
 
     def train(self) -> None:
         """Nothing: training and use are alike."""
@@ -178,12 +191,13 @@ class PlainNetwork:
         return PlainNetwork, (self.encoder, self.code, self.decoder)
 
     def over(self, memory: Array) -> tuple[PlainChain, PlainChain]:
-        """Chains like these two over other memory (parameters,)."""
+        """Chains like these two over other memory (.., parameters), of several networks where it has rows."""
 
         def parts() -> Iterator[Array]:
             start = 0
             for like in (*self.encoder.arrays(), *self.decoder.arrays()):
-                yield memory[start : start + like.size].reshape(like.shape)
+                part = memory[..., start : start + like.size]
+                yield part.reshape(*memory.shape[:-1], *like.shape)
                 start += like.size
 
         found = parts()

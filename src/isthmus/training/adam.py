@@ -40,6 +40,12 @@ class Adam:
         self.counts = [0] * len(weights)
         self.clock = torch.zeros((), device=weights.device)
 
+    def follow(self, other: Adam, rows: Sequence[int]) -> None:
+        """Go on where these rows of another stand."""
+        self.first.copy_(other.first[list(rows)])
+        self.second.copy_(other.second[list(rows)])
+        self.counts = [other.counts[row] for row in rows]
+
     def reset(self, row: int) -> None:
         """Forget the moments of one model."""
         self.first[row].zero_()

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import torch
 
 from isthmus.training.adam import Adam
 from isthmus.training.average import Average
@@ -17,12 +19,14 @@ from isthmus.training.flat import Flat
 from isthmus.training.member import Member
 from isthmus.training.ranks import Ranks
 from isthmus.training.replayed import ReplayedStep, replays
+from isthmus.training.rows import Batch, Rows
+from isthmus.training.stream import Stream
 
 __all__ = ["Engine"]
 
 
 class Engine:
-    """Chosen for some members; `passes` has the rows of those that are shown others in every pass."""
+    """Chosen for some members."""
 
     def __init__(self, members: Sequence[Member], bf16: bool = False) -> None:
         self.bf16, self.kind = bf16, self._kind(members, bf16)
@@ -48,3 +52,24 @@ class Engine:
     def ranks(self, flat: Flat) -> Ranks:
         """Which of torchrun's processes this is."""
         return Ranks.here(flat.weights.device)
+
+    def rows(self, member: Member, epoch: int) -> Rows | Stream:
+        """What a member learns from in one pass."""
+        return self.passes[id(member)](epoch) if self.passes else member.train
+
+    def watched(self, member: Member) -> Rows | None:
+        """What it is judged by."""
+        return self.passes[id(member)].watched if self.passes else member.held_out
+
+    def batches(
+        self, rows: Sequence[Rows | Stream], size: int, orders: Sequence[torch.Generator], skip: int
+    ) -> Iterator[Sequence[Batch]]:
+        """One pass, from batch number `skip` on, one batch a member; gathered at once where all members' rows
+        are of one memory, and shown alike.
+        """
+        held = [some for some in rows if isinstance(some, Rows)]
+        alike = all(r.x is held[0].x and (r.seen is None) == (held[0].seen is None) for r in held)
+        if 1 < len(held) == len(rows) and alike:
+            return held[0].batches_beside(held[1:], size, orders, skip)
+        passes = [some.batches(size, order, skip) for some, order in zip(rows, orders, strict=True)]
+        return zip(*passes, strict=True)

@@ -29,7 +29,7 @@ from isthmus.training.goals import Goals
 from isthmus.training.member import Member
 from isthmus.training.plan import Plan
 from isthmus.training.progress import ProgressBar
-from isthmus.training.rows import Batch, Rows
+from isthmus.training.rows import Batch
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from isthmus.training.checkpoint import Checkpoint
     from isthmus.training.engine import Engine
     from isthmus.training.plain import PlainEngine
-    from isthmus.training.stream import Stream
     from isthmus.training.written import Terms
 else:
     from isthmus.lazily import torch
@@ -60,7 +59,6 @@ class Run:
         averaged: float = 0.0,
     ) -> None:
         self.everyone, self.plan, self.engine, self.checkpoint = list(members), plan, engine, checkpoint
-        self.passes: dict[int, Any] = engine.passes
         self.step_number = 0
         self.all_goals = {id(member): Goals(member, plan) for member in members}
         self.steps_per_round = min(goals.steps_per_round for goals in self.all_goals.values())
@@ -136,9 +134,7 @@ class Run:
         adam = self.adam
         self.flat.release()
         self._gather([self.members[row] for row in going])
-        self.adam.first.copy_(adam.first[going])
-        self.adam.second.copy_(adam.second[going])
-        self.adam.counts = [adam.counts[row] for row in going]
+        self.adam.follow(adam, going)
         if self.average is not None:
             self.average.follow(self.flat.weights, going)
         return self.batches()
@@ -158,26 +154,10 @@ class Run:
         first, skip = divmod(self.step_number, self.plan.steps_per_epoch)
         size = self.plan.batch_size
         for epoch in range(first, self.plan.epochs):
-            rows = [self._rows(member, epoch) for member in self.members]
-            held = [r for r in rows if isinstance(r, Rows)] if len(rows) > 1 else []
+            rows = [self.engine.rows(member, epoch) for member in self.members]
             orders = [member.order(epoch) for member in self.members]
-            if self._of_one_block(held):
-                yield from held[0].batches_beside(held[1:], size, orders, skip)
-            else:
-                passes = [r.batches(size, order, skip) for r, order in zip(rows, orders, strict=True)]
-                yield from zip(*passes, strict=True)
+            yield from self.engine.batches(rows, size, orders, skip)
             skip = 0
-
-    def _of_one_block(self, held: Sequence[Rows]) -> bool:
-        """Whether all members' rows can be gathered at once: of one memory, and shown alike."""
-        alike = all(r.x is held[0].x and (r.seen is None) == (held[0].seen is None) for r in held)
-        return 1 < len(held) == len(self.members) and alike
-
-    def _rows(self, member: Member, epoch: int) -> Rows | Stream:
-        return self.passes[id(member)](epoch) if self.passes else member.train
-
-    def _watched(self, member: Member) -> Rows | None:
-        return self.passes[id(member)].watched if self.passes else member.held_out
 
     def round(self, batches: Iterator[Sequence[Batch]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
@@ -253,7 +233,7 @@ class Run:
 
     def _record(self, terms: Sequence[dict[str, float]]) -> None:
         seconds = time.perf_counter() - self.started
-        held_out = [self._watched(member) for member in self.members]
+        held_out = [self.engine.watched(member) for member in self.members]
         seen = [] if None in held_out else self.differentiate.evaluate(held_out)
         for row, (member, goals) in enumerate(zip(self.members, self.goals, strict=True)):
             if member.stalled(self.patience):

@@ -1,8 +1,11 @@
-"""Plain training: small dense networks of numbers by numpy alone.
+"""Plain training: small dense networks by numpy alone, several of one shape side by side.
 
 The same loop, the same plan and, from the same seed, the same first weights and the same batches as with
 torch; what differs is the rounding of a product. numpy's calls cost less than torch's, and torch, which takes
 longer to import than such a network to train, is not imported.
+
+Where there are several models every array has a leading axis of models. numpy makes a stack of products one
+by one, so a model among others ends with the bits it would have alone.
 
 `plainly` says what is known by heart here: no corruption, no penalty, z = a, and a loss that takes arrays.
 """
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["PlainEngine", "PlainMember", "PlainRows", "plainly"]
 
 WEIGHTS, BATCH = 60_000, 256  # at most: torch's kernels pass fewer times over what is larger
-CHUNK = 1024  # rows evaluated at a time
+CHUNK = 1024  # rows evaluated at a time, of all models together; a model's are 64 at least
 
 Array = NDArray[np.float32]
 
@@ -78,25 +81,28 @@ class PlainRows:
 
     def gathered(self) -> Any:
         """All rows as one batch."""
-        return self._gather(self.numbers)
+        return self.at(self.numbers)
 
     def chunks(self, size: int) -> Iterator[Any]:
         """All rows in order, `size` at a time."""
-        return self._cut(self.numbers, size)
+        return map(self.at, _cut(self.numbers, size))
 
-    def batches(self, size: int, generator: Mersenne, skip: int = 0) -> Iterator[Any]:
-        """One pass in random order, from batch number `skip` on."""
-        return self._cut(self.numbers[generator.permutation(len(self))][skip * size :], size)
+    def shuffled(self, generator: Mersenne) -> NDArray[np.int64]:
+        """The numbers in random order."""
+        return self.numbers[generator.permutation(len(self))]
+
+    def at(self, numbers: Any) -> Any:
+        """The rows of these numbers as a batch."""
+        observed = None if self.observed is None else self.observed.take(numbers, axis=0)
+        return Batch(self.x.take(numbers, axis=0), observed, numbers)
 
     def _at(self, which: Any) -> PlainRows:
         return PlainRows(self.x, self.observed, self.numbers[which])
 
-    def _cut(self, numbers: NDArray[np.int64], size: int) -> Iterator[Any]:
-        return (self._gather(numbers[start : start + size]) for start in range(0, len(numbers), size))
 
-    def _gather(self, numbers: Any) -> Any:
-        observed = None if self.observed is None else self.observed.take(numbers, axis=0)
-        return Batch(self.x.take(numbers, axis=0), observed, numbers)
+def _cut(numbers: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """Runs of `size` along the last axis."""
+    return (numbers[..., start : start + size] for start in range(0, numbers.shape[-1], size))
 
 
 class PlainMember(Member):
@@ -124,15 +130,12 @@ class PlainMember(Member):
 
 
 class PlainEngine:
-    """What a run trains one plain member with."""
-
-    passes: dict[int, Any] = {}
+    """What a run trains plain members with."""
 
     def gathered(self, members: Sequence[Any]) -> tuple[_Flat, _Adam, _Step]:
         """Weights and gradients, their optimiser, and the step that fills the gradients."""
-        (member,) = members
-        flat = _Flat(member.network)
-        return flat, _Adam(flat), _Step(member, flat)
+        flat = _Flat([member.network for member in members])
+        return flat, _Adam(flat), _Step(members, flat)
 
     def average(self, flat: _Flat, decay: float) -> None:
         """Never: `plainly` leaves those to torch."""
@@ -141,26 +144,81 @@ class PlainEngine:
         """The only process."""
         return Ranks()
 
+    def rows(self, member: Any, epoch: int) -> Any:
+        """What a member learns from in one pass."""
+        return member.train
+
+    def watched(self, member: Any) -> Any:
+        """What it is judged by."""
+        return member.held_out
+
+    def batches(self, rows: Sequence[Any], size: int, orders: Sequence[Any], skip: int) -> Iterator[Any]:
+        """One pass, from batch number `skip` on: a `_Stack` each."""
+        numbers = [one.shuffled(order) for one, order in zip(rows, orders, strict=True)]
+        return (_stacked(rows, places) for places in _cut(_joined(numbers)[..., skip * size :], size))
+
+
+def _joined(arrays: Any) -> Any:
+    """Arrays of several models as one with an axis for them; that of one as it is."""
+    if len(arrays) == 1:
+        return arrays[0]
+    return arrays if isinstance(arrays, np.ndarray) else np.stack(arrays)
+
+
+class _Stack(Sequence[Any]):
+    """One batch each of one or several models: x (.., n, d), observed (models * n, cells) or None."""
+
+    def __init__(self, x: Array, observed: Any, numbers: Any) -> None:
+        self.x, self.observed, self.numbers = x, observed, numbers
+
+    def __len__(self) -> int:
+        return 1 if self.x.ndim == 2 else len(self.x)
+
+    def __getitem__(self, model: Any) -> Any:
+        """The batch of one model."""
+        if self.x.ndim == 2:
+            return Batch(self.x, self.observed, self.numbers)  # type: ignore[arg-type]
+        n = self.x.shape[1]
+        observed = None if self.observed is None else self.observed[model * n : (model + 1) * n]
+        return Batch(self.x[model], observed, self.numbers[model])
+
+
+def _stacked(rows: Sequence[Any], numbers: Any) -> _Stack:
+    """The rows of these numbers (.., n), gathered at once where they are all of one memory."""
+    if len(rows) == 1:
+        return _Stack(*rows[0].at(numbers)[:3])
+    if all(one.x is rows[0].x for one in rows):
+        x, observed, _ = rows[0].at(numbers.ravel())[:3]
+        return _Stack(x.reshape(*numbers.shape, -1), observed, numbers)
+    found = [one.at(places) for one, places in zip(rows, numbers, strict=True)]
+    seen = None if found[0].observed is None else np.concatenate([batch.observed for batch in found])
+    return _Stack(np.stack([batch.x for batch in found]), seen, numbers)
+
 
 class _Flat:
-    """`weights` and `grads`, both (1, parameters); `chains` are those of the gradients."""
+    """`weights` and `grads`, both (models, parameters); the networks live in the rows of `weights`."""
 
-    def __init__(self, network: PlainNetwork) -> None:
-        self.weights = network.weights[None]
+    def __init__(self, networks: Sequence[Any]) -> None:
+        self.networks = list(networks)
+        self.weights = np.stack([network.weights for network in networks])
         self.grads = np.zeros_like(self.weights)
-        self.chains = network.over(self.grads[0])
+        for network, row in zip(networks, self.weights, strict=True):
+            network.lie(row)
 
     def hush(self, share: float) -> None:
-        """Set to 0 what is less than a share of the gradient's largest entry."""
+        """Set to 0 what is less than a share of the largest entry of its network's gradient."""
         size = np.abs(self.grads)
-        self.grads *= size >= share * size.max()
+        self.grads *= size >= share * size.max(1, keepdims=True)
 
     def norms(self) -> list[float]:
-        """Norm of the gradient."""
-        return [float(np.sqrt(self.grads[0] @ self.grads[0]))]
+        """Norm of every network's gradient."""
+        squares: list[float] = np.matmul(self.grads[:, None, :], self.grads[:, :, None]).ravel().tolist()
+        return [square**0.5 for square in squares]
 
     def release(self) -> None:
-        """The network's memory has been its own all the time."""
+        """Give every network memory of its own again."""
+        for network in self.networks:
+            network.lie(network.weights.copy())
 
 
 class _Adam:
@@ -169,30 +227,43 @@ class _Adam:
     """
 
     def __init__(self, flat: _Flat) -> None:
-        self.flat, self.count = flat, 0
+        self.flat, self.counts = flat, [0] * len(flat.weights)
         self.first, self.second, self.change = (np.zeros_like(flat.weights) for _ in range(3))
 
+    def follow(self, other: _Adam, rows: Sequence[int]) -> None:
+        """Go on where these rows of another stand."""
+        self.first[:], self.second[:] = other.first[rows], other.second[rows]
+        self.counts = [other.counts[row] for row in rows]
+
     def reset(self, row: int) -> None:
-        """Forget the moments."""
-        self.first[:], self.second[:], self.count = 0, 0, 0
+        """Forget the moments of one model."""
+        self.first[row], self.second[row], self.counts[row] = 0, 0, 0
 
     def step(self, rates: Sequence[float]) -> None:
-        """One update with its learning rate."""
-        self.count += 1
+        """One update of every row with its learning rate."""
+        self.counts = [count + 1 for count in self.counts]
         m, v, g, change = self.first, self.second, self.flat.grads, self.change
         m *= BETA_1
         m += g
         v *= BETA_2
         v += np.multiply(g, g, out=change)
-        share, root = (
-            (1 - BETA_1) / (1 - BETA_1**self.count),
-            ((1 - BETA_2) / (1 - BETA_2**self.count)) ** 0.5,
-        )
+        eps, size = zip(*map(_corrected, rates, self.counts), strict=True)
         np.sqrt(v, out=change)
-        change += EPS / root
+        change += _column(eps)
         np.divide(m, change, out=change)
-        change *= rates[0] * share / root
+        change *= _column(size)
         self.flat.weights -= change
+
+
+def _corrected(rate: float, count: int) -> tuple[float, float]:
+    """Eps and the rate of update number `count`, for the moments that are kept."""
+    root = ((1 - BETA_2) / (1 - BETA_2**count)) ** 0.5
+    return EPS / root, rate * (1 - BETA_1) / (1 - BETA_1**count) / root
+
+
+def _column(values: Sequence[float]) -> Any:
+    """A number a model, to be multiplied with its row; alone a number."""
+    return values[0] if len(values) == 1 else np.array(values, np.float32)[:, None]
 
 
 class _Space(NamedTuple):
@@ -206,90 +277,100 @@ class _Space(NamedTuple):
 
 
 class _Half:
-    """One chain: what a forward pass leaves behind is what the backward pass reads."""
+    """One chain of all models: what a forward pass leaves behind is what the backward pass reads."""
 
     def __init__(self, chain: Any, grads: Any) -> None:
-        self.layers, self.grads, self.activation = chain.layers, grads.layers, chain.activation
+        self.activation = chain.activation
+        self.weights, self.grads = ([weight for weight, _ in some.layers] for some in (chain, grads))
+        self.turned = [_turned(weight) for weight in self.weights]
+        self.biases, self.bias_grads = ([b[..., None, :] for _, b in some.layers] for some in (chain, grads))
         self.road, self.road_grad = chain.road, grads.road
         self.gaps, self.gaps_grad = chain.gaps, grads.gaps
         self.spaces: dict[int, _Space] = {}
 
-    def _space(self, n: int) -> _Space:
-        """Memory for n rows, the same at every step."""
+    def _space(self, shape: tuple[int, ...]) -> _Space:
+        """Memory for n rows, shape (.., n), the same at every step."""
+        n = shape[-1]
         if n not in self.spaces:
-            widths = [len(bias) for _, bias in self.layers]
-            a, h, g = ([np.empty((n, w), np.float32) for w in some] for some in (widths, *[widths[:-1]] * 2))
-            g_in = np.empty((n, self.layers[0][0].shape[1]), np.float32)
-            self.spaces[n] = _Space(a, h, g, g_in, np.ones(n, np.float32))
+            widths = [bias.shape[-1] for bias in self.biases]
+            kinds = (widths, widths[:-1], widths[:-1], [self.weights[0].shape[-1]])
+            a, h, g, (g_in,) = ([np.empty((*shape, w), np.float32) for w in some] for some in kinds)
+            self.spaces[n] = _Space(a, h, g, g_in, np.ones((1, n), np.float32))
         return self.spaces[n]
 
     def forward(self, x: Array) -> Array:
-        """(n, in) -> (n, out)."""
-        self.x, self.space = x, self._space(len(x))
+        """(.., n, in) -> (.., n, out)."""
+        self.x, self.space = x, self._space(x.shape[:-1])
         a, h = self.space.a, self.space.h
-        for i, (weight, bias) in enumerate(self.layers):
-            np.matmul(h[i - 1] if i else x, weight.T, out=a[i])
-            a[i] += bias
+        for i, turned in enumerate(self.turned):
+            np.matmul(h[i - 1] if i else x, turned, out=a[i])
+            a[i] += self.biases[i]
             if i == 0 and self.gaps is not None:
                 self.blank = (x == 0).astype(x.dtype)
-                a[0] += self.blank @ self.gaps.T
+                a[0] += self.blank @ _turned(self.gaps)
             if i < len(h):
                 self.activation.array_into(a[i], h[i])
         if self.road is not None:
-            a[-1] += x @ self.road.T
+            a[-1] += x @ _turned(self.road)
         return a[-1]
 
     def backward(self, g: Array, needed: bool) -> Array:
-        """Gradients from g = dL/d out (n, out); dL/d in where `needed`."""
+        """Gradients from g = dL/d out (.., n, out); dL/d in where `needed`."""
         a, h, below, g_in, ones = self.space
         last = g
-        for i in range(len(self.layers) - 1, -1, -1):
-            grad, bias_grad = self.grads[i]
-            np.matmul(g.T, h[i - 1] if i else self.x, out=grad)
-            np.matmul(ones, g, out=bias_grad)
+        for i in range(len(self.weights) - 1, -1, -1):
+            np.matmul(_turned(g), h[i - 1] if i else self.x, out=self.grads[i])
+            np.matmul(ones, g, out=self.bias_grads[i])
             if i:
-                g = np.matmul(g, self.layers[i][0], out=below[i - 1])
+                g = np.matmul(g, self.weights[i], out=below[i - 1])
                 self.activation.array_pull(g, a[i - 1], h[i - 1])
         if self.gaps is not None:
-            np.matmul(g.T, self.blank, out=self.gaps_grad)
+            np.matmul(_turned(g), self.blank, out=self.gaps_grad)
         if needed:
-            np.matmul(g, self.layers[0][0], out=g_in)
+            np.matmul(g, self.weights[0], out=g_in)
         if self.road is not None:
-            np.matmul(last.T, self.x, out=self.road_grad)
+            np.matmul(_turned(last), self.x, out=self.road_grad)
             if needed:
                 g_in += last @ self.road
         return g_in
 
 
-class _Step:
-    """Fills `flat.grads` for one batch."""
+def _turned(matrices: Array) -> Array:
+    """Transposed, each."""
+    return matrices.swapaxes(-1, -2)
 
-    def __init__(self, member: PlainMember, flat: _Flat) -> None:
-        network, self.objective = member.network, member.objective
-        pairs = zip((network.encoder, network.decoder), flat.chains, strict=True)
+
+class _Step:
+    """Fills `flat.grads` for one batch a member."""
+
+    def __init__(self, members: Sequence[Any], flat: _Flat) -> None:
+        self.objective, self.models = members[0].objective, len(members)
+        over = members[0].network.over
+        pairs = zip(over(_joined(flat.weights)), over(_joined(flat.grads)), strict=True)
         self.encoder, self.decoder = (_Half(chain, grads) for chain, grads in pairs)
 
-    def __call__(self, batches: Sequence[Any]) -> dict[str, Any]:
-        """The terms of the objective before the update, each (1,)."""
-        terms, g = self._through(batches[0])
+    def __call__(self, batches: Any) -> dict[str, Any]:
+        """The terms of the objective before the update, each (models,)."""
+        terms, g = self._through(batches)
         self.encoder.backward(self.decoder.backward(g, needed=True), needed=False)
         return terms
 
     def evaluate(self, rows: Sequence[Any]) -> list[dict[str, float]]:
-        """Every term on other rows."""
-        total = 0.0
-        for batch in rows[0].chunks(CHUNK):
-            total += float(self._through(batch)[0]["loss"][0]) * len(batch.x)
-        return [{"objective": total / len(rows[0]), "loss": total / len(rows[0])}]
+        """Every term on other rows, as many of each member; one dict a member."""
+        total: Any = np.zeros(self.models)
+        for places in _cut(_joined([one.numbers for one in rows]), max(64, CHUNK // self.models)):
+            total += self._through(_stacked(rows, places))[0]["loss"] * places.shape[-1]
+        return [{"objective": loss, "loss": loss} for loss in (total / len(rows[0])).tolist()]
 
     def refresh(self) -> None:
         """No weight of a penalty changes."""
 
-    def _through(self, batch: Any) -> tuple[dict[str, Any], Any]:
-        """The terms, and the gradient of the loss by the output (n, d)."""
-        x, observed, *_ = batch
-        output: Any = self.decoder.forward(self.encoder.forward(x))
+    def _through(self, batches: Any) -> tuple[dict[str, Any], Any]:
+        """The terms, and the gradient of the loss by the output (.., n, d)."""
+        x, (*_, n, d) = batches.x, batches.x.shape
+        output = self.decoder.forward(self.encoder.forward(x))
         loss, layout = self.objective.loss, self.objective.layout
-        total, g = loss.gradient(x, output, layout, observed, 1, 1 / len(x))
-        mean = total / len(x)
-        return {"objective": mean, "loss": mean}, g
+        rows = x.reshape(-1, d), output.reshape(-1, d)
+        total, g = loss.gradient(*rows, layout, batches.observed, self.models, 1 / n)
+        mean = total / n
+        return {"objective": mean, "loss": mean}, g.reshape(x.shape)

@@ -84,8 +84,7 @@ class Trainer(Part):
         from isthmus.training.engine import Engine
 
         plan = self.plan(len(members[0].train))
-        largest = max((p.numel() for p in members[0].network.parameters()), default=0)
-        product = plan.batch_size * largest
+        product = plan.batch_size * members[0].network.largest
         device = chosen_device(self.device, product * len(members))
         for member in members:
             member.to(device)
@@ -94,9 +93,9 @@ class Trainer(Part):
             Run(members, plan, Engine(members, self.bf16), checkpoint, self.averaged).go(self.progress)
         return plan
 
-    def plainly(self, member: PlainMember) -> Plan:
-        """The same for one network that numpy trains alone."""
-        plan = self.plan(len(member.train))
+    def plainly(self, members: Sequence[PlainMember]) -> Plan:
+        """The same for networks that numpy trains alone."""
+        plan = self.plan(len(members[0].train))
         with NUMPYS:
-            Run([member], plan, PlainEngine()).go(self.progress)
+            Run(members, plan, PlainEngine()).go(self.progress)
         return plan
