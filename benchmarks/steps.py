@@ -13,7 +13,7 @@ from isthmus import L1, MLP, Code, Deviance, LinearCode, Penalty, ReLU, ReLUCode
 from isthmus.networks import Mersenne, Network, PlainNetwork
 from isthmus.objective import Objective
 from isthmus.parts import Layout
-from isthmus.training import PlainMember, PlainRows, plainly
+from isthmus.training import PlainMember, PlainRows, numpy_trains
 from isthmus.training.differentiated import DifferentiatedStep
 from isthmus.training.engine import Engine
 from isthmus.training.loop import Run
@@ -62,7 +62,7 @@ def stepper(
     x = torch.randn(batch * max(4, min(64, 2_000_000 // (batch * net.d))), net.d)
     plan, trainer = make_plan(len(x), batch, 10**7, None, None), Trainer(batch_size=batch, bf16=bf16)
     alone = torch.get_num_threads() == 1 and not general
-    if alone and plainly(objective, net.architecture, net.code, net.k, trainer, len(x)):
+    if alone and numpy_trains(objective, net.architecture, net.code, net.k, trainer, len(x)):
         encoder, decoder = net.architecture.plain(layout, net.k, 0)
         network = PlainNetwork(encoder, net.code, decoder)
         member: Any = PlainMember(network, objective, PlainRows(x.numpy()), None, Mersenne(0))

@@ -97,7 +97,7 @@ def test_it_ends_where_torchs_engine_ends(case):
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_model_among_others_ends_with_the_bits_it_has_alone(case):
-    """Of other seeds, other widths of the code, other ends; the same weights and history."""
+    """Of other seeds, and ends; the same weights and history."""
     X, options = case
     options = {"trainer": SHORT.with_params(max_epochs=60, patience=2), **options}
     family = [{"n_components": 2, "random_state": seed} for seed in range(3)]
@@ -116,7 +116,7 @@ def test_torch_is_not_imported(tmp_path):
     code = """
 import sys
 import numpy as np, pandas as pd
-from isthmus import Autoencoder, Trainer, load, save
+from isthmus import Autoencoder, Trainer, fit_many, load, save
 from isthmus.cli import app
 for X in (np.random.default_rng(0).normal(size=(2000, 30)), pd.read_csv("t.csv")):
     model = Autoencoder(4, trainer=Trainer(2), random_state=0)
@@ -125,6 +125,7 @@ for X in (np.random.default_rng(0).normal(size=(2000, 30)), pd.read_csv("t.csv")
     again = load("m.isthmus")
     assert (again.transform(X) == Z).all()
     model.errors(X), model.reconstruct(X), model.score(X), model.inverse_transform(Z)
+    fit_many([Autoencoder(4, trainer=Trainer(2), random_state=seed) for seed in range(3)], X)
 for command in ("encode m.isthmus t.csv -o z.csv", "reconstruct m.isthmus t.csv -o r.csv", "info m.isthmus"):
     app(command.split(), standalone_mode=False)
 assert "torch" not in sys.modules
@@ -163,6 +164,77 @@ def test_a_loss_of_ones_own_is_handed_tensors():
 
     model = Autoencoder(2, loss=Absolute(), trainer=SHORT, random_state=0).fit(numbers(100))
     assert model.errors(numbers(100)).shape == (100, 7)
+
+
+def test_an_activation_of_ones_own_is_applied_as_it_is():
+    """Though it is made of one that numpy knows; so is what was put into the torch network, and its hooks."""
+
+    class Wave(SiLU):
+        def __call__(self, a):
+            return torch.sin(a)
+
+        def slope(self, a):
+            return torch.cos(a)
+
+    X = numbers()
+    model = Autoencoder(2, architecture=MLP((16, 8), activation=Wave()), trainer=SHORT, random_state=0).fit(X)
+    model_ = Autoencoder(2, architecture=MLP((16, 8)), trainer=SHORT, random_state=0).fit(X)
+    network, seen = model_.network_, []
+    changes = [
+        lambda: network.encoder.hidden.__setitem__(0, torch.nn.Identity()),
+        lambda: setattr(network.encoder.road, "weight", torch.nn.Parameter(torch.ones(2, 7))),
+        lambda: torch.nn.init.ones_(network.encoder.layers[0].weight),
+        lambda: network.encoder.layers[1].register_forward_hook(lambda *_: seen.append(1)),
+    ]
+    for one, change in [(model, lambda: None), *((model_, change) for change in changes)]:
+        change()
+        x = torch.from_numpy(one.schema_.encode(X).x)
+        for rows in (3, 300):
+            with torch.no_grad():
+                assert np.allclose(one.transform(X[:rows]), one.network_.encode(x[:rows]), atol=1e-5)
+    assert len(seen) == 4
+
+
+def test_errors_of_ones_own_loss_are_spoiled_by_nobody():
+    """Missing cells are written into a copy, in float32."""
+
+    class Together(SquaredError):
+        def __call__(self, x, output, layout):
+            return (x - output).double().square().mean(1, keepdim=True).expand(-1, len(layout.cells))
+
+    X = numbers()
+    X[3, 2] = np.nan
+    errors = Autoencoder(2, loss=Together(), trainer=SHORT, random_state=0).fit(X).errors(X[:40])
+    assert errors.dtype == np.float32
+    assert np.isnan(errors).sum() == 1
+
+
+def test_threads_and_ctrl_c_meet_a_torch_that_is_whole(tmp_path):
+    """Several first fits that need it at once; an interrupt while it is imported for the network."""
+    threads = """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from isthmus import Autoencoder, GaussianNoise, Trainer
+X = np.random.default_rng(0).normal(size=(60, 6))
+fit = lambda s: Autoencoder(2, corruption=GaussianNoise(0.1), trainer=Trainer(2), random_state=s).fit(X)
+with ThreadPoolExecutor(4) as pool:
+    print(len(list(pool.map(fit, range(4)))))
+"""
+    interrupted = """
+import os, signal, threading
+import numpy as np
+from isthmus import Autoencoder, Trainer
+model = Autoencoder(2, trainer=Trainer(2), random_state=0).fit(np.random.default_rng(0).normal(size=(60, 6)))
+threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    model.network_
+except KeyboardInterrupt:
+    pass
+print(len(model.network_.state_dict()) > 4 and 4)
+"""
+    for code in (threads, interrupted):
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stdout.strip()) == (0, "4"), done.stderr
 
 
 # ---------------------------------------------------------------- the same bits
@@ -220,7 +292,10 @@ def test_a_row_comes_out_alike_wherever_it_stands():
     few = model.transform(X[:300])
     order = np.random.default_rng(0).permutation(300)
     assert (model.transform(X[:300][order]) == few[order]).all()
-    assert (model.transform(X[:1500])[:300] == few).all()
+    for n in (1029, 1500, 2049):
+        back = model.transform(X[:n][::-1])[::-1]
+        assert (back == model.transform(X[:n])).all()
+        assert (back[:300] == few).all()
     assert type(model._network) is PlainNetwork
     many = model.transform(X)
     assert type(model._network) is not PlainNetwork

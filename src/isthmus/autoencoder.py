@@ -23,6 +23,7 @@ import hashlib
 import json
 import math
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -50,6 +51,7 @@ from isthmus.inputs import (
     learned,
     rows_of,
 )
+from isthmus.lazily import fetched
 from isthmus.losses import Deviance, Loss, SquaredError
 from isthmus.nesting import truncated
 from isthmus.networks import Architecture, Linear, Mersenne, PlainNetwork, Suited, dense_layers
@@ -63,7 +65,7 @@ from isthmus.training import (
     Rows,
     Trainer,
     isolated,
-    plainly,
+    numpy_trains,
     seed_from,
 )
 from isthmus.wording import counted
@@ -79,6 +81,7 @@ else:
 __all__ = ["Autoencoder"]
 
 START = 2**25  # numbers looked at, at most, to set first weights: 128 MB
+MADE = threading.Lock()  # while a torch network is made, which all threads then share
 
 
 class Autoencoder(Transformer):
@@ -400,13 +403,15 @@ class Autoencoder(Transformer):
         x_hat, or with of="encoder" the code, moves when x does. Of numbers their squares sum to the
         contractive penalty.
         """
-        from isthmus.slopes import singular_values
-
         self.must_be_fitted()
         need(
             of in ("reconstruction", "encoder"), "of", "be 'reconstruction' or 'encoder'", of, "Leave it out"
         )
-        return singular_values(self.network_, self.loss, self.schema_.layout, x, of)  # type: ignore[arg-type]
+        slopes = fetched("isthmus.slopes")
+        found: NDArray[np.float64] = slopes.singular_values(
+            self.network_, self.loss, self.schema_.layout, x, of
+        )
+        return found
 
     def transform_plain(self, X: Any) -> NDArray[np.float32]:
         """The codes as a plain array, whatever `set_output` asks of `transform`."""
@@ -509,8 +514,9 @@ class Autoencoder(Transformer):
         """The weights, as a torch module."""
         if "_network" not in self.__dict__:
             raise AttributeError("network_")
-        if isinstance(self._network, PlainNetwork):
-            self._network = self._network.module()
+        with MADE:
+            if isinstance(self._network, PlainNetwork):
+                self._network = self._network.module()
         return self._network
 
     @network_.setter
@@ -591,7 +597,7 @@ class Autoencoder(Transformer):
     def _is_plain(self, rows: int) -> bool:
         """Whether numpy trains the model on so many rows."""
         train, k = rows - round(self.trainer.held_out * rows), self.n_components_
-        return plainly(self._objective(), self.architecture, self.code, k, self.trainer, train)
+        return numpy_trains(self._objective(), self.architecture, self.code, k, self.trainer, train)
 
     def _generator(self) -> torch.Generator:
         passes = len(getattr(self, "history_rows_", ()))

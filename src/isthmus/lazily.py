@@ -45,10 +45,8 @@ class Deferred:
 
 def fetched(module: str) -> Any:
     """A module, imported without collecting garbage: what an import makes stays, and looking for garbage in
-    it took a tenth of a first fit.
+    it took a tenth of a first fit. One that another thread is importing is waited for.
     """
-    if module in sys.modules:
-        return sys.modules[module]
     collecting = gc.isenabled()
     gc.disable()
     try:

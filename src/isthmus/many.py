@@ -3,8 +3,8 @@
 Ensembles, seeds, folds, noise levels, paths of lambda, sizes of the code: small networks that differ in
 their weights, their rows or one number. Trained one after another they spend most of their time between the
 products; side by side every product serves all of them. Each stops on its own held-out rows, and ends where
-it would have ended alone: with the same bits where numpy trains it, and but for the rounding of a batched
-product where torch does; the kink of ReLU may make 1e-4 of the loss of that.
+it would have ended alone: with the same bits where numpy trains models of one size, elsewhere but for the
+rounding of a batched product, or of a code with zeros beside it. The kink of ReLU can make much of that.
 
 >>> import numpy as np
 >>> from isthmus import Autoencoder
@@ -24,6 +24,7 @@ from typing import Any
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
 from isthmus.nesting import narrowed, widened
+from isthmus.networks import PlainNetwork
 from isthmus.training import Member, PlainMember
 
 __all__ = ["alike", "fit_many"]
@@ -103,7 +104,9 @@ def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
     for model, member in group:
         if member.network is not model._network:
             network = narrowed(model._network, member.network)
-            model._network = network if network.is_plain else network.to(member.network.memory.device).eval()
+            if not isinstance(network, PlainNetwork):
+                network.to(member.network.memory.device).eval()
+            model._network = network
         model._trained(member, plan)
 
 

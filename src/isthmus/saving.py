@@ -31,6 +31,7 @@ from isthmus import codes, corruptions, holes, inputs, losses, networks, parts, 
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, FileError, brief
 from isthmus.inputs.columns import Spec
+from isthmus.lazily import fetched
 from isthmus.parts import Record, pack, unpack
 from isthmus.sealed import read_sealed, write_sealed
 
@@ -206,8 +207,7 @@ def _network(model: Autoencoder, arrays: dict[str, Any]) -> Any:
     if layers is not None and type(model.code) is codes.LinearCode:
         _fit(shapes, networks.PlainNetwork.shapes(*layers.shapes(model.schema_.layout, model.n_components_)))
         return networks.PlainNetwork.named(arrays, model.code, layers.activation)
-    import torch
-
+    torch = fetched("torch")
     with torch.device("meta"):
         _fit(shapes, {name: tuple(t.shape) for name, t in model._build_network().state_dict().items()})
     network = model._build_network()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from isthmus.checks import must
 from isthmus.losses.groups import groups_of
 from isthmus.parts import Layout, Part
@@ -68,9 +70,9 @@ def inner(a: Any, b: Any, models: int) -> Any:
     """Inner products of the rows of each model: (models,)."""
     if models == 1:
         return (a.reshape(-1) @ b.reshape(-1))[None]
-    if isinstance(a, torch.Tensor):  # whose batched products add one after another, in float32
-        return (a * b).reshape(models, -1).sum(1)
-    return (a.reshape(models, 1, -1) @ b.reshape(models, -1, 1)).reshape(models)
+    if isinstance(a, np.ndarray):
+        return (a.reshape(models, 1, -1) @ b.reshape(models, -1, 1)).reshape(models)
+    return (a * b).reshape(models, -1).sum(1)  # batched products of tensors add one after another, in float32
 
 
 def need_unit_range(loss: Loss, layout: Layout) -> None:

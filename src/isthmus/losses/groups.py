@@ -37,11 +37,11 @@ def groups_of(layout: Layout, device: torch.device) -> Groups:
     """The layout's groups on a device, built once and kept on the layout."""
     cache: dict[torch.device, Groups] = layout.__dict__.setdefault("_groups", {})
     if device not in cache:
-        cache[device] = _buildgroups_of(layout, device)
+        cache[device] = _built(layout, device)
     return cache[device]
 
 
-def _buildgroups_of(layout: Layout, device: torch.device) -> Groups:
+def _built(layout: Layout, device: torch.device) -> Groups:
     numbered = list(enumerate(layout.cells))
     numeric = [(i, c) for i, c in numbered if c.kind == "numeric"]
     binary = [(i, c) for i, c in numbered if c.kind == "binary"]

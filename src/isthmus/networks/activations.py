@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 else:
     from isthmus.lazily import torch
 
-__all__ = ["Activation", "ReLU", "SiLU", "Sigmoid", "Tanh"]
+__all__ = ["KNOWN", "Activation", "ReLU", "SiLU", "Sigmoid", "Tanh"]
 
 Array = NDArray[np.float32]
 
@@ -43,7 +43,7 @@ class Activation(Part):
         raise NotImplementedError
 
     def of_array(self, a: Array) -> Array:
-        """phi(a) of an array, for a few rows, where calling torch costs more than the products."""
+        """phi(a) of an array."""
         h: Array = self(torch.from_numpy(a)).numpy()
         return h
 
@@ -227,6 +227,9 @@ class Tanh(Activation):
         """Times 1 - h^2."""
         torch.ops.aten.tanh_backward.grad_input(grad, h, grad_input=grad)
         return grad
+
+
+KNOWN = (ReLU, SiLU, Sigmoid, Tanh)  # of arrays as well; one that is made of them may not be
 
 
 def _sigmoid(a: Array, out: Array) -> None:

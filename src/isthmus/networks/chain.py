@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from isthmus.networks.activations import Activation
+from isthmus.networks.activations import KNOWN, Activation
 from isthmus.networks.plain import PlainChain
 
 __all__ = ["Chain", "Hidden", "TiedLinear"]
@@ -77,7 +77,7 @@ class Chain(nn.Module):
         self.road = road
         self.gaps: nn.Linear | None = None
         self.activation = activation
-        self._view: tuple[list[int], PlainChain] | None = None
+        self._view: tuple[list[int] | None, PlainChain] | None = None
 
     @classmethod
     def dense(cls, widths: Sequence[int], activation: Activation, road: bool = False) -> Chain:
@@ -134,27 +134,43 @@ class Chain(nn.Module):
         """(n, widths[0]) -> (n, widths[-1])."""
         return self.taped(x)[0]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether numpy alone can apply it: nobody has put other modules, numbers or hooks into it."""
+        return self._places() is not None
+
     def of_array(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same of an array, in numpy: for few rows calling torch costs several times the products."""
+        """The same of an array, in numpy, which calls and imports nothing of torch."""
         return self.plain().of_array(x)
 
     def plain(self) -> PlainChain:
-        """The same chain as arrays over the same memory, made once."""
+        """The chain as arrays over the same memory, made once."""
         places = self._places()
-        if self._view is None or self._view[0] != places:
+        if self._view is None or places is None or self._view[0] != places:
             layers = cast("list[nn.Linear]", list(self.layers))
             pairs = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in layers]
             sides = [None if s is None else s.weight.detach().numpy() for s in (self.road, self.gaps)]
             self._view = (places, PlainChain(pairs, self.activation, *sides))
         return self._view[1]
 
-    def _places(self) -> list[int]:
-        """Where the layers' numbers lie in memory; past torch's lookup, as dear as the products."""
-        places = []
-        for layer in self._modules["layers"]._modules.values():  # type: ignore[union-attr]
-            owner = layer.source if type(layer) is TiedLinear else layer
-            places.append(owner._parameters["weight"].data_ptr())  # type: ignore[union-attr]
-            places.append(layer._parameters["bias"].data_ptr())  # type: ignore[union-attr]
+    def _places(self) -> list[int] | None:
+        """Where the numbers lie in memory, past torch's lookup, as dear as the products; None where numpy
+        cannot say what the chain does.
+        """
+        parts: Any = self._modules
+        if type(self.activation) not in KNOWN or _hooked(self):
+            return None
+        for hidden in parts["hidden"]._modules.values():
+            if (
+                type(hidden) is not Hidden
+                or type(hidden.activation) is not type(self.activation)
+                or _hooked(hidden)
+            ):
+                return None
+        places: list[int] = []
+        for layer in (*parts["layers"]._modules.values(), parts.get("road"), parts.get("gaps")):
+            if layer is not None and not _placed(layer, places):
+                return None
         return places
 
     def taped(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -177,3 +193,20 @@ def _over(weight: NDArray[np.float32], bias: NDArray[np.float32] | None = None) 
     if bias is not None:
         layer.bias = nn.Parameter(torch.from_numpy(bias))
     return layer
+
+
+def _hooked(module: Any) -> bool:
+    """Whether something else happens when it is called."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _placed(layer: Any, places: list[int]) -> bool:
+    """Add where a dense layer's numbers lie; False for another module, or numbers of another kind."""
+    kind = type(layer)
+    if kind not in (nn.Linear, TiedLinear) or _hooked(layer):
+        return False
+    weight = (layer.source if kind is TiedLinear else layer)._parameters.get("weight")
+    for numbers in (weight, layer._parameters["bias"]):
+        if numbers is not None:
+            places.append(numbers.data_ptr())
+    return weight is not None and weight.dtype is torch.float32

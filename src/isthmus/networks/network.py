@@ -57,7 +57,9 @@ class Network(nn.Module):
         """Whether numpy alone can apply it: dense chains in ordinary memory, z = a between them."""
         parts, memory = self._modules, self._buffers["memory"]  # past torch's lookup, for scoring one row
         chains = type(parts["encoder"]) is Chain and type(parts["decoder"]) is Chain
-        return chains and self.code.transparent and memory is not None and memory.is_cpu
+        if not chains or not self.code.transparent or memory is None or not memory.is_cpu:
+            return False
+        return parts["encoder"].is_plain and parts["decoder"].is_plain  # type: ignore[union-attr, return-value]
 
     @property
     def size(self) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.lazily import fetched
 from isthmus.networks.activations import Activation
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ class PlainChain:
         layers[-1][0][:] = 0
         generator.skip(widths[0] * widths[-1])  # set_roads writes these weights
         return cls(layers, activation, np.zeros((widths[-1], widths[0]), np.float32))
+
+    def __reduce__(self) -> Any:
+        return PlainChain, (self.layers, self.activation, self.road, self.gaps)
 
     def show_gaps(self, generator: Mersenne) -> PlainChain:
         """The same chain shown which features are blank, to no effect until trained."""
@@ -205,6 +209,7 @@ class PlainNetwork:
 
     def module(self) -> Network:
         """The same as a torch network over the same memory, ready to be used."""
+        fetched("torch")
         from isthmus.networks.chain import Chain
         from isthmus.networks.network import Network
 

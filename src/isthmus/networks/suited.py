@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isthmus.networks.activations import ReLU, Sigmoid, SiLU, Tanh
+from isthmus.networks.activations import KNOWN
 from isthmus.networks.architecture import MLP, Architecture
 from isthmus.networks.conv import ConvNet
 from isthmus.parts import Layout
@@ -58,4 +58,4 @@ def dense_layers(architecture: Architecture, layout: Layout) -> MLP | None:
     chosen = architecture.chosen(layout) if type(architecture) is Suited else architecture
     if type(chosen) is not MLP or chosen.tied:
         return None
-    return chosen if type(chosen.activation) in (ReLU, SiLU, Sigmoid, Tanh) else None
+    return chosen if type(chosen.activation) in KNOWN else None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from isthmus.lazily import fetching
 from isthmus.training.devices import fast_in_bf16
 from isthmus.training.member import Member
-from isthmus.training.plain import PlainMember, PlainRows, plainly
+from isthmus.training.plain import PlainMember, PlainRows, numpy_trains
 from isthmus.training.randomness import isolated, seed_from
 from isthmus.training.rows import Rows
 from isthmus.training.trainer import Trainer
@@ -27,7 +27,7 @@ __all__ = [
     "completes",
     "fast_in_bf16",
     "isolated",
-    "plainly",
+    "numpy_trains",
     "reading",
     "seed_from",
     "suits",

@@ -7,7 +7,7 @@ longer to import than such a network to train, is not imported.
 Where there are several models every array has a leading axis of models. numpy makes a stack of products one
 by one, so a model among others ends with the bits it would have alone.
 
-`plainly` says what is known by heart here: no corruption, no penalty, z = a, and a loss that takes arrays.
+`numpy_trains` says what is known by heart here: no corruption, no penalty, z = a, a loss that takes arrays.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
     from isthmus.codes import Code
     from isthmus.training.trainer import Trainer
 
-__all__ = ["PlainEngine", "PlainMember", "PlainRows", "plainly"]
+__all__ = ["PlainEngine", "PlainMember", "PlainRows", "numpy_trains"]
 
 WEIGHTS, BATCH = 60_000, 256  # at most: torch's kernels pass fewer times over what is larger
+ROWS = 50_000  # at most: an order of more takes longer to draw than without torch's own generator
 CHUNK = 1024  # rows evaluated at a time, of all models together; a model's are 64 at least
 
 Array = NDArray[np.float32]
 
 
-def plainly(
+def numpy_trains(
     objective: Objective, architecture: Architecture, code: Code, k: int, trainer: Trainer, rows: int
 ) -> bool:
     """Whether so many rows train a network with a code of k numbers here."""
@@ -52,7 +53,7 @@ def plainly(
         return False
     shapes = PlainNetwork.shapes(*layers.shapes(objective.layout, k))
     small = sum(map(math.prod, shapes.values())) <= WEIGHTS
-    return small and trainer.plan(rows).batch_size <= BATCH
+    return small and rows <= ROWS and trainer.plan(rows).batch_size <= BATCH
 
 
 class PlainRows:
@@ -82,10 +83,6 @@ class PlainRows:
     def gathered(self) -> Any:
         """All rows as one batch."""
         return self.at(self.numbers)
-
-    def chunks(self, size: int) -> Iterator[Any]:
-        """All rows in order, `size` at a time."""
-        return map(self.at, _cut(self.numbers, size))
 
     def shuffled(self, generator: Mersenne) -> NDArray[np.int64]:
         """The numbers in random order."""
@@ -138,7 +135,7 @@ class PlainEngine:
         return flat, _Adam(flat), _Step(members, flat)
 
     def average(self, flat: _Flat, decay: float) -> None:
-        """Never: `plainly` leaves those to torch."""
+        """Never: `numpy_trains` leaves those to torch."""
 
     def ranks(self, flat: _Flat) -> Ranks:
         """The only process."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isthmus.checks import need
+from isthmus.lazily import fetched
 from isthmus.parts import Part
 from isthmus.training.devices import chosen_device
 from isthmus.training.loop import Run
@@ -80,6 +81,7 @@ class Trainer(Part):
         `identity` says what a checkpoint is of. Each network keeps the weights that did best on its held-out
         rows; each member its history and notes.
         """
+        fetched("torch")
         from isthmus.training.checkpoint import Checkpoint
         from isthmus.training.engine import Engine
 
