@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from isthmus.training.plain import PlainEngine
 from measuring import arguments, in_turns, ratios, say, spread, table, verdict
 from steps import NETS, Net, batches, cpu_a_call, products, stepper
 
@@ -93,6 +94,9 @@ def profile(net: Net, batch: int, seconds: float) -> None:
     for name, values in micro.items():
         lines.append([name, spread([1e6 * v for v in values], 1), spread(ratios(values, whole))])
     table(["stage", "microseconds", "of the step"], lines)
+    if isinstance(run.engine, PlainEngine):
+        print("numpy alone takes this step: torch's profiler has nothing to say of it.\n")
+        return
     operators(run, feed, statistics.median(whole), 20 if seconds < 0.2 else 100)
 
 

@@ -36,7 +36,7 @@ from isthmus.citizen import Transformer
 from isthmus.codes import Code, LinearCode
 from isthmus.corruptions import Corruption
 from isthmus.fingerprint import fingerprint
-from isthmus.forward import by_numpy, cell_errors, codes, examined, rebuilt, reconstructions
+from isthmus.forward import cell_errors, codes, examined, few_for, rebuilt, reconstructions
 from isthmus.inputs import (
     Auto,
     Folder,
@@ -536,7 +536,8 @@ class Autoencoder(Transformer):
 
     def _applying(self, rows: int) -> Network | PlainNetwork:
         """The network in the form that suits so many rows."""
-        return self._network if by_numpy(self._network, rows) else self.network_
+        plain = type(self._network) is PlainNetwork
+        return self.network_ if plain and not few_for(self._network, rows) else self._network
 
     def _build(self, plain: bool) -> Network | PlainNetwork:
         """A fresh network; as arrays where they are all that is needed."""

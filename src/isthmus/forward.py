@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from isthmus.networks import Network, PlainNetwork
+    from isthmus.networks import Network, PlainChain
 else:
     from isthmus.lazily import torch
 
-__all__ = ["by_numpy", "cell_errors", "codes", "examined", "rebuilt", "reconstructions"]
+__all__ = ["cell_errors", "codes", "examined", "few_for", "rebuilt", "reconstructions"]
 
 CHUNK = 2**19  # numbers in the widest layer at a time: 2 MB
 SOON, SMALL = 2**28, 60_000  # multiplications and weights up to which it is as fast for some rows more
@@ -36,24 +36,24 @@ ROWS = 1024  # at a time there
 Array = NDArray[np.float32]
 
 
-def by_numpy(network: Network | PlainNetwork, rows: int) -> bool:
-    """Whether numpy alone applies the network to so many rows."""
-    if not network.is_plain:
-        return False
+def few_for(network: Any, rows: int) -> bool:
+    """Whether rows are so few that numpy applies a dense network to them."""
     return rows <= FEW or (network.size <= SMALL and rows * network.size <= SOON)
 
 
 def codes(network: Any, x: Array, width: int) -> Array:
     """Codes z (n, width) of encoded rows x (n, d)."""
-    if by_numpy(network, len(x)):
-        return _in_blocks(network.encoder.of_array, x)
+    chain = _half(network, len(x), "encoder")
+    if chain is not None:
+        return _in_blocks(chain.of_array, x)
     return _applied(network, network.encode, x, width)
 
 
 def reconstructions(network: Any, loss: Loss, layout: Layout, z: Array) -> Array:
     """x_hat (n, d) of codes z (n, k), in the network's own units."""
-    if by_numpy(network, len(z)):
-        return _in_blocks(lambda part: _linked(loss, layout, network.decoder.of_array(part)), z)
+    chain = _half(network, len(z), "decoder")
+    if chain is not None:
+        return _in_blocks(lambda part: _linked(loss, layout, chain.of_array(part)), z)
     return _applied(network, lambda part: loss.link(network.decode(part), layout), z, layout.width)
 
 
@@ -61,23 +61,26 @@ def rebuilt(network: Any, loss: Loss, layout: Layout, x: Array) -> Array:
     """x_hat (n, d) of encoded rows x (n, d), or (n, d + 1) where a network takes what follows them; no code
     is kept, which may be far wider than a row.
     """
-    if by_numpy(network, len(x)):
-        return _in_blocks(lambda part: _linked(loss, layout, _passed(network, part)), x)
+    down, up = (_half(network, len(x), half) for half in ("encoder", "decoder"))
+    if down is not None and up is not None:
+        return _in_blocks(lambda part: _linked(loss, layout, up.of_array(down.of_array(part))), x)
     return _applied(network, lambda part: loss.link(network.reconstruct(part), layout), x, layout.width)
 
 
 def cell_errors(network: Any, loss: Loss, layout: Layout, x: Array) -> Array:
     """Errors (n, cells) of encoded rows x (n, d)."""
-    if by_numpy(network, len(x)):
-        return _in_blocks(lambda part: _wrong(loss, layout, part, _passed(network, part)), x)
+    down, up = (_half(network, len(x), half) for half in ("encoder", "decoder"))
+    if down is not None and up is not None:
+        return _in_blocks(lambda part: _wrong(loss, layout, part, up.of_array(down.of_array(part))), x)
     return _applied(network, lambda part: loss(part, network.reconstruct(part), layout), x, len(layout.cells))
 
 
 def examined(network: Any, loss: Loss, layout: Layout, x: Array, width: int) -> tuple[Array, Array, Array]:
     """Codes (n, k), reconstructions (n, d) and errors (n, cells) of encoded rows x (n, d), in one pass."""
-    if by_numpy(network, len(x)):
-        z = _in_blocks(network.encoder.of_array, x)
-        output = _in_blocks(network.decoder.of_array, z)
+    down, up = (_half(network, len(x), half) for half in ("encoder", "decoder"))
+    if down is not None and up is not None:
+        z = _in_blocks(down.of_array, x)
+        output = _in_blocks(up.of_array, z)
         return z, _linked(loss, layout, output), _wrong(loss, layout, x, output)
 
     def all_three(part: Tensor) -> Tensor:
@@ -110,17 +113,20 @@ def _applied(network: Network, function: Callable[[Tensor], Tensor], rows: Array
     return out
 
 
+def _half(network: Any, rows: int, half: str) -> PlainChain | None:
+    """The encoder or decoder as arrays, where numpy applies it to so many rows."""
+    if network.is_dense and (rows <= FEW or few_for(network, rows)):
+        found: PlainChain | None = network.known(half)
+        return found
+    return None
+
+
 def _in_blocks(function: Callable[[Array], Array], rows: Array) -> Array:
     """A function of arrays on all rows, chunk by chunk."""
+    if len(rows) <= ROWS + FEW:
+        return function(rows)
     ends = [*range(ROWS, len(rows) - FEW, ROWS), len(rows)]  # no rest so small that it is taken otherwise
-    found = [function(rows[start:end]) for start, end in itertools.pairwise([0, *ends])]
-    return found[0] if len(found) == 1 else np.concatenate(found)
-
-
-def _passed(network: Any, x: Array) -> Array:
-    """The output for x."""
-    output: Array = network.decoder.of_array(network.encoder.of_array(x))
-    return output
+    return np.concatenate([function(rows[start:end]) for start, end in itertools.pairwise([0, *ends])])
 
 
 def _linked(loss: Loss, layout: Layout, output: Any) -> Array:

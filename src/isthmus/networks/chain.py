@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ class Chain(nn.Module):
         self.road = road
         self.gaps: nn.Linear | None = None
         self.activation = activation
-        self._view: tuple[list[int] | None, PlainChain] | None = None
+        self._seen: _Seen | None = None
 
     @classmethod
     def dense(cls, widths: Sequence[int], activation: Activation, road: bool = False) -> Chain:
@@ -134,44 +134,35 @@ class Chain(nn.Module):
         """(n, widths[0]) -> (n, widths[-1])."""
         return self.taped(x)[0]
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether numpy alone can apply it: nobody has put other modules, numbers or hooks into it."""
-        return self._places() is not None
-
-    def of_array(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same of an array, in numpy, which calls and imports nothing of torch."""
-        return self.plain().of_array(x)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_seen": None}
 
     def plain(self) -> PlainChain:
-        """The chain as arrays over the same memory, made once."""
-        places = self._places()
-        if self._view is None or places is None or self._view[0] != places:
-            layers = cast("list[nn.Linear]", list(self.layers))
-            pairs = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in layers]
-            sides = [None if s is None else s.weight.detach().numpy() for s in (self.road, self.gaps)]
-            self._view = (places, PlainChain(pairs, self.activation, *sides))
-        return self._view[1]
+        """The chain as arrays over the same memory."""
+        layers = cast("list[nn.Linear]", list(self.layers))
+        pairs = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in layers]
+        sides = [None if s is None else s.weight.detach().numpy() for s in (self.road, self.gaps)]
+        return PlainChain(pairs, self.activation, *sides)
 
-    def _places(self) -> list[int] | None:
-        """Where the numbers lie in memory, past torch's lookup, as dear as the products; None where numpy
-        cannot say what the chain does.
+    def known(self) -> PlainChain | None:
+        """The same where it says all that the chain does: nobody has put other modules, numbers or hooks into
+        it. Past torch's lookup, and made once, as scoring one row takes no longer.
         """
         parts: Any = self._modules
-        if type(self.activation) not in KNOWN or _hooked(self):
+        modules = (
+            *parts["layers"]._modules.values(),
+            *parts["hidden"]._modules.values(),
+            parts.get("road"),
+            parts.get("gaps"),
+        )
+        seen = self._seen
+        if seen is None or seen.modules != modules:
+            seen = self._seen = _look(self, modules)
+        if any(seen.hooks):
             return None
-        for hidden in parts["hidden"]._modules.values():
-            if (
-                type(hidden) is not Hidden
-                or type(hidden.activation) is not type(self.activation)
-                or _hooked(hidden)
-            ):
-                return None
-        places: list[int] = []
-        for layer in (*parts["layers"]._modules.values(), parts.get("road"), parts.get("gaps")):
-            if layer is not None and not _placed(layer, places):
-                return None
-        return places
+        if seen.places != [store[name].data_ptr() for store, name in seen.numbers]:
+            seen = self._seen = _look(self, modules)
+        return seen.chain
 
     def taped(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The output and the pre-activations a_1 ... a_(L-1), from which every slope follows."""
@@ -195,18 +186,31 @@ def _over(weight: NDArray[np.float32], bias: NDArray[np.float32] | None = None) 
     return layer
 
 
-def _hooked(module: Any) -> bool:
-    """Whether something else happens when it is called."""
-    return bool(module._forward_hooks or module._forward_pre_hooks)
+class _Seen(NamedTuple):
+    """What a chain was made of at the last look: its modules, the hooks of all, its numbers as entries of
+    their layers and where they lie, and the chain as arrays where numpy can say what it does.
+    """
+
+    modules: tuple[Any, ...]
+    hooks: tuple[Any, ...]
+    numbers: list[tuple[Any, str]]
+    places: list[int]
+    chain: PlainChain | None
 
 
-def _placed(layer: Any, places: list[int]) -> bool:
-    """Add where a dense layer's numbers lie; False for another module, or numbers of another kind."""
-    kind = type(layer)
-    if kind not in (nn.Linear, TiedLinear) or _hooked(layer):
-        return False
-    weight = (layer.source if kind is TiedLinear else layer)._parameters.get("weight")
-    for numbers in (weight, layer._parameters["bias"]):
-        if numbers is not None:
-            places.append(numbers.data_ptr())
-    return weight is not None and weight.dtype is torch.float32
+def _look(chain: Chain, modules: tuple[Any, ...]) -> _Seen:
+    there = [module for module in (chain, *modules) if module is not None]
+    hooks = tuple(some for m in there for some in (m._forward_hooks, m._forward_pre_hooks))
+    dense = [module for module in there if type(module) in (nn.Linear, TiedLinear)]
+    bends = [m for m in there if type(m) is Hidden and type(m.activation) is type(chain.activation)]
+    ours = len(dense) + len(bends) + 1 == len(there) and type(chain.activation) in KNOWN
+    owners: list[Any] = [layer.source if type(layer) is TiedLinear else layer for layer in dense]
+    ours = ours and all("weight" in owner._parameters for owner in owners)  # pruned layers have none
+    if any(hooks) or not ours:
+        return _Seen(modules, hooks, [], [], None)
+    stores = [(owner._parameters, "weight") for owner in owners] + [(m._parameters, "bias") for m in dense]
+    numbers: list[tuple[Any, str]] = [(store, name) for store, name in stores if store[name] is not None]
+    if any(store[name].dtype is not torch.float32 for store, name in numbers):
+        return _Seen(modules, hooks, [], [], None)
+    places = [store[name].data_ptr() for store, name in numbers]
+    return _Seen(modules, hooks, numbers, places, chain.plain())

@@ -28,6 +28,7 @@ from isthmus.parts import Layout, Trace
 
 if TYPE_CHECKING:
     from isthmus.codes import Code
+    from isthmus.networks.plain import PlainChain
 
 __all__ = ["Network"]
 
@@ -53,13 +54,16 @@ class Network(nn.Module):
         return isinstance(self.decoder, Chain) and self.decoder.is_tied
 
     @property
-    def is_plain(self) -> bool:
-        """Whether numpy alone can apply it: dense chains in ordinary memory, z = a between them."""
+    def is_dense(self) -> bool:
+        """Whether it is dense chains in ordinary memory with z = a between them."""
         parts, memory = self._modules, self._buffers["memory"]  # past torch's lookup, for scoring one row
         chains = type(parts["encoder"]) is Chain and type(parts["decoder"]) is Chain
-        if not chains or not self.code.transparent or memory is None or not memory.is_cpu:
-            return False
-        return parts["encoder"].is_plain and parts["decoder"].is_plain  # type: ignore[union-attr, return-value]
+        return chains and self.code.transparent and memory is not None and memory.is_cpu
+
+    def known(self, half: str) -> PlainChain | None:
+        """The encoder or decoder of a dense network as arrays, where they say all that it does."""
+        found: PlainChain | None = self._modules[half].known()  # type: ignore[operator, union-attr]
+        return found
 
     @property
     def size(self) -> int:

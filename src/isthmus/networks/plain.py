@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,8 @@ class PlainChain:
         gaps: Array | None = None,
     ) -> None:
         self.layers, self.activation, self.road, self.gaps = list(layers), activation, road, gaps
-        self._turned = [(weight.swapaxes(-1, -2), bias) for weight, bias in self.layers]
+        sides = (None if side is None else side.swapaxes(-1, -2) for side in (road, gaps))
+        self._turned = _Turned([weight.swapaxes(-1, -2) for weight, _ in layers], *sides)
 
     @classmethod
     def dense(
@@ -119,28 +120,43 @@ class PlainChain:
     def of_array(self, x: Array) -> Array:
         """X (n, in) -> (n, out); a row among many comes out with the same bits wherever it stands."""
         if len(x) <= FEW:
-            return self._passed(x, lambda turned: turned)
+            return self._passed(x, self._turned)
         padded = np.zeros((-(-len(x) // FEW) * FEW, x.shape[1]), x.dtype)
         padded[: len(x)] = x
-        return self._passed(padded, np.ascontiguousarray)[: len(x)]
+        return self._passed(padded, _Turned(*map(_contiguous, self._turned)))[: len(x)]
 
-    def _passed(self, x: Array, laid: Callable[[Array], Array]) -> Array:
-        """The output for x, the weights turned and `laid` as it suits the products."""
-        last = len(self._turned) - 1
+    def _passed(self, x: Array, turned: _Turned) -> Array:
+        """The output for x."""
         h = x
-        for i, (weight, bias) in enumerate(self._turned):
-            a = h @ laid(weight)
-            a += bias
-            if i == 0 and self.gaps is not None:
-                a += (x == 0).astype(x.dtype) @ laid(self.gaps.T)
-            h = a if i == last else self.activation.of_array(a)
-        return h if self.road is None else h + x @ laid(self.road.T)
+        for i, weight in enumerate(turned.weights):
+            if i:
+                h = self.activation.of_array(h)
+            h = h @ weight
+            h += self.layers[i][1]
+            if i == 0 and turned.gaps is not None:
+                h += (x == 0).astype(x.dtype) @ turned.gaps
+        return h if turned.road is None else h + x @ turned.road
+
+
+class _Turned(NamedTuple):
+    """Transposed weights."""
+
+    weights: list[Array]
+    road: Array | None
+    gaps: Array | None
+
+
+def _contiguous(some: Any) -> Any:
+    """With numbers in order in memory."""
+    if isinstance(some, list):
+        return [np.ascontiguousarray(array) for array in some]
+    return None if some is None else np.ascontiguousarray(some)
 
 
 class PlainNetwork:
     """Encoder and decoder as arrays in one block of memory, `weights` (parameters,), and z = a between."""
 
-    is_plain = True
+    is_dense = True
 
     def __init__(self, encoder: PlainChain, code: Code, decoder: PlainChain) -> None:
         self.code, self.encoder, self.decoder = code, encoder, decoder
@@ -150,6 +166,10 @@ class PlainNetwork:
         """Have `weights` (parameters,), and nothing else, as memory."""
         self.weights = weights
         self.encoder, self.decoder = self.over(weights)
+
+    def known(self, half: str) -> PlainChain:
+        """The encoder or decoder."""
+        return self.encoder if half == "encoder" else self.decoder
 
     @property
     def size(self) -> int:
