@@ -160,7 +160,7 @@ class Chain(nn.Module):
             seen = self._seen = _look(self, modules)
         if any(seen.hooks):
             return None
-        if seen.places != [store[name].data_ptr() for store, name in seen.numbers]:
+        if seen.places != [owner._parameters[name].data_ptr() for owner, name in seen.numbers]:
             seen = self._seen = _look(self, modules)
         return seen.chain
 
@@ -187,8 +187,8 @@ def _over(weight: NDArray[np.float32], bias: NDArray[np.float32] | None = None) 
 
 
 class _Seen(NamedTuple):
-    """What a chain was made of at the last look: its modules, the hooks of all, its numbers as entries of
-    their layers and where they lie, and the chain as arrays where numpy can say what it does.
+    """What a chain was made of at the last look: its modules, the hooks of all, its numbers by their
+    layers and where they lie, and the chain as arrays where numpy can say what it does.
     """
 
     modules: tuple[Any, ...]
@@ -208,9 +208,10 @@ def _look(chain: Chain, modules: tuple[Any, ...]) -> _Seen:
     ours = ours and all("weight" in owner._parameters for owner in owners)  # pruned layers have none
     if any(hooks) or not ours:
         return _Seen(modules, hooks, [], [], None)
-    stores = [(owner._parameters, "weight") for owner in owners] + [(m._parameters, "bias") for m in dense]
-    numbers: list[tuple[Any, str]] = [(store, name) for store, name in stores if store[name] is not None]
-    if any(store[name].dtype is not torch.float32 for store, name in numbers):
+    named = [(owner, "weight") for owner in owners] + [(layer, "bias") for layer in dense]
+    numbers = [(owner, name) for owner, name in named if owner._parameters[name] is not None]
+    values = [owner._parameters[name] for owner, name in numbers]
+    if any(value.dtype is not torch.float32 for value in values):
         return _Seen(modules, hooks, [], [], None)
-    places = [store[name].data_ptr() for store, name in numbers]
+    places = [value.data_ptr() for value in values]
     return _Seen(modules, hooks, numbers, places, chain.plain())
