@@ -185,14 +185,18 @@ class Autoencoder(Transformer):
     def _fit(self, X: Any, seen: Any = None) -> None:
         member = self._prepared(X, seen=seen, plain=seen is None)
         if member is not None:
-            self._trained(member, self._train([member], self._identity()))
+            self._trained(member, self._train([member], [self]))
 
-    def _train(self, members: Sequence[Member], identity: str = "") -> Any:
-        """Train these members, all of one kind, as this model's trainer says; the plan that was used."""
+    def _train(self, members: Sequence[Member], models: Sequence[Autoencoder] = ()) -> Any:
+        """Train these members, all of one kind, as this model's trainer says; the plan that was used.
+
+        models: whose they are, where a checkpoint of theirs is to be found again.
+        """
         if isinstance(members[0], PlainMember):
             return self.trainer.plainly(members)  # type: ignore[arg-type]
+        named = models if self.trainer.checkpoint is not None else ()
         with isolated(self._seed):
-            return self.trainer(members, identity)
+            return self.trainer(members, "+".join(model._identity() for model in named))
 
     def fit_pairs(self, X_tilde: Any, X: Any) -> Self:
         """Learn to give back X from X_tilde, row for row: nature corrupted where `corruption` would.

@@ -115,7 +115,7 @@ def _applied(network: Network, function: Callable[[Tensor], Tensor], rows: Array
 
 def _half(network: Any, rows: int, half: str) -> PlainChain | None:
     """The encoder or decoder as arrays, where numpy applies it to so many rows."""
-    if network.is_dense and (rows <= FEW or few_for(network, rows)):
+    if network.is_dense and few_for(network, rows):
         found: PlainChain | None = network.known(half)
         return found
     return None

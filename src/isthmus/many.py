@@ -99,8 +99,7 @@ def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
     first, widest = group[0][0], max(model.n_components_ for model, _ in group)
     for model, member in group:
         member.network = widened(model, widest)
-    identity = "+".join(model._identity() for model, _ in group)
-    plan = first._train([member for _, member in group], identity)
+    plan = first._train([member for _, member in group], [model for model, _ in group])
     for model, member in group:
         if member.network is not model._network:
             network = narrowed(model._network, member.network)

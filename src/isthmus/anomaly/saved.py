@@ -38,7 +38,7 @@ def packed(detector: AnomalyDetector | SeriesDetector) -> tuple[dict[str, Any], 
         raise must("model", "be an Autoencoder, or the detector cannot be saved", other[0], do)
     tensors: dict[str, Any] = {}
     for k, (model, judge) in enumerate(zip(detector.models_, detector._panel.judges, strict=True)):
-        tensors |= {f"{k}.network.{name}": value for name, value in model.network_.state_dict().items()}
+        tensors |= {f"{k}.network.{name}": value for name, value in model.state_dict().items()}
         tensors |= {f"{k}.score.{name}": value for name, value in judge.learned.state().items()}
         tensors[f"{k}.usual"] = judge.usual
     seed = detector.random_state

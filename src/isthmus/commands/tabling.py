@@ -30,21 +30,19 @@ def denoise_rows(
     refuse_output(output, ENDINGS, model, file, *([] if reference is None else [reference]))
     X = _rows(denoiser, file)
     clean = None if reference is None else _reference(denoiser, reference, len(X))
-    squares, done = [np.zeros(3)], 0
+    squares, done = np.zeros(3), 0
     with writing(output, len(X)) as sink:
         for block in shown_blocks(X):
             made = denoiser.denoise(block, level)
             sink.append(made)
             if clean is not None:
                 part = rows_of(clean, np.arange(done, done + len(block)))
-                squares.append(_squares(denoiser.model_.schema_, part, block, made))
+                squares += _squares(denoiser.model_.schema_, part, block, made)
                 done += len(block)
-    before, after, count = np.sum(squares, axis=0).tolist()
-    rms = [(total / count) ** 0.5 for total in (before, after)] if count else [None, None]
-    facts = dict(
-        zip(("rows", "rmse_before", "rmse_after", "output"), (len(X), *rms, str(output)), strict=True)
-    )
-    gained = f"{rms[0]:.3g} before, {rms[1]:.3g} after, in the network's units" if count else None
+    *sums, count = squares.tolist()
+    before, after = ((total / count) ** 0.5 for total in sums) if count else (None, None)
+    facts = {"rows": len(X), "rmse_before": before, "rmse_after": after, "output": str(output)}
+    gained = f"{before:.3g} before, {after:.3g} after, in the network's units" if count else None
     return Report(facts, {"rows": f"{len(X):,}", "RMSE": gained, "in": str(output)})
 
 

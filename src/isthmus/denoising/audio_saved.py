@@ -19,7 +19,7 @@ def packed(denoiser: AudioDenoiser) -> tuple[dict[str, Any], dict[str, Any]]:
     if not hasattr(denoiser, "model_"):
         raise DataError("denoiser must be fitted before it is saved; got one that is not. Call fit first.")
     seed = denoiser.random_state
-    return denoiser.model_.network_.state_dict(), {
+    return denoiser.model_.state_dict(), {
         "format": FORMAT,
         "kind": "AudioDenoiser",
         "random_state": seed if isinstance(seed, int) else None,

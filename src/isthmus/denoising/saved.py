@@ -31,7 +31,7 @@ def packed(denoiser: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     fits = isinstance(model, Autoencoder)
     need(fits, "model", "be an Autoencoder, or the denoiser cannot be saved", model, "Use one")
     seed = denoiser.random_state
-    return model.network_.state_dict(), {
+    return model.state_dict(), {
         "format": FORMAT,
         "kind": type(denoiser).__name__,
         "noisy": bool(denoiser.noisy),

@@ -36,7 +36,7 @@ def packed(imputer: Imputer) -> tuple[dict[str, Any], dict[str, Any]]:
     known = imputer._known
     tensors: dict[str, Any] = {"mean": known.mean}
     for k, fold in enumerate(known.folds):
-        tensors |= {f"{k}.network.{name}": value for name, value in fold.model.network_.state_dict().items()}
+        tensors |= {f"{k}.network.{name}": value for name, value in fold.model.state_dict().items()}
         tensors |= {f"{k}.mean": fold.gaussian.mean, f"{k}.covariance": fold.gaussian.covariance}
     for of, spreads in (("fill", known.spreads), ("draw", known.drawn_spreads)):
         for j, spread in enumerate(spreads):

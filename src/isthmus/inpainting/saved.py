@@ -25,7 +25,7 @@ def packed(inpainter: Inpainter) -> tuple[dict[str, Any], dict[str, Any]]:
     tensors: dict[str, Any] = {
         f"{k}.network.{name}": value
         for k, model in enumerate(inpainter.models_)
-        for name, value in model.network_.state_dict().items()
+        for name, value in model.state_dict().items()
     }
     errors, seed = inpainter.errors_, inpainter.random_state
     tensors["errors.pictures"] = errors.pictures.astype(np.float16)

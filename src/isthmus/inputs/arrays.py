@@ -145,10 +145,10 @@ def _numbers(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def refuse_infinite(
-    values: NDArray[np.float64], names: tuple[str | int, ...], greatest: float = np.finfo(np.float64).max
+    values: NDArray[np.float64], names: tuple[str | int, ...], greatest: float | None = None
 ) -> None:
     """Raise if any value is infinite, or beyond `greatest`, naming the column, the row and the value."""
-    beyond = np.abs(values) > greatest
+    beyond = np.isinf(values) if greatest is None else np.abs(values) > greatest
     if not beyond.any():
         return
     row, column = np.argwhere(beyond)[0]

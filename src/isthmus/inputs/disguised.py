@@ -80,7 +80,7 @@ def interpreted(
         marks["?"] += int(marked.sum())
         frame[name], note = (frame[name], "") if name in text else _as_dates(frame[name], words, marks)
         found.setdefault(note or ("" if name in text else _about_near_numbers(words)), []).append(name)
-    notes = [f"C{listed(names)[1:]}: {how}." for how, names in found.items() if how]
+    notes = [f"{listed(names, 'Column')}: {how}." for how, names in found.items() if how]
     gone = [f"{mark!r} ({counted(count, 'cell')})" for mark, count in marks.items() if count]
     if gone:
         notes.append(f"Counted as missing: {', '.join(gone)}.")
@@ -163,8 +163,8 @@ def _about_near_numbers(words: Any) -> str:
     )
 
 
-def listed(names: list[str]) -> str:
+def listed(names: list[str], word: str = "column") -> str:
     """Columns in a sentence, five of them at most."""
     shown = ", ".join(repr(name) for name in names[:5])
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"column{'s' if len(names) > 1 else ''} {shown}{more}"
+    return f"{word}{'s' if len(names) > 1 else ''} {shown}{more}"

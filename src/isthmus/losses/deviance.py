@@ -9,7 +9,7 @@ import numpy as np
 
 from isthmus.losses.base import Loss
 from isthmus.losses.groups import groups_of
-from isthmus.losses.mixed import Mixed
+from isthmus.losses.mixed import mixed_of
 from isthmus.losses.squares import bounded, bounded_gradient, squared_gradient, squares
 from isthmus.parts import Layout
 
@@ -40,7 +40,7 @@ class Deviance(Loss):
         if layout.all_numeric:
             return bounded(x, output) if layout.positive else squares(x, output)
         if isinstance(x, np.ndarray):
-            return _mixed(layout).errors(x, output)
+            return mixed_of(layout).errors(x, output)
         groups = groups_of(layout, x.device)
         errors = x.new_empty(x.shape[0], len(layout.cells))  # len(x) would fix the rows of an exported graph
         errors[:, groups.numeric_cells] = (x - output)[:, groups.numeric].square()
@@ -60,7 +60,8 @@ class Deviance(Loss):
         if not layout.all_numeric:
             errors = self(x, output, layout)
             errors = errors if observed is None else errors * observed
-            pull = _mixed(layout).gradient if isinstance(x, np.ndarray) else partial(_mixed_gradient, layout)
+            arrays = isinstance(x, np.ndarray)
+            pull = mixed_of(layout).gradient if arrays else partial(_mixed_gradient, layout)
             return errors.reshape(models, -1).sum(1), pull(x, output, observed, scale)
         closed = bounded_gradient if layout.positive else squared_gradient
         return closed(x, output, observed, models, scale)
@@ -70,7 +71,7 @@ class Deviance(Loss):
         if layout.all_numeric:
             return output.clip(0, 1) if layout.positive else output
         if isinstance(output, np.ndarray):
-            return _mixed(layout).link(output)
+            return mixed_of(layout).link(output)
         groups = groups_of(layout, output.device)
         x_hat = output.clone()
         x_hat[:, groups.binary] = torch.tanh(output[:, groups.binary] / 2)
@@ -78,14 +79,6 @@ class Deviance(Loss):
             logits = output[:, groups.levels].masked_fill(groups.padding, -torch.inf)
             x_hat[:, groups.levels[~groups.padding]] = logits.softmax(2)[:, ~groups.padding]
         return x_hat
-
-
-def _mixed(layout: Layout) -> Mixed:
-    """The layout's cells by kind, for arrays; built once and kept on the layout."""
-    if "_mixed" not in layout.__dict__:
-        layout.__dict__["_mixed"] = Mixed(layout)
-    found: Mixed = layout.__dict__["_mixed"]
-    return found
 
 
 def _mixed_gradient(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from isthmus.losses.mixed import mixed_of
 from isthmus.parts import Layout
 
 if TYPE_CHECKING:
@@ -42,26 +45,17 @@ def groups_of(layout: Layout, device: torch.device) -> Groups:
 
 
 def _built(layout: Layout, device: torch.device) -> Groups:
-    numbered = list(enumerate(layout.cells))
-    numeric = [(i, c) for i, c in numbered if c.kind == "numeric"]
-    binary = [(i, c) for i, c in numbered if c.kind == "binary"]
-    groups = [(i, c) for i, c in numbered if c.kind == "categorical"]
-    longest = max((c.width for _, c in groups), default=0)
-    starts = torch.tensor([c.start for _, c in groups], dtype=torch.long)[:, None]
-    widths = torch.tensor([c.width for _, c in groups], dtype=torch.long)[:, None]
-    offsets = torch.arange(longest)[None, :]
-    padding = offsets >= widths
-    levels = (starts + offsets).where(~padding, starts)
+    kinds = mixed_of(layout)
     parts = (
-        torch.tensor([c.start for _, c in numeric], dtype=torch.long),
-        torch.tensor([i for i, _ in numeric], dtype=torch.long),
-        torch.tensor([c.start for _, c in binary], dtype=torch.long),
-        torch.tensor([i for i, _ in binary], dtype=torch.long),
-        levels,
-        padding,
-        (~padding).flatten().nonzero()[:, 0],
-        levels[~padding],
-        torch.tensor([i for i, _ in groups], dtype=torch.long),
-        torch.tensor([i for i, c in numbered for _ in range(c.width)], dtype=torch.long),
+        kinds.numeric,
+        kinds.numeric_cells,
+        kinds.binary,
+        kinds.binary_cells,
+        kinds.levels,
+        kinds.padding,
+        np.flatnonzero(~kinds.padding),
+        kinds.level,
+        kinds.categorical_cells,
+        np.repeat(np.arange(kinds.width), kinds.widths),
     )
-    return Groups(*(part.to(device) for part in parts))
+    return Groups(*(torch.from_numpy(part).to(device) for part in parts))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.parts import Cell, Layout
 
-__all__ = ["Mixed"]
+__all__ = ["Mixed", "mixed_of"]
 
 Array = NDArray[Any]
 
@@ -85,3 +85,11 @@ def _firsts(layout: Layout, kind: str) -> tuple[Array, Array]:
     """First features and numbers of the cells of a kind."""
     cells: list[tuple[int, Cell]] = [(i, c) for i, c in enumerate(layout.cells) if c.kind == kind]
     return tuple(np.array(some, np.int64) for some in ([c.start for _, c in cells], [i for i, _ in cells]))  # type: ignore[return-value]
+
+
+def mixed_of(layout: Layout) -> Mixed:
+    """The layout's cells by kind; built once and kept on the layout."""
+    if "_mixed" not in layout.__dict__:
+        layout.__dict__["_mixed"] = Mixed(layout)
+    found: Mixed = layout.__dict__["_mixed"]
+    return found

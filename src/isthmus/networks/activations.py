@@ -170,7 +170,8 @@ class Sigmoid(Activation):
     def of_array(self, a: Array) -> Array:
         """1 / (1 + exp(-a))."""
         h = np.empty_like(a)
-        _sigmoid(a, h)
+        with np.errstate(over="ignore"):
+            _sigmoid(a, h)
         return h
 
     def array_into(self, a: Array, h: Array) -> None:
@@ -233,8 +234,7 @@ KNOWN = (ReLU, SiLU, Sigmoid, Tanh)  # of arrays as well; one that is made of th
 
 
 def _sigmoid(a: Array, out: Array) -> None:
-    """Write 1 / (1 + exp(-a)) into `out`; where exp(-a) is too large for a number, that is 0."""
-    with np.errstate(over="ignore"):
-        np.exp(np.negative(a, out=out), out=out)
+    """Write 1 / (1 + exp(-a)) into `out`; 0 where exp(-a) overflows: callers hush the warning."""
+    np.exp(np.negative(a, out=out), out=out)
     out += 1
     np.divide(1, out, out=out)

@@ -49,7 +49,7 @@ def keep(model: Any, start: str = "network.") -> tuple[dict[str, Any], Tensors] 
     kept.
     """
     if isinstance(model, Autoencoder):
-        state = model.network_.state_dict()
+        state = model.state_dict()
         return describe(model), {start + name: value for name, value in state.items()}
     from sklearn.pipeline import Pipeline
 

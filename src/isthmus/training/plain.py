@@ -26,7 +26,7 @@ from isthmus.objective import Objective
 from isthmus.training.member import Member
 from isthmus.training.plan import BETA_1, BETA_2, EPS
 from isthmus.training.ranks import Ranks
-from isthmus.training.rows import Batch
+from isthmus.training.rows import Batch, Together
 
 if TYPE_CHECKING:
     from isthmus.codes import Code
@@ -150,9 +150,10 @@ class PlainEngine:
         return member.held_out
 
     def batches(self, rows: Sequence[Any], size: int, orders: Sequence[Any], skip: int) -> Iterator[Any]:
-        """One pass, from batch number `skip` on: a `_Stack` each."""
+        """One pass, from batch number `skip` on, one batch a member."""
         numbers = [one.shuffled(order) for one, order in zip(rows, orders, strict=True)]
-        return (_stacked(rows, places) for places in _cut(_joined(numbers)[..., skip * size :], size))
+        found = (_gathered(rows, places) for places in _cut(_joined(numbers)[..., skip * size :], size))
+        return ([batch] for batch in found) if len(rows) == 1 else found
 
 
 def _joined(arrays: Any) -> Any:
@@ -162,34 +163,19 @@ def _joined(arrays: Any) -> Any:
     return arrays if isinstance(arrays, np.ndarray) else np.stack(arrays)
 
 
-class _Stack(Sequence[Any]):
-    """One batch each of one or several models: x (.., n, d), observed (models * n, cells) or None."""
-
-    def __init__(self, x: Array, observed: Any, numbers: Any) -> None:
-        self.x, self.observed, self.numbers = x, observed, numbers
-
-    def __len__(self) -> int:
-        return 1 if self.x.ndim == 2 else len(self.x)
-
-    def __getitem__(self, model: Any) -> Any:
-        """The batch of one model."""
-        if self.x.ndim == 2:
-            return Batch(self.x, self.observed, self.numbers)  # type: ignore[arg-type]
-        n = self.x.shape[1]
-        observed = None if self.observed is None else self.observed[model * n : (model + 1) * n]
-        return Batch(self.x[model], observed, self.numbers[model])
-
-
-def _stacked(rows: Sequence[Any], numbers: Any) -> _Stack:
-    """The rows of these numbers (.., n), gathered at once where they are all of one memory."""
+def _gathered(rows: Sequence[Any], numbers: Any) -> Any:
+    """The rows of these numbers (.., n) as a batch of one model, or of several `Together`; at once where they
+    are all of one memory.
+    """
     if len(rows) == 1:
-        return _Stack(*rows[0].at(numbers)[:3])
+        return rows[0].at(numbers)
     if all(one.x is rows[0].x for one in rows):
         x, observed, _ = rows[0].at(numbers.ravel())[:3]
-        return _Stack(x.reshape(*numbers.shape, -1), observed, numbers)
+        return Together(x.reshape(*numbers.shape, -1), observed, numbers)
     found = [one.at(places) for one, places in zip(rows, numbers, strict=True)]
-    seen = None if found[0].observed is None else np.concatenate([batch.observed for batch in found])
-    return _Stack(np.stack([batch.x for batch in found]), seen, numbers)
+    seen: Any = None if found[0].observed is None else np.concatenate([batch.observed for batch in found])
+    stacked: Any = np.stack([batch.x for batch in found])
+    return Together(stacked, seen, numbers)
 
 
 class _Flat:
@@ -348,7 +334,7 @@ class _Step:
 
     def __call__(self, batches: Any) -> dict[str, Any]:
         """The terms of the objective before the update, each (models,)."""
-        terms, g = self._through(batches)
+        terms, g = self._through(batches[0] if self.models == 1 else batches)
         self.encoder.backward(self.decoder.backward(g, needed=True), needed=False)
         return terms
 
@@ -356,18 +342,18 @@ class _Step:
         """Every term on other rows, as many of each member; one dict a member."""
         total: Any = np.zeros(self.models)
         for places in _cut(_joined([one.numbers for one in rows]), max(64, CHUNK // self.models)):
-            total += self._through(_stacked(rows, places))[0]["loss"] * places.shape[-1]
+            total += self._through(_gathered(rows, places))[0]["loss"] * places.shape[-1]
         return [{"objective": loss, "loss": loss} for loss in (total / len(rows[0])).tolist()]
 
     def refresh(self) -> None:
         """No weight of a penalty changes."""
 
-    def _through(self, batches: Any) -> tuple[dict[str, Any], Any]:
+    def _through(self, batch: Any) -> tuple[dict[str, Any], Any]:
         """The terms, and the gradient of the loss by the output (.., n, d)."""
-        x, (*_, n, d) = batches.x, batches.x.shape
+        x, (*_, n, d) = batch.x, batch.x.shape
         output = self.decoder.forward(self.encoder.forward(x))
         loss, layout = self.objective.loss, self.objective.layout
         rows = x.reshape(-1, d), output.reshape(-1, d)
-        total, g = loss.gradient(*rows, layout, batches.observed, self.models, 1 / n)
+        total, g = loss.gradient(*rows, layout, batch.observed, self.models, 1 / n)
         mean = total / n
         return {"objective": mean, "loss": mean}, g.reshape(x.shape)
