@@ -39,7 +39,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.checks import DataError, need
+from isthmus.checks import DataError, must
 from isthmus.parts import changed, deepened, same
 
 __all__ = ["Estimator", "Transformer"]
@@ -90,7 +90,7 @@ class Estimator:
     # ---------------------------------------------------------------- fitted or not
 
     def __sklearn_is_fitted__(self) -> bool:
-        return any(name[-1] == "_" and name[0] != "_" for name in self.__dict__)
+        return any(map(_learned, reversed(self.__dict__)))  # what was learned was set last: soon found
 
     def must_be_fitted(self) -> None:
         """Raise an error that is both a DataError and scikit-learn's NotFittedError unless fitted."""
@@ -206,6 +206,11 @@ def _contained(method: Callable[..., Any]) -> Callable[..., Any]:
     return contained
 
 
+def _learned(name: str) -> bool:
+    """Whether an attribute of this name was learned from data, by scikit-learn's convention."""
+    return name[-1] == "_" and name[0] != "_"
+
+
 def _container(model: Transformer) -> str:
     """What `set_output` said, else `sklearn.set_config`, which nobody can have called without importing
     it.
@@ -220,8 +225,9 @@ def _container(model: Transformer) -> str:
 
 
 def _check_container(kind: str) -> None:
-    rule = f"be one of {', '.join(CONTAINERS)}"
-    need(kind in CONTAINERS, "the output of transform", rule, kind, 'Use set_output(transform="pandas")')
+    if kind not in CONTAINERS:
+        rule = f"be one of {', '.join(CONTAINERS)}"
+        raise must("the output of transform", rule, kind, 'Use set_output(transform="pandas")')
 
 
 def _as_frame(Z: Any, kind: str, names: NDArray[Any], like: Any) -> Any:
