@@ -244,7 +244,7 @@ print(len(model.network_.state_dict()) > 4 and 4)
 def test_draws_are_torchs(seed):
     """Orders, numbers between bounds, and those that are left out."""
     generator, ours = torch.Generator().manual_seed(seed), Mersenne(seed)
-    for n in (0, 1, 2, 10, 1001):
+    for n in (0, 1, 2, 3, 10, 1001, 70_000):
         assert (torch.randperm(n, generator=generator).numpy() == ours.permutation(n)).all()
     values = torch.empty(30, 7).uniform_(-0.3, 0.3, generator=generator)
     assert (values.numpy() == ours.uniform((30, 7), 0.3)).all()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 __all__ = ["Mersenne"]
 
 FRACTION = 24  # bits of a float32 between 0 and 1
+SHORT = 2**16  # numbers below are sorted four times as fast with 16 bits
 
 
 class Mersenne:
@@ -46,9 +47,27 @@ class Mersenne:
 
     def permutation(self, n: int) -> NDArray[np.int64]:
         """As `torch.randperm(n)`: each place from the front is exchanged with one that is not before it."""
-        places = np.arange(max(0, n - 1), dtype=np.uint64)
-        others = places + self._bits.random_raw(len(places)) % (n - places)
-        order = list(range(n))
-        for place, other in enumerate(others.tolist()):
-            order[place], order[other] = order[other], order[place]
-        return np.array(order, dtype=np.int64)
+        left = np.arange(n, 1, -1, dtype=np.uint64)
+        others = np.arange(n)
+        others[: len(left)] += (self._bits.random_raw(len(left)) % left).view(np.int64)
+        return exchanged(others)
+
+
+def exchanged(others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """0 ... n - 1 after place i was exchanged with place others[i] >= i, for i = 0, 1, ... n - 1 in turn.
+
+    What place i holds before its turn was put there by the last exchange with it, or is i: following those
+    back to their start, all at once, tells it. It goes to others[i], and place i keeps what the exchange
+    before it with others[i] has left there.
+    """
+    holds = np.arange(len(others))
+    moved = np.flatnonzero(others != holds)
+    holds[others[moved]] = moved  # of several the last one stays
+    while not np.array_equal(earlier := holds[holds], holds):
+        holds = earlier
+    by_other = others.astype(np.uint16 if len(others) <= SHORT else np.int64).argsort(kind="stable")
+    sorted_others = others[by_other]
+    again = np.flatnonzero(sorted_others[1:] == sorted_others[:-1])
+    kept = others.copy()
+    kept[by_other[again + 1]] = holds[by_other[again]]
+    return kept
