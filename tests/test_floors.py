@@ -11,8 +11,8 @@ import isthmus
 
 SOURCE = Path(isthmus.__file__).parent
 FLOOR = {
-    0: "lazily parts checks wording atomic gaussian discoveries sealed fingerprint inputs networks codes "
-    "losses corruptions penalties",
+    0: "lazily segments parts checks wording atomic gaussian discoveries sealed fingerprint inputs networks "
+    "codes losses corruptions penalties",
     1: "objective forward holes slopes tiling training",
     2: "citizen unfitted autoencoder nesting exporting many recipes saving scoring",
     3: "anomaly auditing denoising imputation inpainting retrieval diagnostics",
@@ -20,7 +20,7 @@ FLOOR = {
     5: "cli commands demo report serve",
 }
 FLOOR_OF = {name: floor for floor, names in FLOOR.items() for name in names.split()}
-SHARED = {"lazily", "parts", "checks", "wording", "atomic", "gaussian"}  # what every part may use
+SHARED = {"lazily", "segments", "parts", "checks", "wording", "atomic", "gaussian"}  # what every part may use
 
 
 def imports(path: Path) -> set[str]:

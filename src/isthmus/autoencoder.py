@@ -306,7 +306,8 @@ class Autoencoder(Transformer):
         if self.penalty is not None:
             self.penalty.check(self.network_)
         self.notes_ = list(self.schema_.notes)
-        self.fingerprint_ = fingerprint(np.asarray(first.x), self.schema_.names)
+        names = self.schema_.names
+        self.fingerprint_ = dict(once("fingerprint", lambda: fingerprint(np.asarray(first.x), names)))
         self.history_rows_ = []
         self.lambdas_ = {}
         return rows, Mersenne(self._seed) if isinstance(rows, PlainRows) else self._generator()

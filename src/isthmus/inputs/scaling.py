@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.inputs.statistics import Statistics, statistics_of
+from isthmus.inputs.statistics import CACHED, Statistics, statistics_of
 from isthmus.parts import Part, Record
+from isthmus.segments import each, segments
 
 __all__ = ["Scales", "Scaling", "Shared", "Standard", "UnitRange", "Unscaled", "whole"]
 
@@ -91,13 +92,21 @@ class Scales(Record):
             return None
         low = values.dtype.kind == "b" or values.dtype.itemsize <= (4 if values.dtype.kind == "f" else 2)
         centre, inverse = self._plain[2:] if low else self._plain[:2]
-        with np.errstate(over="ignore"):  # what overflows is beyond LIMIT
-            x = np.subtract(values, centre, dtype=centre.dtype)
-            x *= inverse
-        if not _all_within(x):
-            return None
-        encoded: NDArray[np.float32] = x.astype(np.float32, copy=False)
-        return encoded
+        if values.size <= CACHED:
+            return _scaled(values, centre, inverse)
+        encoded = np.empty(values.shape, np.float32)
+        size = max(1, CACHED // values.shape[1])
+
+        def good(rows: slice) -> bool:
+            for start in range(rows.start, min(rows.stop, len(values)), size):
+                block = slice(start, min(start + size, rows.stop))
+                found = _scaled(values[block], centre, inverse)
+                if found is None:
+                    return False
+                encoded[block] = found
+            return True
+
+        return encoded if all(each(good, segments(*values.shape))) else None
 
     def encode(self, values: Array) -> Array:
         """(n, m) in the data's units -> (n, m) scaled; NaN stays NaN."""
@@ -119,6 +128,14 @@ class Scales(Record):
             np.clip(values, -GREATEST, GREATEST, out=values)
         values[:, list(self.empty)] = np.nan
         return values
+
+
+def _scaled(values: NDArray[Any], centre: NDArray[Any], inverse: NDArray[Any]) -> NDArray[np.float32] | None:
+    """(values - centre) * inverse as float32; None where something is missing or beyond LIMIT."""
+    with np.errstate(over="ignore"):  # what overflows is beyond LIMIT
+        x = np.subtract(values, centre, dtype=centre.dtype)
+        x *= inverse
+    return x.astype(np.float32, copy=False) if _all_within(x) else None
 
 
 def _all_within(x: NDArray[Any]) -> bool:

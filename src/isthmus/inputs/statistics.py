@@ -9,15 +9,19 @@ with M the sum of squares about the mean, so nothing is lost where a mean is lar
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.segments import each, segments
+
 __all__ = ["Statistics", "statistics_of"]
 
 Array = NDArray[np.float64]
 CACHED = 2**16  # numbers of a block
+GREATEST = 1e100  # beyond, squares could overflow
 
 
 class Statistics(NamedTuple):
@@ -29,32 +33,54 @@ class Statistics(NamedTuple):
     std: Array
 
 
+class _Met(NamedTuple):
+    """What is known of the columns of some rows: how many, their ends, mean, and squares about it."""
+
+    rows: int
+    low: Array
+    high: Array
+    mean: Array
+    squares: Array
+
+
 def statistics_of(values: NDArray[Any]) -> Statistics | None:
     """Those of values (n, m) of any real dtype; None where one is missing, infinite, or could overflow."""
-    n, m = values.shape
     if not values.size or values.dtype.kind not in "biuf":
         return None
-    size, met = max(1, CACHED // m), 0
-    low, high, mean, squares = np.full(m, np.inf), np.full(m, -np.inf), np.zeros(m), np.zeros(m)
-    for start in range(0, n, size):
-        block = values[start : start + size].astype(np.float64)
-        np.minimum(low, block.min(0), out=low)
-        np.maximum(high, block.max(0), out=high)
-        if not _ordinary(low, high):
-            return None
-        own, count = block.mean(0), len(block)
-        block -= own
-        delta, met = own - mean, met + count
-        mean += delta * (count / met)
-        squares += np.einsum("ij,ij->j", block, block) + delta**2 * (count * (met - count) / met)
-    if max(high.max(), -low.min()) <= 1e-100:  # squares would vanish
+    parts = each(lambda rows: _met(values[rows]), segments(*values.shape))
+    met = reduce(_joined, parts)
+    if met is None or max(met.high.max(), -met.low.min()) <= 1e-100:  # squares would vanish
         return None
-    std = np.sqrt(squares / n)
-    constant = low == high  # what is left of it is rounding
-    mean[constant], std[constant] = low[constant], 0.0
-    return Statistics(low, high, mean, std)
+    mean, std = met.mean, np.sqrt(met.squares / met.rows)
+    constant = met.low == met.high  # what is left of it is rounding
+    mean[constant], std[constant] = met.low[constant], 0.0
+    return Statistics(met.low, met.high, mean, std)
 
 
-def _ordinary(low: Array, high: Array) -> bool:
-    """Whether nothing between is missing or could overflow when squared; no where an end is NaN."""
-    return bool(low.min() > -1e100 and high.max() < 1e100)
+def _met(values: NDArray[Any]) -> _Met | None:
+    """What is known of these rows; None where they are not ordinary."""
+    met, size = None, max(1, CACHED // values.shape[1])
+    for start in range(0, len(values), size):
+        block = values[start : start + size].astype(np.float64)
+        low, high = block.min(0), block.max(0)
+        if not (low.min() > -GREATEST and high.max() < GREATEST):  # nor where one is NaN
+            return None
+        mean = block.mean(0)
+        block -= mean
+        own = _Met(len(block), low, high, mean, np.einsum("ij,ij->j", block, block))
+        met = own if met is None else _joined(met, own)
+    return met
+
+
+def _joined(some: _Met | None, more: _Met | None) -> _Met | None:
+    """What is known of both together."""
+    if some is None or more is None:
+        return None
+    count, delta = some.rows + more.rows, more.mean - some.mean
+    return _Met(
+        count,
+        np.minimum(some.low, more.low),
+        np.maximum(some.high, more.high),
+        some.mean + delta * (more.rows / count),
+        some.squares + more.squares + delta**2 * (more.rows * some.rows / count),
+    )
