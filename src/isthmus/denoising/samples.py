@@ -38,6 +38,7 @@ __all__ = ["SampleDenoiser", "default_sample_model"]
 SMALL = 16  # pixels a side below which filters see no more than dense layers do
 UPDATES, BATCH = 2_000, 32  # of a training of pictures
 FEW_PIXELS = 16_000, 64  # the same of pictures of fewer pixels, whose updates cost nothing
+AVERAGED = 0.999  # decay of the running mean of their weights: noise that is new every time makes them wander
 EPOCHS = (4, 800)  # at least, at most
 
 Array = NDArray[np.float64]
@@ -58,7 +59,8 @@ def default_sample_model(
     large = min(shape[1:3]) >= SMALL
     updates, batch = (UPDATES, BATCH) if large else FEW_PIXELS
     epochs = min(EPOCHS[1], max(EPOCHS[0], round(updates * batch / max(1, shape[0]))))
-    plan = trainer or Trainer(max_epochs=epochs, batch_size=batch, lr=2e-3, bf16=large and fast_in_bf16())
+    bf16, averaged = large and fast_in_bf16(), 0.0 if large else AVERAGED
+    plan = trainer or Trainer(epochs, batch, lr=2e-3, averaged=averaged, bf16=bf16)
     parts: dict[str, Any] = {"loss": SquaredError(), "inputs": Images(), "trainer": plan}
     if not large:
         usual = NoiseLevels(0.0, 0.5) if noise is None else noise
