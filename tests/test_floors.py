@@ -14,7 +14,7 @@ FLOOR = {
     0: "lazily segments parts checks wording atomic gaussian discoveries sealed fingerprint inputs networks "
     "codes losses corruptions penalties",
     1: "objective forward holes slopes tiling training",
-    2: "citizen unfitted autoencoder nesting exporting many recipes saving scoring",
+    2: "citizen unfitted autoencoder nesting committee exporting many recipes saving scoring",
     3: "anomaly auditing denoising imputation inpainting retrieval diagnostics",
     4: "figures",
     5: "cli commands demo report serve",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
     from isthmus.checks import DataError, FileError, IsthmusError, TrainingError
     from isthmus.codes import BatchTopK, BinaryCode, Code, LinearCode, Nested, ReLUCode, SigmoidCode, TopK
+    from isthmus.committee import united
     from isthmus.corruptions import (
         BlindSpots,
         BlockMask,
@@ -129,6 +130,7 @@ _HOME = {
     "autoencoder": "Autoencoder",
     "checks": "DataError FileError IsthmusError TrainingError",
     "codes": "BatchTopK BinaryCode Code LinearCode Nested ReLUCode SigmoidCode TopK",
+    "committee": "united",
     "corruptions": (
         "BlindSpots BlockMask Corruption Distortion GaussianNoise MaskingNoise NoiseAtSNR NoiseLevels "
         "SaltAndPepper SwapNoise VaryingMask"
@@ -285,6 +287,7 @@ __all__ = [
     "sparse_autoencoder",
     "tradeoff",
     "undercomplete_autoencoder",
+    "united",
 ]
 
 

@@ -26,18 +26,21 @@ from numpy.typing import NDArray
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, must, need
 from isthmus.citizen import Transformer
+from isthmus.committee import united
 from isthmus.corruptions import BlindSpots, Corruption, GaussianNoise, NoiseLevels
 from isthmus.forward import rebuilt
 from isthmus.inputs import Images, ImagesSchema
 from isthmus.losses import SquaredError
+from isthmus.many import fit_many
 from isthmus.networks import MLP, ResidualConvNet
-from isthmus.training import Trainer, fast_in_bf16
+from isthmus.training import Trainer, fast_in_bf16, seed_from
 
 __all__ = ["SampleDenoiser", "default_sample_model"]
 
 SMALL = 16  # pixels a side below which filters see no more than dense layers do
 UPDATES, BATCH = 2_000, 32  # of a training of pictures
 FEW_PIXELS = 16_000, 64  # the same of pictures of fewer pixels, whose updates cost nothing
+MEMBERS = 4  # networks of those, side by side
 AVERAGED = 0.999  # decay of the running mean of their weights: noise that is new every time makes them wander
 EPOCHS = (4, 800)  # at least, at most
 
@@ -56,7 +59,7 @@ def default_sample_model(
     if len(shape) < 3:
         usual = GaussianNoise(0.3) if noise is None else noise
         return Autoencoder(None, architecture=MLP((256, 256)), corruption=usual, trainer=trainer or Trainer())
-    large = min(shape[1:3]) >= SMALL
+    large = not _few_pixels(X)
     updates, batch = (UPDATES, BATCH) if large else FEW_PIXELS
     epochs = min(EPOCHS[1], max(EPOCHS[0], round(updates * batch / max(1, shape[0]))))
     bf16, averaged = large and fast_in_bf16(), 0.0 if large else AVERAGED
@@ -64,9 +67,24 @@ def default_sample_model(
     parts: dict[str, Any] = {"loss": SquaredError(), "inputs": Images(), "trainer": plan}
     if not large:
         usual = NoiseLevels(0.0, 0.5) if noise is None else noise
-        return Autoencoder(None, architecture=MLP((512, 512)), corruption=usual, **parts)
+        return Autoencoder(None, architecture=MLP((256, 256)), corruption=usual, **parts)
     told = NoiseLevels(0.0, 0.5, tell=True) if noise is None else noise
     return Autoencoder(None, architecture=ResidualConvNet(), corruption=told, **parts)
+
+
+def _few_pixels(X: Any) -> bool:
+    """Whether X are pictures or signals with a side of fewer than 16."""
+    shape = tuple(getattr(X, "shape", ()))
+    return len(shape) > 2 and min(shape[1:3]) < SMALL
+
+
+def _committee(model: Autoencoder, X: Any) -> Autoencoder:
+    """The mean of several such models: noise that is new every time makes each another, their mean better."""
+    from sklearn.base import clone
+
+    seed = seed_from(model.random_state)
+    models = [clone(model).set_params(random_state=seed + i) for i in range(MEMBERS)]
+    return united(fit_many(models, X))
 
 
 class SampleDenoiser(Transformer):
@@ -96,6 +114,7 @@ class SampleDenoiser(Transformer):
     """
 
     facts_: dict[str, Any]  # what a face wants kept in the file, as plain values
+    model_: Any
     n_features_in_: int
 
     def __init__(
@@ -122,9 +141,12 @@ class SampleDenoiser(Transformer):
         what cannot be used.
         """
         model = self._model(X, pairs=y is not None)
-        self.model_ = model.fit(X) if y is None else model.fit_pairs(X, y)
-        self.facts_, self.notes_ = {}, list(getattr(model, "notes_", []))
-        self._note_features(model)
+        if self.model is None and y is None and not self.noisy and _few_pixels(X):
+            self.model_ = _committee(model, X)
+        else:
+            self.model_ = model.fit(X) if y is None else model.fit_pairs(X, y)
+        self.facts_, self.notes_ = {}, list(getattr(self.model_, "notes_", []))
+        self._note_features(self.model_)
         return self
 
     def _note_features(self, model: Any) -> None:
