@@ -4,8 +4,8 @@ Gaussian noise of 0.3 and 0.5 of the range, salt and pepper on 20% of the pixels
 isthmus is `SampleDenoiser` with its defaults, trained on 1,297 digits, 20,000 of MNIST and 8,000 of
 KMNIST's test pictures (its training pictures are not here); tested on 500 others. Defaults were chosen on
 digits and on MNIST's training pictures; KMNIST confirms. That small pictures are restored by four networks,
-with running means of their weights, was chosen on the digits trained on here and on pictures of MNIST trained on,
-14 and 8 pixels a side, after the SSIM of digits under the strongest noise had come out a tie.
+with running means of their weights, was chosen on digits and on MNIST's pictures of 14 and 8 pixels a side
+among those trained on here, after the SSIM of digits under the strongest noise had come out a tie.
 
 Peers: median and wavelet filters, total variation, non-local means, BM3D, each with the best of a few
 settings on 100 training pictures; PCA (the best number of components likewise), the linear map fitted by
