@@ -94,6 +94,14 @@ def _patients() -> tuple[pd.DataFrame, pd.DataFrame]:
     return table[:350], table[350:]
 
 
+def _in_cents() -> tuple[Array, Array]:
+    """One of twenty columns of the other rows is counted in another unit."""
+    train, test = curved(500, 0), curved(300, 1)
+    test[:, 7] = 100 * (test[:, 7] + 2)
+    train[:, 7] += 2
+    return train, test
+
+
 def _frame(make: Callable[..., Array], rows: int) -> Callable[[], tuple[Any, Any]]:
     names = [f"column {j}" for j in range(20)]
     return lambda: tuple(pd.DataFrame(make(n, seed), columns=names) for n, seed in ((rows, 0), (200, 1)))  # type: ignore[return-value]
@@ -131,6 +139,8 @@ CASES = [
     Case("PCA of digits", "pca", PCA(8), _digits(1000)),
     Case("PCA of scaled columns", "pca", make_pipeline(StandardScaler(), PCA(5)), _two(flat, 500)),
     Case("PCA of a line", "pca", PCA(1), _two(flat, 300, rank=1, width=3)),
+    Case("a column in cents", "other", _net(4, 40), _in_cents),
+    Case("a column in cents, PCA", "other", PCA(4), _in_cents),
     Case("nearest training row", "memorises", Lookup(), _digits(500)),
     Case(
         "60 digits, trained long", "memorises", _net(8, 0, architecture=WIDE, trainer=BY_HEART), _digits(60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -31,7 +32,7 @@ from isthmus.auditing.axes import Axes
 from isthmus.auditing.dimension import two_nn
 from isthmus.auditing.finding import plainly, times
 from isthmus.auditing.stability import canonical, matched_atoms, procrustes
-from isthmus.auditing.verdict import KINDS
+from isthmus.auditing.verdict import KINDS, Evidence, judged
 from isthmus.demo import mixed_table
 
 
@@ -51,6 +52,36 @@ def test_the_cases_are_of_every_kind():
     """And at least twenty."""
     assert len(CASES) >= 20
     assert {kind for case in CASES for kind in case.right.split("|")} == set(KINDS)
+
+
+@pytest.mark.filterwarnings("ignore:column .town.")
+def test_a_column_that_cannot_be_read_any_more_is_named():
+    """Levels spelled otherwise; rows of the same kind are not called another one."""
+    rng = np.random.default_rng(0)
+    place = rng.integers(3, size=600)
+    columns = {f"v{j}": np.cos(1 + j + 2.0 * place) + 0.1 * rng.normal(size=600) for j in range(4)}
+    table = pd.DataFrame({"town": np.array(["Aix", "Bonn", "Cork"])[place], **columns})
+    model = Autoencoder(3, trainer=Trainer(max_epochs=20), random_state=0).fit(table[:400])
+    same = audit(model, table[:400], table[400:]).shift
+    assert same.size < 0.5
+    assert (same.known, same.known_before) == (1, 1)
+    other = audit(model, table[:400], table[400:].assign(town=table["town"] + ".")).shift
+    assert (other.column, other.known, other.known_before) == ("town", 0, 1)
+    assert "town (readable in 0% of them, and in 100% of training rows)" in str(other)
+    assert min(other.size, other.z) > 6
+
+
+def test_columns_that_come_back_worse_than_their_mean_are_named_in_the_verdict():
+    """A good model is not good for them."""
+    trainer = Trainer(max_epochs=40)
+    model = Autoencoder(4, trainer=trainer, random_state=0).fit(curved(500, 0))
+    found = audit(model, curved(500, 0), curved(300, 1))
+    assert found.verdict.endswith("No sign of memorising: use it.")
+    worst = dataclasses.replace(found.worst, explained=np.r_[-0.5, np.full(19, 0.9)])
+    evidence = {name: getattr(found, name) for name in Evidence._fields if name != "dimension"}
+    _, verdict = judged(Evidence(**{**evidence, "worst": worst}, dimension=4.0))
+    assert verdict.endswith("use it, but not for column '0', where the mean is nearer.")
+    assert "0 (worse than its mean)" in str(worst)
 
 
 def test_axes_are_scikit_learns_for_every_number():

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from command_line import run
+from isthmus import Autoencoder, Trainer, save
 from isthmus.demo import mixed_table
 
 
@@ -125,6 +126,18 @@ def test_info_describes_the_model(folder):
     out = run("info", "m.isthmus", folder=folder).stdout
     for words in ("weight class", "Autoencoder(", "442 rows", "torch"):
         assert words in out
+
+
+def test_info_tells_the_losses_of_the_weights_in_the_file(tmp_path):
+    """Not of the last epoch, when training went on past the best one."""
+    X = np.random.default_rng(0).normal(size=(60, 6)) @ np.random.default_rng(1).normal(size=(6, 6))
+    model = Autoencoder(3, trainer=Trainer(max_epochs=300, lr=1e-2), random_state=0).fit(X)
+    best = min(model.history_rows_, key=lambda line: line["held_out_objective"])
+    assert best["epoch"] < model.history_rows_[-1]["epoch"]
+    save(model, tmp_path / "m.isthmus")
+    found = json.loads(run("info", "m.isthmus", "--json", folder=tmp_path).stdout)
+    assert (found["kept_epoch"], found["held_out_loss"]) == (best["epoch"], best["held_out_loss"])
+    assert found["loss"] == best["loss"]
 
 
 @pytest.mark.parametrize(

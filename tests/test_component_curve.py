@@ -138,3 +138,17 @@ def test_what_makes_no_curve_is_refused():
         component_curve(X, model=Autoencoder(code=TopK(2)))
     with pytest.raises(DataError, match="more than 10 rows"):
         component_curve(X[:8])
+
+
+def test_the_reason_says_what_more_numbers_are_worth():
+    """A plane of three directions needs three; of independent columns every number is worth the same."""
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 8)) + 0.01 * rng.normal(size=(400, 8))
+    short = Autoencoder(trainer=Trainer(max_epochs=40))
+    curve = component_curve(plane, most=6, model=short, random_state=0)
+    assert curve.suggested == 3
+    left = (curve.error[2] - curve.error.min()) / curve.mean_error
+    assert f"more numbers explain {left:.1%} more at most" in curve.reason
+    straight = component_curve(rng.normal(size=(400, 8)), model=short)
+    assert straight.suggested == len(straight.k)
+    assert "straight" in straight.reason

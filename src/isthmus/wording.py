@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "percent"]
+__all__ = ["counted", "listed", "percent"]
 
 FINEST = 2  # decimals of a percentage at most
 
@@ -27,3 +27,10 @@ def percent(share: float, decimals: int = 0) -> str:
         if not 0 < share < 1 or 0 < float(text[:-1]) < 100:
             return text
     return "under 0.01%" if share < 0.5 else "over 99.99%"
+
+
+def listed(names: list[str], word: str = "column") -> str:
+    """Columns in a sentence, five of them at most."""
+    shown = ", ".join(repr(name) for name in names[:5])
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{word}{'s' if len(names) > 1 else ''} {shown}{more}"

@@ -13,6 +13,7 @@ from isthmus.auditing.linear import AgainstPCA, against_pca
 from isthmus.auditing.local import Slopes, slopes
 from isthmus.auditing.memory import Attractors, Copies, Gap, attractors, copies, gap
 from isthmus.auditing.probe import NoiseProbe, noise_probe
+from isthmus.auditing.shift import Shift, shift
 from isthmus.auditing.stability import Stability, stability
 from isthmus.auditing.subject import Subject, subject_of
 from isthmus.auditing.units import Units, units
@@ -28,16 +29,17 @@ __all__ = ["Audit", "audit"]
 class Audit(Record):
     """What an audit found. Its text is the verdict, then one line for every look.
 
-    kind is the verdict in one word: nothing, copies, noise, memorises, dead, collapsed, worse, small, pca,
-    strained or good. `subject` holds the rows that were looked at, as pictures need them, and `row_numbers`
-    (n,) are the numbers of the held-out ones: in X_test, or in X_train where the model had kept them from
-    training.
+    kind is the verdict in one word: nothing, copies, noise, other, memorises, dead, collapsed, worse, small,
+    pca, strained or good. `subject` holds the rows that were looked at, as pictures need them, and
+    `row_numbers` (n,) are the numbers of the held-out ones: in X_test, or in X_train where the model had kept
+    them from training.
     """
 
     kind: str
     verdict: str
     linear: AgainstPCA
     gap: Gap
+    shift: Shift
     probe: NoiseProbe
     copies: Copies
     attractors: Attractors
@@ -116,20 +118,22 @@ def audit(model: Any, X_train: Any, X_test: Any = None, *, seeds: int = 0, rando
     linear, probe, gaps = against_pca(subject), noise_probe(subject), gap(subject)
     copied, fallen = copies(subject), attractors(subject)
     counted, dimension = units(subject), intrinsic_dimension(subject)
-    found = Evidence(linear, probe, gaps, copied, fallen, counted, dimension.dimension)
+    moved, poor = shift(subject), worst(subject)
+    found = Evidence(linear, probe, gaps, copied, fallen, counted, dimension.dimension, moved, poor)
     kind, verdict = judged(found)
     return Audit(
         kind=kind,
         verdict=verdict,
         linear=linear,
         gap=gaps,
+        shift=moved,
         probe=probe,
         copies=copied,
         attractors=fallen,
         dimension=dimension,
         units=counted,
         slopes=slopes(subject),
-        worst=worst(subject),
+        worst=poor,
         stability=stability(subject, X_train, seeds) if seeds else None,
         notes=tuple(subject.notes),
         subject=subject,

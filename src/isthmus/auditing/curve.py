@@ -46,6 +46,8 @@ __all__ = ["ComponentCurve", "component_curve", "parted"]
 HELD_OUT = 0.2
 TOGETHER, ALONE = (0.23, 4.2), (0.24, 3.5)  # of a usual fit's epochs, times its rate
 MOST = 32
+SLIGHT = 0.005  # of the mean's error, for which no number is added
+BENT = 0.05  # of the mean's error that a curve is below a straight line, from which on it has a bend
 TINY = 1e-300
 
 Array = NDArray[np.float64]
@@ -207,15 +209,17 @@ def _suggestion(by_row: Array, error: Array, mean_error: float) -> tuple[int, st
     K, best = len(error), by_row[int(error.argmin())]
     gap = by_row - best
     spread = gap.std(1) / math.sqrt(max(1, gap.shape[1] - 1))
-    enough = int(np.flatnonzero(gap.mean(1) <= spread + 0.005 * mean_error)[0]) + 1
+    enough = int(np.flatnonzero(gap.mean(1) <= spread + SLIGHT * mean_error)[0]) + 1
     if enough < K:
-        return (
-            enough,
-            f"more than {counted(enough, 'number does', 'numbers do')} not lower the held-out error clearly",
-        )
+        left = max(0.0, float(gap.mean(1)[enough - 1]))
+        by_chance = ", which chance could make" if left <= spread[enough - 1] else ""
+        return enough, f"more numbers explain {percent(left / mean_error, 1)} more at most{by_chance}"
+    falls = f"the error still falls at {K}, the most that was tried"
     if K < 3:
-        return K, f"the error still falls at {K}, the most that was tried"
+        return K, falls
     share = 1 - error / mean_error
-    chord = share[0] + (share[-1] - share[0]) * np.arange(K) / (K - 1)
-    bend = int(np.argmax(share - chord)) + 1
-    return bend, f"the error still falls at {K}, the most that was tried; the curve bends at {bend}"
+    above = share - (share[0] + (share[-1] - share[0]) * np.arange(K) / (K - 1))
+    if above.max() < BENT:
+        return K, f"{falls}, and the curve is straight: every number explains about as much as the one before"
+    bend = int(np.argmax(above)) + 1
+    return bend, f"{falls}; the curve bends at {bend}"

@@ -6,6 +6,7 @@ at the top of this file.
     nothing     the rows do not vary, or too few are there to judge by
     copies      rows that cannot occur come back as well as rows that do: an identity map
     noise       neither the model nor PCA tells rows from rows with their columns shuffled
+    other       held-out rows cost at least twice what training rows do, and are of another kind
     memorises   held-out rows cost at least twice what training rows do, clearly more than PCA's own gap, and
                 the model does no better than PCA there, or returns training rows, or they cost five times
     dead        half of the units, or more, say the same of every row
@@ -15,7 +16,8 @@ at the top of this file.
     small       less than half is explained, and as many numbers again would explain much more than by chance
     pca         no clear difference from PCA
     strained    better than PCA, and yet held-out rows cost at least twice what training rows do
-    good        clearly better than PCA; or, where a code is too wide for that comparison, no copy
+    good        clearly better than PCA; or, where a code is too wide for that comparison, no copy. Columns
+                of a table that come back worse than their mean are named
 """
 
 from __future__ import annotations
@@ -29,15 +31,18 @@ from isthmus.auditing.finding import plainly, times
 from isthmus.auditing.linear import AgainstPCA
 from isthmus.auditing.memory import Attractors, Copies, Gap
 from isthmus.auditing.probe import NoiseProbe
+from isthmus.auditing.shift import Shift
 from isthmus.auditing.units import Units
+from isthmus.auditing.worst import Worst
 from isthmus.diagnostics import FEW
-from isthmus.wording import counted, percent
+from isthmus.wording import counted, listed, percent
 
 __all__ = ["KINDS", "Evidence", "judged"]
 
 COPIED = 0.9  # share of shuffled rows explained from which on a model copies
 TWICE = 2.0  # held-out over training error that is a sign of memorising,
 OWN = 1.5  # where it is so many times PCA's own
+AWAY, CLEAR = 1.0, 6.0  # standard deviations, and standard errors, that make rows another kind
 FALLEN = 0.3  # share of rows that come back as training rows, or fall back to them, that is a sign
 UNTOLD = 1.05  # cost of shuffled rows, relative to real ones, up to which they are not told apart
 SURE = 3.0  # standard errors of that difference
@@ -49,12 +54,14 @@ LEFT = 0.75  # where not even so much is explained of the held-out rows
 LOW = 0.5  # share explained below which a code may be too small, or a wide one has learned little
 MORE = 0.05  # what as many numbers again must add to it,
 CHANCE = 1.5  # and how many times as much as on shuffled rows
+LOST = -0.05  # share explained of a column below which its mean is clearly nearer
 FULL = 0.9995  # a share that is as good as 1
 
 KINDS = (
     "nothing",
     "copies",
     "noise",
+    "other",
     "memorises",
     "dead",
     "collapsed",
@@ -76,6 +83,8 @@ class Evidence(NamedTuple):
     attractors: Attractors
     units: Units
     dimension: float
+    shift: Shift
+    worst: Worst
 
     @property
     def falls(self) -> float:
@@ -141,6 +150,17 @@ def _noise(found: Evidence) -> str:
     return (
         "There is nothing to compress: neither this model nor PCA can tell held-out rows from rows whose "
         "columns were shuffled, so the columns do not depend on each other. Keep the columns as they are."
+    )
+
+
+def _other(found: Evidence) -> str:
+    shift = found.shift
+    if found.gap.ratio < TWICE or shift.size < AWAY or shift.z < CLEAR:
+        return ""
+    return (
+        f"The held-out rows are of another kind than the training rows, most of all in {shift.place}. That "
+        f"they cost {times(found.gap.ratio)} as much says nothing about memorising: look at that column, or "
+        "judge by rows of one kind."
     )
 
 
@@ -230,7 +250,9 @@ def _strained(found: Evidence) -> str:
 
 
 def _good(found: Evidence) -> str:
-    return f"{_beats(found)} No sign of memorising: use it."
+    lost = found.worst.below(LOST)
+    but = f", but not for {listed(lost)}, where the mean is nearer" if lost else ""
+    return f"{_beats(found)} No sign of memorising: use it{but}."
 
 
 def _beats(found: Evidence) -> str:
@@ -253,6 +275,7 @@ RULES: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("nothing", _nothing),
     ("copies", _copies),
     ("noise", _noise),
+    ("other", _other),
     ("memorises", _memorises),
     ("dead", _dead),
     ("collapsed", _collapsed),

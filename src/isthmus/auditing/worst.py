@@ -54,7 +54,7 @@ class Worst(Finding):
     def __str__(self) -> str:
         if self.shape:
             return f"rebuilt worst around {self.place}"
-        said = [f"{self.names[j]} ({percent(max(0.0, self.explained[j]))})" for j in self.order[:SHOWN]]
+        said = [f"{self.names[j]} ({_share(self.explained[j])})" for j in self.order[:SHOWN]]
         return f"explained worst: {', '.join(said)}" if said else "no column varies"
 
     @property
@@ -62,6 +62,10 @@ class Worst(Finding):
         """Cells that vary, worst first."""
         known = np.flatnonzero(np.isfinite(self.explained))
         return [int(j) for j in known[np.argsort(self.explained[known], kind="stable")]]
+
+    def below(self, share: float) -> list[str]:
+        """Columns of a table of which less than `share` is explained, worst first."""
+        return [] if self.shape else [str(self.names[j]) for j in self.order if self.explained[j] < share]
 
     @property
     def is_picture(self) -> bool:
@@ -104,6 +108,10 @@ class Worst(Finding):
         del found["names"]
         named = {str(self.names[j]): round(float(self.explained[j]), 4) for j in self.order[:SHOWN]}
         return found | ({} if self.shape else {"columns": named})
+
+
+def _share(explained: float) -> str:
+    return percent(explained) if explained >= 0 else "worse than its mean"
 
 
 def worst(subject: Subject) -> Worst:

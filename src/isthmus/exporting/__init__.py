@@ -13,7 +13,7 @@ encoded numbers x and their reconstruction,
 
     x_hat           abs(exported - model) / S_i        in standard units: the column's scale is 1
     z               the same, divided by the median of the rows' largest abs(z) too
-    errors, score   abs(exported - model) / S_i^2
+    errors, score   abs(exported - model) / max(S_i^2, the row's largest error)
 
 and the largest must not exceed 1e-5. Rounded outputs (pixels, whole numbers, float32) may be off by the
 rounding itself, a yes/no or a category only where the model holds both answers equally likely to 1e-5, and

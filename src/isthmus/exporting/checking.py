@@ -50,11 +50,12 @@ def difference(model: Autoencoder, got: Outputs, X: Any) -> float:
     z, x_hat = model.transform_plain(X), model.reconstruct_encoded(X)
     errors = np.asarray(model.errors(X), dtype=np.float64)
     size = np.maximum(1.0, np.maximum(_largest(x), _largest(x_hat)))
+    wrong = np.maximum(size**2, _largest(np.nan_to_num(errors)))
     parts = [
         _gap(got.z, z) / (size * _usual(z)),
         _x_hat_gap(schema, got.x_hat, x_hat) / size,
-        _gap(got.errors, errors) / size**2,
-        _gap(got.score[:, None], _row_means(errors)[:, None]) / size**2,
+        _gap(got.errors, errors) / wrong,
+        _gap(got.score[:, None], _row_means(errors)[:, None]) / wrong,
     ]
     worst = np.max(parts, axis=0)
     if model.code.sparse:

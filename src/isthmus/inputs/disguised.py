@@ -21,9 +21,9 @@ from typing import Any
 
 from isthmus.checks import brief
 from isthmus.inputs.headers import is_number
-from isthmus.wording import counted
+from isthmus.wording import counted, listed
 
-__all__ = ["COMMA", "MARKS", "interpreted", "listed"]
+__all__ = ["COMMA", "MARKS", "interpreted"]
 
 MARKS = {"?", "-", "--", ".", "na", "n/a", "n.a.", "#n/a", "null", "none", "nil", "nan", "missing", "empty"}
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
@@ -161,10 +161,3 @@ def _about_near_numbers(words: Any) -> str:
         f"numbers but for {', '.join(repr(word) for word in odd)}, read as text; if that means missing, use "
         f"--na {brief(next(iter(odd)), 20)!r}"
     )
-
-
-def listed(names: list[str], word: str = "column") -> str:
-    """Columns in a sentence, five of them at most."""
-    shown = ", ".join(repr(name) for name in names[:5])
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{word}{'s' if len(names) > 1 else ''} {shown}{more}"

@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isthmus.checks import FileError, must
-from isthmus.inputs.disguised import COMMA, MARKS, interpreted, listed
+from isthmus.inputs.disguised import COMMA, MARKS, interpreted
 from isthmus.inputs.headers import has_names, is_number
 from isthmus.parts import Record
-from isthmus.wording import counted
+from isthmus.wording import counted, listed
 
 __all__ = ["Reading", "TextTable", "decoded", "read_text"]
 

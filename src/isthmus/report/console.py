@@ -125,7 +125,7 @@ def held_out_comparison(model: Autoencoder, X: Any) -> PCAComparison | None:
 def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
     """What a model file holds, and what fitting it said."""
     names = [str(name) for name in model.schema_.names]
-    last, facts = model.history_rows_[-1], _facts(model)
+    kept, facts = _kept(model), _facts(model)
     facts |= {
         "file": os.fspath(path),
         "bytes": Path(path).stat().st_size,
@@ -133,8 +133,9 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
         "names": names,
         "weights": model.n_weights_,
         "fingerprint": str(model.fingerprint_["sha256"]),
-        "loss": _finite(last.get("loss")),
-        "held_out_loss": _finite(last.get("held_out_loss")),
+        "kept_epoch": int(kept["epoch"]),
+        "loss": _finite(kept.get("loss")),
+        "held_out_loss": _finite(kept.get("held_out_loss")),
         "versions": getattr(model, "versions_", {}),
     }
     trained = f"{counted(facts['rows'], 'row')} ({facts['trained_rows']:,} learned from, "
@@ -147,7 +148,7 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
         "code": counted(facts["code_size"], "number"),
         "weights": f"{facts['weights']:,}",
         "trained on": f"{trained}, fingerprint {facts['fingerprint'][:12]}",
-        "epochs": str(facts["epochs"]),
+        "epochs": f"{facts['epochs']}, the weights are those of epoch {facts['kept_epoch']}",
         "loss": _number(facts["loss"]),
         "held out loss": _number(facts["held_out_loss"]),
         "versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
@@ -156,6 +157,17 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
 
 
 # ---------------------------------------------------------------- facts
+
+
+def _kept(model: Autoencoder) -> dict[str, float]:
+    """The line of history whose weights were kept: the best held-out one, or the last where nothing was held
+    out or lambda was looked for.
+    """
+    history = model.history_rows_
+    judged = [line for line in history if np.isfinite(line.get("held_out_objective", np.nan))]
+    if model.lambdas_ or not judged:
+        return history[-1]
+    return min(judged, key=lambda line: line["held_out_objective"])
 
 
 def _facts(model: Autoencoder) -> dict[str, Any]:
