@@ -161,6 +161,10 @@ def test_info_tells_the_losses_of_the_weights_in_the_file(tmp_path):
         (("fit", "patients.csv", "-o", "x.isthmus", "--seed", "-1"), "--seed must"),
         (("fit", "patients.csv", "-o", "x.isthmus", "--inputs", "film"), "--inputs must"),
         (("fit", "patients.csv", "-o", "x.isthmus", "--kind", "linear", "--hidden", "4"), "no hidden layers"),
+        (
+            ("fit", "array.npy", "-o", "x.isthmus", "--task", "denoise", "--checkpoint", "sp.ck"),
+            "got sp.ck. Ctrl-C",
+        ),
         (("fit", "scalar.npz", "-o", "x.isthmus"), "rows and columns"),
         (("encode", "m.isthmus", "patients.csv", "-o", "patients.csv"), "a file of its own"),
         (("reconstruct", "m.isthmus", "patients.csv", "-o", "x.csv", "--errors", "x.csv"), "of its own"),
@@ -184,6 +188,12 @@ def test_wrong_usage_is_exit_code_two(folder):
     """A missing option, an unknown command."""
     assert run("fit", "patients.csv", folder=folder).returncode == 2
     assert run("fly", folder=folder).returncode == 2
+    for given in (("--code", "2.5"), ("--code=2.5",)):
+        done = run("fit", "patients.csv", "-o", "x.isthmus", *given, folder=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "isthmus: --code must be a whole number; got 2.5. Correct it.\n"
+    done = run("impute", "patients.csv", "-o", "x.csv", "--alpha", "x", "--json", folder=folder)
+    assert json.loads(done.stdout) == {"error": "--alpha must be a number; got x. Correct it."}
 
 
 def test_outputs_are_refused_before_training(folder):
@@ -395,6 +405,29 @@ def test_a_model_remembers_which_columns_were_left_out(folder):
     assert done.returncode == 0, done.stderr
     assert (folder / "one.csv").read_text() == (folder / "two.csv").read_text()
     assert pd.read_csv(folder / "two.csv")["patient"][3] == "p3"
+
+
+def test_what_is_left_out_is_not_told_of(folder):
+    """No note on a column that --exclude names; one that is not there is told what there is."""
+    lines = [f"{i:03d},{','.join(str(i * j % 7) for j in range(10))}" for i in range(60)]
+    (folder / "wide.csv").write_text("\n".join(["PID," + ",".join("abcdefghij"), *lines]))
+    fit = ("fit", "wide.csv", "-o", "wide.isthmus", "--epochs", 1)
+    assert "Read as text" in run(*fit, folder=folder).stdout
+    done = run(*fit, "--exclude", "PID", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "PID" not in done.stdout
+    done = run(*fit, "--exclude", "nix", folder=folder)
+    assert "It has PID, a, b, c, d, e, f, g, h, i and 1 more." in done.stderr
+
+
+def test_names_without_rows_leave_the_output_alone(folder):
+    """A file of a header only is refused in a sentence."""
+    (folder / "names.csv").write_text("a,b,c,empty,huge,date\n")
+    (folder / "kept.csv").write_text("kept")
+    done = run("impute", "names.csv", "-o", "kept.csv", folder=folder)
+    assert done.returncode == 1
+    assert "names of columns alone. Add rows, or use --no-header" in done.stderr
+    assert (folder / "kept.csv").read_text() == "kept"
 
 
 def test_postcodes_keep_their_zeros(folder):

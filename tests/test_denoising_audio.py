@@ -494,6 +494,14 @@ def test_one_file_beside_its_reference(denoiser, folder, tmp_path, noisy):
     assert (folder / "16.wav").read_bytes() == content
     with pytest.raises(FileError, match="truncated"):
         denoiser.denoise_file(folder / "broken.wav", tmp_path / "new.wav")
+    damaged = content[:20] + b"\xff\xff" + content[22:]  # an encoding there is not
+    for number, some in enumerate((content[:8], content[:20], content[:30], damaged)):
+        path = tmp_path / f"cut{number}.wav"
+        path.write_bytes(some)
+        with pytest.raises(
+            FileError, match=rf"cut{number}.wav cannot be read: (?!Err).*header.*copy it again"
+        ):
+            denoiser.denoise_file(path, tmp_path / "new.wav")
     assert not (tmp_path / "new.wav").exists()
 
 

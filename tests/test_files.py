@@ -67,6 +67,9 @@ def test_tables_come_back_through_every_table_format(ending, tmp_path):
         ("p,x,s\ne,x,y\np,b,s\n", ["column_0", "column_1", "column_2"], ["p", "x", "s"]),
         ("a,b,\n1,2,\n", ["a", "b", "column_2"], [1, 2, None]),
         ("0,1,2\n7,8,9\n", ["0", "1", "2"], [7, 8, 9]),
+        ("1,2,x\n", ["column_0", "column_1", "column_2"], [1, 2, "x"]),
+        ("x,2020-01-01\n", ["column_0", "column_1"], ["x", pd.Timestamp("2020-01-01")]),
+        ("x,TRUE\n", ["column_0", "column_1"], ["x", True]),
         ("\ufeffa,b\n1,2\n", ["a", "b"], [1, 2]),
         ('"x, 1", y \n1, 2\n', ["x, 1", "y"], [1, 2]),
         ("\n\na,b\n1,2\n", ["a", "b"], [1, 2]),
@@ -77,6 +80,46 @@ def test_header_is_recognised(text, columns, first, tmp_path):
     table = read(text_file(tmp_path, text))
     assert list(table.columns) == columns
     assert [None if pd.isna(value) else value for value in table.iloc[0]] == first
+
+
+def test_names_without_rows_are_refused(tmp_path):
+    """Also where a name is a word for missing; one who says that the line is a row gets a row."""
+    path = text_file(tmp_path, "a,b,c,empty,huge,date\n")
+    with pytest.raises(FileError, match="must have rows; got names of columns alone"):
+        read(path)
+    assert read(path, header=False).shape == (1, 6)
+
+
+@pytest.mark.parametrize("row", ['50,"n1,25', '50,n1,"25'])
+def test_an_open_quote_is_told_by_the_line_it_stands_in(row, tmp_path):
+    """In any column; the file's last line is not to blame, and no row is lost in silence."""
+    lines = ["id,name,x", *(f"{i},n{i % 7},{i * 0.5}" for i in range(200))]
+    lines[51] = row
+    with pytest.raises(FileError, match="line 52"):
+        read(text_file(tmp_path, "\n".join(lines) + "\n"))
+    long = "y" * 200_000  # more than the reader takes into one cell
+    with pytest.raises(FileError, match="line 52"):
+        read(text_file(tmp_path, "\n".join([*lines, f"1,{long},2"]) + "\n"))
+
+
+def test_a_quote_that_is_closed_too_late_is_told_by_its_line(tmp_path):
+    """The row that is too short begins in line 3, and ends in line 4."""
+    with pytest.raises(FileError, match=r"in line 3 instead of 3, with a quote that is closed in line 4\."):
+        read(text_file(tmp_path, 'a,b,c\n1,"x",2\n3,"y,4\n5,"z\n'))
+    table = read(text_file(tmp_path, 'a,b,c\n1,"x\ny",2\n3,"y",4\n'))
+    assert table["b"].tolist() == ["x\ny", "y"]
+
+
+def test_columns_that_are_left_out_get_no_notes(tmp_path):
+    """No zeros, marks, signs or blanks of theirs are told; of others they are."""
+    head, rows = "id,n,m,w\n", "001,NA,?, x\n007,3,4,y\n"
+    path = text_file(tmp_path, head + rows)
+    assert len(read_as(path)[2]) == 3
+    assert read_as(path, unsaid=["id", "n", "m", "w"])[2] == ()
+    notes = " ".join(read_as(path, unsaid=["id", "n"])[2])
+    assert "'?' (1 cell)" in notes
+    assert "zeros" not in notes
+    assert "'NA'" not in notes
 
 
 def test_header_and_missing_words_can_be_told(tmp_path):

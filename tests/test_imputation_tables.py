@@ -387,6 +387,22 @@ def test_wrong_usage_is_one_sentence_and_writes_nothing(arguments, words, csv, t
     assert not list(tmp_path.iterdir())
 
 
+def test_only_what_is_filled_and_varies_is_judged():
+    """Columns without gaps are not said to be filled, columns of one value are not compared with it."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(80, 2)), columns=["full", "gaps"])
+    table["same"], table["word"] = 3.7, "x"
+    table.loc[::4, ["gaps", "same", "word"]] = None
+    imputer = quick().fit(table)
+    report = imputer.report_.set_index("column")
+    assert report.loc[["same", "word"], "hidden_cells"].tolist() == [0, 0]
+    assert report.loc[["same", "word"], ["error", "error_of_mean"]].isna().all(axis=None)
+    filled = [note for note in imputer.notes_ if note.startswith("Filled")]
+    assert [note.partition(": ")[2] for note in filled] == ["gaps."]
+    assert not any(note.startswith("Too few") for note in imputer.notes_)
+    assert imputer.transform(table)["same"].eq(3.7).all()
+
+
 def test_rounding_does_not_carry_a_fill_beyond_its_column():
     """A least value of 1.495 in a column of whole numbers otherwise is not rounded to 1."""
     rng = np.random.default_rng(0)

@@ -171,6 +171,8 @@ def test_what_cannot_be_is_refused():
         fit_many(models([{}, {}]), [X])
     with pytest.raises(DataError, match="be autoencoders"):
         fit_many([X], X)
+    with pytest.raises(DataError, match="be a list of autoencoders; got Autoencoder"):
+        fit_many(Autoencoder(4), X)
     assert fit_many([], X) == []
 
 

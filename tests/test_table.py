@@ -221,6 +221,8 @@ def test_constant_and_empty_columns_are_noted_and_come_back():
     assert (back["c"] == 5).all()
     assert back["e"].isna().all()
     assert any("'c' is constant" in note for note in model.notes_)
+    kinds = pd.DataFrame({"n": [1.0, 1, None], "t": ["x", "x", None], "b": [True] * 3, "v": ["x", "y", "x"]})
+    assert Table().fit(kinds).notes == tuple(f"Column {name!r} is constant." for name in "ntb")
     assert any("'e' has no value" in note for note in model.notes_)
 
 

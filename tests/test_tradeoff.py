@@ -61,3 +61,6 @@ def test_what_is_no_path_is_refused():
         tradeoff(model, curved(60, 0), "penalty__wieght", [0.1])
     with pytest.raises(DataError, match="at least one number"):
         tradeoff(model, curved(60, 0), values=[])
+    for y, got in ((np.zeros(10), "10"), (1, "one value")):
+        with pytest.raises(DataError, match=f"y must hold a label for each of 60 rows; got {got}"):
+            tradeoff(model, curved(60, 0), values=[0.1], y=y)

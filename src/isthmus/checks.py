@@ -14,6 +14,8 @@ DataError('n_components must be at least 1; got 0. Use n_components=2.')
 
 from __future__ import annotations
 
+from os import PathLike
+
 __all__ = ["DataError", "FileError", "IsthmusError", "TrainingError", "brief", "must", "need"]
 
 
@@ -34,8 +36,9 @@ class TrainingError(IsthmusError, ValueError):
 
 
 def brief(value: object, limit: int = 80) -> str:
-    """A value as it may stand in a sentence: on one line, cut to `limit` characters."""
-    text = " ".join((value if isinstance(value, str) else repr(value)).split())
+    """A value as it may stand in a sentence: on one line, cut to `limit` characters; a path as its text."""
+    words = str(value) if isinstance(value, (str, PathLike)) else repr(value)
+    text = " ".join(words.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -146,7 +148,7 @@ def fit(
     with noticing_interrupts() as interrupts:
         try:
             opens = opened if window is None else opened_series
-            X, reading, notes = opens(file, asked)
+            X, reading, notes = opens(file, asked, unsaid=exclude or [])
             X, remembered = dropped(held_rows(X), exclude or []), reminders(reading, exclude)
             made = search_model if task == "search" else asked_model
             model, chosen = made(kind, code, hidden, inputs, X)
@@ -476,11 +478,26 @@ def _sentence(error: Exception) -> str:
 
 
 def _misused(error: Any) -> None:
-    """Wrong usage: the parser's own words."""
+    """Wrong usage: the parser's own words, and one sentence where an option's value is of another kind."""
+    wanted = re.search(r"valid (integer|number|float)", str(getattr(error, "message", "")))
+    if wanted and getattr(error, "param", None) is not None:
+        kind = "a whole number" if wanted[1] == "integer" else "a number"
+        option = max(error.param.opts, key=len)
+        option = option if option.startswith("-") else option.upper()
+        _fail(f"{option} must be {kind}; got {_given(error.param.opts)}. Correct it.", error.exit_code)
     if "--json" in sys.argv:
         _fail(error.format_message(), error.exit_code)
     error.show()
     raise SystemExit(error.exit_code)
+
+
+def _given(names: list[str]) -> str:
+    """The value of an option as it was typed."""
+    for before, word in pairwise(sys.argv):
+        name, equals, value = word.partition("=")
+        if before in names or (equals and name in names):
+            return word if before in names else value
+    return "something else"
 
 
 def _fail(message: str, code: int) -> None:

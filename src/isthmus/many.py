@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 from isthmus.autoencoder import Autoencoder
@@ -55,6 +55,8 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     DataError
         When the numbers of models and of data differ, or whatever `Autoencoder.fit` would raise.
     """
+    several = isinstance(models, Collection)
+    need(several, "models", "be a list of autoencoders", type(models).__name__, "Use [Autoencoder(4)]")
     for model in models:
         if not isinstance(model, Autoencoder):
             raise must("models", "be autoencoders", model, "Use a list of Autoencoder(...)")

@@ -2,13 +2,17 @@
 
 >>> counted(1, "row"), counted(1200, "row"), counted(2, "category", "categories")
 ('1 row', '1,200 rows', '2 categories')
+>>> few(["a", "b", "c"], 2)
+'a, b and 1 more'
 >>> percent(0.5), percent(1.0), percent(0.9993), percent(0.99999), percent(0.00001)
 ('50%', '100%', '99.9%', 'over 99.99%', 'under 0.01%')
 """
 
 from __future__ import annotations
 
-__all__ = ["counted", "listed", "percent"]
+from collections.abc import Sequence
+
+__all__ = ["counted", "few", "listed", "percent"]
 
 FINEST = 2  # decimals of a percentage at most
 
@@ -16,6 +20,12 @@ FINEST = 2  # decimals of a percentage at most
 def counted(count: int, word: str, words: str = "") -> str:
     """How many of what; `words` is the plural where it is not `word` with an s."""
     return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def few(names: Sequence[str], most: int = 8) -> str:
+    """Names in a sentence, so many at most, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 def percent(share: float, decimals: int = 0) -> str:
@@ -29,8 +39,6 @@ def percent(share: float, decimals: int = 0) -> str:
     return "under 0.01%" if share < 0.5 else "over 99.99%"
 
 
-def listed(names: list[str], word: str = "column") -> str:
+def listed(names: Sequence[str], word: str = "column") -> str:
     """Columns in a sentence, five of them at most."""
-    shown = ", ".join(repr(name) for name in names[:5])
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{word}{'s' if len(names) > 1 else ''} {shown}{more}"
+    return f"{word}{'s' if len(names) > 1 else ''} {few([repr(name) for name in names], 5)}"

@@ -99,11 +99,13 @@ def tradeoff(
     y : array of labels or None
         What neighbours should share; never used in training.
 
-    Raises DataError where the model has no such parameter.
+    Raises DataError where the model has no such parameter, or y not as many labels as X has rows.
     """
     if not isinstance(model, Autoencoder):
         raise must("model", "be an Autoencoder", type(model).__name__, "Use Autoencoder(penalty=L1())")
     need(len(values) > 0, "values", "hold at least one number", values, "Use values=[0.0, 0.1]")
+    labelled = np.shape(y)[:1] == (len(X),) if y is not None else True
+    need(labelled, "y", f"hold a label for each of {len(X):,} rows", _length(y), "Use the labels of X")
     train, test, kept = parted(X, random_state)
     path = []
     for value in values:
@@ -115,6 +117,11 @@ def tradeoff(
     labels = None if y is None else rows_of(np.asarray(y), kept)
     rows = [_measured(first.with_model(each), float(v), labels) for each, v in zip(path, values, strict=True)]
     return Tradeoff(parameter=parameter, rows=tuple(rows), models=tuple(path), labelled=y is not None)
+
+
+def _length(y: Any) -> str:
+    """How many labels arrived, in words."""
+    return f"{np.shape(y)[0]:,}" if np.ndim(y) else "one value"
 
 
 def _measured(subject: Subject, value: float, labels: Any) -> dict[str, float]:

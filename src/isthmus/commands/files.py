@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ __all__ = [
     "excluded",
     "fitting",
     "held_rows",
+    "left_out",
     "opened",
     "refuse_output",
     "reminders",
@@ -46,11 +48,19 @@ def asked_reading(
     return Reading(sign, decimal, encoding, header, na=tuple(na or ())).checked()
 
 
-def opened(file: str, asked: Reading, model: Autoencoder | None = None, whole: bool = False) -> Opened:
+def opened(
+    file: str,
+    asked: Reading,
+    model: Autoencoder | None = None,
+    whole: bool = False,
+    unsaid: Sequence[str] = (),
+) -> Opened:
     """A Source where the file can be read in blocks, the whole file in memory otherwise; a text file as the
     one was that the model was fitted on, and unless `whole` without the columns that were left out there.
+
+    unsaid: columns that will be left out, of which there are no notes.
     """
-    found = _opened(file, asked, model)
+    found = _opened(file, asked, model, unsaid)
     if model is not None:
         _refuse_other_folder(found.X, model, file)
     if whole or "excluded" not in getattr(model, "facts_", {}):
@@ -73,19 +83,25 @@ def _refuse_other_folder(X: Any, model: Autoencoder, file: str) -> None:
 
 def excluded(model: Autoencoder | None, X: Any) -> list[str]:
     """The columns of X that were left out when the model was fitted."""
-    found, names = getattr(model, "facts_", {}).get("excluded"), list(getattr(X, "columns", ()))
-    return [name for name in found if name in names] if isinstance(found, (list, tuple)) else []
+    names = list(getattr(X, "columns", ()))
+    return [name for name in left_out(model) if name in names]
 
 
-def reminders(reading: Reading | None, left_out: list[str] | None) -> dict[str, Any]:
+def left_out(model: Autoencoder | None) -> list[str]:
+    """The columns that were left out when the model was fitted."""
+    found = getattr(model, "facts_", {}).get("excluded")
+    return list(found) if isinstance(found, (list, tuple)) else []
+
+
+def reminders(reading: Reading | None, without: list[str] | None) -> dict[str, Any]:
     """What a model's file remembers of the file it was fitted on."""
     from isthmus.parts import pack
 
     facts: dict[str, Any] = {} if reading is None else {"reading": pack(reading)}
-    return {**facts, "excluded": list(left_out)} if left_out else facts
+    return {**facts, "excluded": list(without)} if without else facts
 
 
-def _opened(file: str, asked: Reading, model: Autoencoder | None) -> Opened:
+def _opened(file: str, asked: Reading, model: Autoencoder | None, unsaid: Sequence[str]) -> Opened:
     from isthmus.inputs.disk import is_url, open_source
     from isthmus.inputs.files import read_as
 
@@ -94,8 +110,8 @@ def _opened(file: str, asked: Reading, model: Autoencoder | None) -> Opened:
     if is_url(file) or of_parquet or (file.lower().endswith((".npy", ".parquet")) and place.is_file()):
         return Opened(open_source(file), None, ())
     if model is None:
-        return Opened(*read_as(file, asked))
-    return Opened(*read_as(file, asked, *_remembered(model)))
+        return Opened(*read_as(file, asked, unsaid=unsaid))
+    return Opened(*read_as(file, asked, *_remembered(model), unsaid=unsaid))
 
 
 def _remembered(model: Autoencoder) -> tuple[Reading, list[str], list[str]]:
@@ -126,13 +142,14 @@ def held_rows(X: Any) -> Any:
 def dropped(X: Any, columns: list[str]) -> Any:
     """The table without some columns."""
     from isthmus.checks import must
+    from isthmus.wording import few
 
     if not columns:
         return X
     names = [str(name) for name in getattr(X, "columns", [])]
     unknown = [name for name in columns if name not in names]
     if unknown:
-        there = f"It has {', '.join(names[:10]) or 'none'}"
+        there = f"It has {few(names, 10) or 'none'}"
         raise must("--exclude", "name a column of the file", unknown[0], there)
     if not set(names) - set(columns):
         raise must("--exclude", "leave at least one column", "all of them", "Leave out fewer")

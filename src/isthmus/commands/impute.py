@@ -71,6 +71,7 @@ def impute(
         dropped,
         excluded,
         held_rows,
+        left_out,
         opened,
         refuse_output,
         reminders,
@@ -95,7 +96,8 @@ def impute(
         try:
             imputer = None if model is None else load_imputer(model)
             known = None if imputer is None else imputer.models_[0]
-            X, reading, notes = opened(file, asked, known, whole=True)
+            unsaid = exclude or left_out(known)
+            X, reading, notes = opened(file, asked, known, whole=True, unsaid=unsaid)
             X = held_rows(X)
             exclude = exclude or excluded(known, X)
             rows = dropped(X, exclude)

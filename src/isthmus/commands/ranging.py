@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ __all__ = ["Ranges", "fit_series", "opened_series"]
 SHOWN = 20  # ranges on the screen, the strangest
 
 
-def opened_series(file: str, asked: Any, model: Autoencoder | None = None) -> Any:
+def opened_series(file: str, asked: Any, model: Autoencoder | None = None, unsaid: Sequence[str] = ()) -> Any:
     """A file as `opened` opens it, an .npy of one dimension as a series of one channel, and the moments that
     pandas kept as row labels as such.
     """
@@ -31,7 +32,7 @@ def opened_series(file: str, asked: Any, model: Autoencoder | None = None) -> An
             values = None
         if values is not None and values.ndim == 1 and values.dtype.kind in "biuf":
             return np.array(values)[:, None], None, []
-    source, reading, notes = opened(file, asked, model)
+    source, reading, notes = opened(file, asked, model, unsaid=unsaid)
     X, moments = held_rows(source), source.moments() if hasattr(source, "moments") else None
     if moments is not None and hasattr(X, "set_axis"):
         X = X.set_axis(moments, axis=0)

@@ -30,6 +30,7 @@ OPTIONS = (
     (r" \(trainer__lr\)", ""),
     (r"device='(\w+)'", r"--device \1"),
     (r"^device must", "--device must"),
+    (r"\bheader=False\b", "--no-header"),
     (r"mark it as missing with NaN|mark it missing with NaN", "name the word for a missing value with --na"),
     (r"\bITQ\((\d+)\)", r"--bits \1"),
     (r"^bits must", "--bits must"),

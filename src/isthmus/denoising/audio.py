@@ -268,7 +268,8 @@ class AudioDenoiser(Estimator):
             head = wav_header(source)
             signal = read_wav(source, head)
         except Exception as error:  # decoders raise nearly everything on hostile bytes
-            raise FileError(f"{source} cannot be read: {brief(str(error)).rstrip('.')}.") from None
+            words = brief(str(error)).rstrip(".")
+            raise FileError(f"{source} cannot be read: {words}. Save it as WAV or copy it again.") from None
         write_wav(target, self.denoise(signal, head.rate, level=level, progress=progress), head)
 
     def _one(self, channel: NDArray[np.float64], rate: int | None, progress: Progress | None) -> Any:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from isthmus.checks import must, need
 from isthmus.citizen import Transformer
-from isthmus.imputation.blend import blends_of
+from isthmus.imputation.blend import Blend, blends_of
 from isthmus.imputation.cells import Cells
 from isthmus.imputation.drawing import Knowledge, drawn
 from isthmus.imputation.folds import default_model, disagreement, folds_of, hidden_guesses, rows_judged
@@ -31,7 +31,7 @@ from isthmus.inputs import Folder, Source, as_frame_like, columns_of, completed,
 from isthmus.inputs.arrays import as_array, refuse_infinite
 from isthmus.inputs.frames import read_columns
 from isthmus.training import seed_from
-from isthmus.wording import counted, percent
+from isthmus.wording import counted, few, percent
 
 __all__ = ["Imputer", "gap_counts"]
 
@@ -107,7 +107,7 @@ class Imputer(Transformer):
         most = rows_judged(cells, x.shape[1])
         hidden = hidden_guesses(folds, cells, x, observed, rng, beside_others, most)
         spared = (1 - 1 / len(folds)) * disagreement(folds, cells, x, observed, rng)
-        mean = _means(cells, x, observed)
+        mean, constant = _means(cells, x, observed), _constant(cells, x, observed)
         numeric = [kind == "numeric" for kind in cells.kinds]
         named = [cells.fillable(j) for j in range(len(cells.all))]
         blends = blends_of(
@@ -116,11 +116,12 @@ class Imputer(Transformer):
             named,
             [float(spared[span].sum()) for span in cells.spans],
         )
+        blends = [Blend() if same else one for one, same in zip(blends, constant, strict=True)]
         coming = AsTheyCome(observed)
         met = hidden_guesses(folds, cells, x, observed, rng, coming, coming.rows_enough)
         blends = [
-            blend.told(some, mean[span], levels)
-            for blend, some, span, levels in zip(blends, met, cells.spans, named, strict=True)
+            blend if same else blend.told(some, mean[span], levels)
+            for blend, some, span, levels, same in zip(blends, met, cells.spans, named, constant, strict=True)
         ]
         variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)
         spreads, drawn_spreads = (
@@ -138,7 +139,7 @@ class Imputer(Transformer):
         self._rows, self._share = len(x), share
         self.facts_ = {}
         self._note_features()
-        self.notes_ = [*notes, *schema.notes, *self._said()]
+        self.notes_ = [*notes, *schema.notes, *self._said(constant)]
         return self
 
     def default_model(self, X: Any) -> Any:
@@ -290,18 +291,13 @@ class Imputer(Transformer):
             return float((1 + np.abs(guess[0])) / 2)
         return float((self._known.cells.nameable(j) * guess / guess.sum()).max())
 
-    def _said(self) -> list[str]:
-        """What a user should know about the fills."""
+    def _said(self, constant: Array) -> list[str]:
+        """What a user should know about the fills: of columns with gaps, where there are any."""
         known, cells = self._known, self._known.cells
-        pairs = [(str(name), blend) for name, blend in zip(cells.names, known.blends, strict=True)]
-        plain = [
-            name
-            for (name, blend), empty in zip(pairs, self._empty, strict=True)
-            if blend.weight == 0 and blend.cells and not empty
-        ]
-        unjudged = [
-            n for (n, blend), empty in zip(pairs, self._empty, strict=True) if not blend.cells and not empty
-        ]
+        told = ~self._empty & ~constant & ((self._missing > 0) | (not self._missing.any()))
+        pairs = [(str(cells.names[j]), known.blends[j]) for j in np.flatnonzero(told)]
+        plain = [name for name, blend in pairs if blend.weight == 0 and blend.cells]
+        unjudged = [name for name, blend in pairs if not blend.cells]
         said = [
             f"{len(known.folds)} models, each judged on known cells hidden in rows it was not trained on "
             f"({counted(self._rows, 'row')}, {percent(self._share, 1)} missing)."
@@ -309,11 +305,11 @@ class Imputer(Transformer):
         if plain:
             said.append(
                 "Filled with the mean or the most frequent level, as nothing did clearly better on hidden "
-                f"cells: {_few(plain)}."
+                f"cells: {few(plain)}."
             )
         if unjudged:
             said.append(
-                f"Too few values to judge fills, so the mean or most frequent level: {_few(unjudged)}."
+                f"Too few values to judge fills, so the mean or most frequent level: {few(unjudged)}."
             )
         if np.isfinite(self.coverage_):
             said.append(f"Intervals at 90% held {percent(self.coverage_, 1)} of hidden cells of other rows.")
@@ -411,14 +407,17 @@ def _means(cells: Cells, x: Array, observed: Array) -> Array:
     return np.asarray(own.sum(0) / np.maximum(1, seen.sum(0)))
 
 
+def _constant(cells: Cells, x: Array, observed: Array) -> Array:
+    """Which columns have one value in every row that has any: nothing to judge fills by, (cells,)."""
+    seen = cells.spread(observed)
+    low, high = (np.where(seen, x, end) for end in (np.inf, -np.inf))
+    same = low.min(0) == high.max(0)
+    return np.array([bool(same[span].all()) for span in cells.spans])
+
+
 def _values(table: Any, at: list[tuple[int, int]], names: list[Any]) -> list[Any]:
     """The values of cells (row, column)."""
     if not hasattr(table, "columns"):
         return [table[i, j].item() for i, j in at]
     columns = {j: table[names[j]].to_list() for j in {j for _, j in at}}
     return [columns[j][i] for i, j in at]
-
-
-def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

@@ -202,10 +202,7 @@ class Numeric(ColumnKind):
         known = known[~np.isnan(known)]
         if not len(known):
             return spec, (f"Column {column.name!r} has no value at all: it stays empty.",)
-        constant = (
-            (f"Column {column.name!r} is constant.",) if known.min() == known.max() and len(known) > 1 else ()
-        )
-        return spec, constant
+        return spec, _about_constant(column.name, 1 if known.min() == known.max() else 2, len(known))
 
 
 class Datetime(Numeric):
@@ -227,8 +224,11 @@ class Boolean(ColumnKind):
     """Yes or no, with a Bernoulli likelihood."""
 
     def learn(self, column: Column) -> tuple[Spec, tuple[str, ...]]:
-        """Nothing to learn."""
-        return TruthSpec(column.name, column.dtype), ()
+        """Nothing to learn but whether it is constant, which is noted."""
+        spec = TruthSpec(column.name, column.dtype)
+        known = spec.encode(column)
+        known = known[known != 0]
+        return spec, _about_constant(column.name, len(set(known.tolist())), len(known))
 
 
 class Categorical(ColumnKind):
@@ -242,7 +242,7 @@ class Categorical(ColumnKind):
     min_count: int = 1
 
     def learn(self, column: Column) -> tuple[Spec, tuple[str, ...]]:
-        """Levels by frequency, then by name; notes when some were too many."""
+        """Levels by frequency, then by name; notes when some were too many, or all are one."""
         values = column.values if column.values is not None else _from_numbers(column)
         counts = Counter(value for value in values if value is not None)
         if not counts:
@@ -252,7 +252,13 @@ class Categorical(ColumnKind):
         ranked = sorted(counts, key=lambda level: (-counts[level], str(level)))
         keep = min(self.max_levels, sum(count >= self.min_count for count in counts.values()))
         spec = LevelSpec(column.name, column.dtype, tuple(ranked[:keep]), len(ranked) - keep)
-        return spec, _about_levels(column.name, len(ranked), keep, sum(counts.values()))
+        rows = sum(counts.values())
+        constant = _about_constant(column.name, len(ranked), rows)
+        return spec, (*constant, *_about_levels(column.name, len(ranked), keep, rows))
+
+
+def _about_constant(name: str | int, distinct: int, rows: int) -> tuple[str, ...]:
+    return (f"Column {name!r} is constant.",) if distinct == 1 and rows > 1 else ()
 
 
 def _about_levels(name: str | int, total: int, kept: int, rows: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from isthmus.checks import brief
@@ -58,32 +58,34 @@ def interpreted(
     known: str | None,
     text: set[str],
     marks: Counter[str] | None = None,
+    unsaid: Collection[str] = (),
 ) -> tuple[Any, str | None, tuple[str, ...]]:
     """Columns of text that are numbers or dates in disguise as these; the decimal sign; and notes.
 
-    marks: cells that were taken as missing already, by word.
+    marks: cells that were taken as missing already, by word. unsaid: columns of which there are no notes.
     """
     points = "Float64" in map(str, frame.dtypes)
     likely = asked or known or ("," if separator == ";" and not points else ".")
     decimals = list(dict.fromkeys((likely, ".") if asked else (likely, ".", ",")))
     found: dict[str, list[str]] = {}
-    marks = Counter() if marks is None else marks
+    marks, silent = Counter() if marks is None else marks, Counter[str]()
     for name in [n for n in frame.columns if frame[n].dtype == "string"]:
-        words = frame[name].str.strip()
-        numbers = None if name in text else _as_numbers(words, decimals, marks)
+        words, gone = frame[name].str.strip(), silent if name in unsaid else marks
+        numbers = None if name in text else _as_numbers(words, decimals, gone)
         if numbers is not None:
             frame[name], how = numbers
             found.setdefault(how, []).append(name)
             continue
         marked = (words == "?").fillna(False).astype(bool)
         frame[name] = frame[name].mask(marked)
-        marks["?"] += int(marked.sum())
-        frame[name], note = (frame[name], "") if name in text else _as_dates(frame[name], words, marks)
+        gone["?"] += int(marked.sum())
+        frame[name], note = (frame[name], "") if name in text else _as_dates(frame[name], words, gone)
         found.setdefault(note or ("" if name in text else _about_near_numbers(words)), []).append(name)
-    notes = [f"{listed(names, 'Column')}: {how}." for how, names in found.items() if how]
-    gone = [f"{mark!r} ({counted(count, 'cell')})" for mark, count in marks.items() if count]
-    if gone:
-        notes.append(f"Counted as missing: {', '.join(gone)}.")
+    said = {how: [name for name in names if name not in unsaid] for how, names in found.items() if how}
+    notes = [f"{listed(names, 'Column')}: {how}." for how, names in said.items() if names]
+    counts = [f"{mark!r} ({counted(count, 'cell')})" for mark, count in marks.items() if count]
+    if counts:
+        notes.append(f"Counted as missing: {', '.join(counts)}.")
     comma = any("decimal comma" in how for how in found)
     return frame, asked or ("," if comma or known == "," else None), tuple(notes)
 

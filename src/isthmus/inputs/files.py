@@ -68,6 +68,7 @@ def read_as(
     known: Reading = Reading(),
     names: Collection[str] = (),
     text: Collection[str] = (),
+    unsaid: Collection[str] = (),
 ) -> tuple[Any, Reading | None, tuple[str, ...]]:
     """The same, with how a text file was read and notes on it; see `isthmus.inputs.text.read_text`."""
     file, key = located(path)
@@ -83,7 +84,7 @@ def read_as(
     try:
         if kind in TEXT:
             _pandas()
-            return tuple(read_text(file, asked, known, names, text))
+            return tuple(read_text(file, asked, known, names, text, unsaid))
         return (_read_parquet(file) if kind == ".parquet" else _read_numpy(file, key)), None, ()
     except FileError:
         raise

@@ -2,7 +2,8 @@
 
 The rule is a person's: names differ in kind from what stands below them. A word over numbers is a name; so
 are years in a row (2019, 2020, ...) over values that are no years. Where everything is words, the first row
-holds names unless its words turn up again below.
+holds names unless its words turn up again below. An only row holds names unless a cell is a number, a date
+or yes or no.
 
 >>> has_names(["id", "2019", "2020"], [["1", "5.5", "6"], ["2", "7", "8.1"]], {"?"})
 True
@@ -20,6 +21,7 @@ from itertools import pairwise
 __all__ = ["has_names", "is_number"]
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+TRUTHS = {"true", "false", "yes", "no"}
 
 
 def is_number(text: str) -> bool:
@@ -39,6 +41,12 @@ def has_names(first: Sequence[str], body: Sequence[Sequence[str]], marks: Collec
     if len(words) > 1 and words == [str(j) for j in range(len(words))]:
         return True
     kinds = [_kind(word, marks) for word in words]
+    if not body:
+        return (
+            "word" in kinds
+            and {"number", "date"}.isdisjoint(kinds)
+            and TRUTHS.isdisjoint(map(str.lower, words))
+        )
     below = [[row[j].strip() for row in body] for j in range(len(words))]
     under = [_common_kind(column, marks) for column in below]
     pairs = list(zip(kinds, under, strict=True))

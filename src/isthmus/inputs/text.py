@@ -24,12 +24,12 @@ import gzip
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from isthmus.checks import FileError, must
+from isthmus.checks import FileError, IsthmusError, must
 from isthmus.inputs.disguised import COMMA, MARKS, interpreted
 from isthmus.inputs.headers import has_names, is_number
 from isthmus.parts import Record
@@ -91,11 +91,13 @@ def read_text(
     known: Reading = Reading(),
     names: Collection[str] = (),
     text: Collection[str] = (),
+    unsaid: Collection[str] = (),
 ) -> TextTable:
     """A text file as a table.
 
     asked: what the user wants, which wins over everything. known: how the file a model was fitted on was
     read; names: its columns; text: those of them that are text, even where this file has only numbers there.
+    unsaid: columns that will be left out, of which there are no notes.
 
     Raises FileError for what is no table, naming the line.
     """
@@ -106,23 +108,30 @@ def read_text(
     if separator == BLANKS:
         content = _tabbed(content)
     cells = "\t" if separator == BLANKS else separator
-    first, body, marks = _rows(file, content, cells)
+    first, body, gone = _rows(file, content, cells)
     first, labels = _squared(first, body)
     header = asked.header if asked.header is not None else _header(first, body, asked, known, names)
     given = _names(file, first, header or labels)
-    marks.update(cell for cell in first if not (header or labels) and cell in WORDS)
+    if not (header or labels):
+        gone.update((j, cell) for j, cell in enumerate(first) if cell in WORDS)
+    marks: Counter[str] = Counter()
+    for (j, cell), count in gone.items():
+        marks[cell] += count if given[j] not in unsaid else 0
     unknown = set(given).difference(names)  # what a model knows is what it was
     padded = [n for n in _padded(given, body if header or labels else [first, *body]) if n in unknown]
     text = {*text, *padded}
     frame = _parsed(content, cells, given, header or labels, asked, known, text)
     if not len(frame):
-        raise FileError(f"{file} has a header but no rows. Nothing to learn from.")
+        do = "Add rows, or use header=False if this line is one"
+        raise must(str(file), "have rows", "names of columns alone", do, FileError)
     index = (header or labels) and _is_index(first, frame, known)
     frame = frame.drop(columns=frame.columns[0]) if index else frame
-    frame, decimal, found = interpreted(frame, separator, asked.decimal, known.decimal, set(text), marks)
+    signs = (separator, asked.decimal, known.decimal)
+    frame, decimal, found = interpreted(frame, *signs, set(text), marks, unsaid)
     frame.attrs["plain"] = _plain(given, body, frame)
-    notes += _about_blanks(content, cells, given, header or labels, frame)
+    notes += _about_blanks(content, cells, given, header or labels, frame, unsaid)
     notes += _about_layout(frame, separator, preferred, header or labels, index)
+    padded = [name for name in padded if name not in unsaid]
     if padded:
         notes += (f"Read as text, as leading zeros would be lost: {', '.join(padded)}.",)
     remembered = asked.encoding or known.encoding  # what was found, a mark in the file, is found again
@@ -222,30 +231,37 @@ def _tabbed(content: bytes) -> bytes:
     return "\n".join("\t".join(re.findall(r'"[^"]*"|\S+', line)) for line in lines).encode()
 
 
-def _rows(file: Path, content: bytes, separator: str) -> tuple[list[str], list[list[str]], Counter[str]]:
-    """The first row, a sample of the others, and how many cells of these say "missing" in which words.
-    FileError where any row has another length.
+Gone = Counter[tuple[int, str]]
+
+
+def _rows(file: Path, content: bytes, separator: str) -> tuple[list[str], list[list[str]], Gone]:
+    """The first row, a sample of the others, and how many cells of these say "missing", by place and word.
+    FileError where any row has another length, or a quote is open at the end.
     """
     reader = csv.reader(_stream(content), delimiter=separator, skipinitialspace=True)
     first: list[str] = []
     body: list[list[str]] = []
-    lengths: dict[int, int] = {}  # the first line that has so many cells
+    lengths: dict[int, tuple[int, int]] = {}  # the first and last line of the first row of so many cells
     counts: Counter[int] = Counter()
-    marks: Counter[str] = Counter()
-    for row in reader:
+    marks: Gone = Counter()
+    start = end = 0
+    for row in _numbered(file, reader):
+        start, end = end + 1, reader.line_num
         if _is_blank(row):
             continue
         if not first:
             first = row
             continue
         counts[len(row)] += 1
-        lengths.setdefault(len(row), reader.line_num)
+        lengths.setdefault(len(row), (start, end))
         if not WORDS.isdisjoint(row):
-            marks.update(cell for cell in row if cell in WORDS)
+            marks.update((j, cell) for j, cell in enumerate(row) if cell in WORDS)
         if len(body) < SAMPLE:
             body.append(row)
     if not first:
         raise FileError(f"{file} has no rows. Nothing to read.")
+    if _is_open(content, start, separator):
+        raise _unclosed(file, start)
     usual = len(first) if len(first) in counts or not counts else counts.most_common(1)[0][0]
     odd = next((n for n in counts if n != usual), None)
     if odd is not None:
@@ -255,10 +271,45 @@ def _rows(file: Path, content: bytes, separator: str) -> tuple[list[str], list[l
     return first, body, marks
 
 
-def _ragged(file: Path, line: int, got: int, usual: int) -> FileError:
+def _numbered(file: Path, reader: Any) -> Iterator[list[str]]:
+    """The rows; what the reader cannot take, such as half a file in one cell, by the line it begins in."""
+    line = 0
+    try:
+        for row in reader:
+            yield row
+            line = reader.line_num
+    except csv.Error as error:
+        if reader.line_num > line + 1:
+            raise _unclosed(file, line + 1) from None
+        raise FileError(f"{file} cannot be read: {error} in line {line + 1}. Correct that line.") from None
+
+
+def _is_open(content: bytes, start: int, separator: str) -> bool:
+    """Whether the last row, which begins in line `start`, ends within quotes."""
+    last = islice(_stream(content), start - 1, None)
+    try:
+        list(csv.reader(last, delimiter=separator, skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
+
+
+def _unclosed(file: Path, line: int) -> IsthmusError:
+    return must(
+        str(file), "close its quotes", f"one left open in line {line}", "Correct that line", FileError
+    )
+
+
+def _ragged(file: Path, lines: tuple[int, int], got: int, usual: int) -> FileError:
+    line, end = lines
+    cells = f"{counted(got, 'cell')} in line {line} instead of {usual}"
+    if end > line:
+        return FileError(
+            f"{file} must have rows of one length; got {cells}, with a quote that is closed in line {end}. "
+            f"Close it in line {line}."
+        )
     return FileError(
-        f"{file} must have rows of one length; got {counted(got, 'cell')} in line {line} instead of {usual}. "
-        "Correct that line, or name the separator."
+        f"{file} must have rows of one length; got {cells}. Correct that line, or name the separator."
     )
 
 
@@ -356,13 +407,15 @@ def _plain(names: list[str], body: list[list[str]], frame: Any) -> list[str]:
 
 
 def _about_blanks(
-    content: bytes, separator: str, names: list[str], header: bool, frame: Any
+    content: bytes, separator: str, names: list[str], header: bool, frame: Any, unsaid: Collection[str]
 ) -> tuple[str, ...]:
     """A note where blanks around names, or before words, are not kept."""
     readers = (csv.reader(_stream(content), delimiter=separator, skipinitialspace=s) for s in (False, True))
     pairs = ((a, b) for a, b in islice(zip(*readers, strict=False), LOOKED_AT) if not _is_blank(a))
     around = [cell.strip() for cell in next(pairs)[0] if cell != cell.strip()] if header else []
-    text = {j for j, name in enumerate(names) if name in frame and frame[name].dtype == "string"}
+    around = [name for name in around if name not in unsaid]
+    said = [(j, name) for j, name in enumerate(names) if name in frame and name not in unsaid]
+    text = {j for j, name in said if frame[name].dtype == "string"}
     padded = f"{separator} ".encode() in content or content.startswith(b" ") or b"\n " in content
     before: set[int] = set()
     for kept, used in pairs if text and padded else ():

@@ -33,10 +33,14 @@ class WavHeader(NamedTuple):
 
 
 def wav_header(path: Path) -> WavHeader:
-    """What a file says of itself; raises FileError, or what the decoder raises, for what is no WAV file."""
+    """What a file says of itself; raises FileError for what is no WAV file."""
+    library = soundfile()
     with path.open("rb") as file:
         _check_chunks(file, path.stat().st_size)
-        info = soundfile().info(file)
+        try:
+            info = library.info(file)
+        except library.SoundFileError:
+            raise FileError("its header is damaged") from None
     if info.format not in ("WAV", "WAVEX", "RF64"):
         raise FileError("not a WAV file")
     if info.frames < 1:
@@ -48,7 +52,11 @@ def wav_header(path: Path) -> WavHeader:
 
 def read_wav(path: Path, head: WavHeader) -> NDArray[np.float32]:
     """The samples (channels, time) in [-1, 1] of a file with this header."""
-    samples, _ = soundfile().read(path, dtype="float32", always_2d=True)
+    library = soundfile()
+    try:
+        samples, _ = library.read(path, dtype="float32", always_2d=True)
+    except library.SoundFileError:
+        raise FileError("its samples are damaged") from None
     if len(samples) != head.frames:
         raise FileError("it is truncated")
     if not np.isfinite(samples).all():
@@ -99,8 +107,10 @@ def resampled(signal: NDArray[Any], to: int, rate: int) -> NDArray[Any]:
 def _check_chunks(file: BinaryIO, size: int) -> None:
     """Raise unless the file is as long as its chunks say; the decoder reads a truncated one in silence."""
     start = file.read(12)
-    if len(start) < 12 or start[:4] not in (b"RIFF", b"RF64", b"RIFX") or start[8:] != b"WAVE":
-        raise FileError("not a WAV file" if start else "it is empty")
+    if not start:
+        raise FileError("it is empty")
+    if start[:4] not in (b"RIFF", b"RF64", b"RIFX") or start[8:] != b"WAVE"[: len(start[8:])]:
+        raise FileError("not a WAV file")
     while len(head := file.read(8)) == 8:
         length = int.from_bytes(head[4:], "big" if start[:4] == b"RIFX" else "little")
         left = size - file.tell()
@@ -110,4 +120,6 @@ def _check_chunks(file: BinaryIO, size: int) -> None:
                 raise FileError(f"it is truncated: {left:,} of {length:,} bytes")
             break
         file.seek(min(left, length + length % 2), 1)
+    else:
+        raise FileError("it is truncated within its header")
     file.seek(0)
