@@ -20,6 +20,7 @@ from isthmus import (
     save,
 )
 from isthmus.demo import mixed_table
+from isthmus.wording import percent
 
 FEW = Trainer(max_epochs=4)
 
@@ -148,7 +149,7 @@ def test_the_reason_says_what_more_numbers_are_worth():
     curve = component_curve(plane, most=6, model=short, random_state=0)
     assert curve.suggested == 3
     left = (curve.error[2] - curve.error.min()) / curve.mean_error
-    assert f"more numbers explain {left:.1%} more at most" in curve.reason
+    assert f"more numbers explain {percent(left, 1)} more at most" in curve.reason
     straight = component_curve(rng.normal(size=(400, 8)), model=short)
     assert straight.suggested == len(straight.k)
     assert "straight" in straight.reason
