@@ -77,7 +77,9 @@ def test_columns_that_come_back_worse_than_their_mean_are_named_in_the_verdict()
     model = Autoencoder(4, trainer=trainer, random_state=0).fit(curved(500, 0))
     found = audit(model, curved(500, 0), curved(300, 1))
     assert found.verdict.endswith("No sign of memorising: use it.")
-    worst = dataclasses.replace(found.worst, explained=np.r_[-0.5, np.full(19, 0.9)])
+    worst = dataclasses.replace(
+        found.worst, explained=np.r_[-0.5, np.full(19, 0.9)], error=np.r_[2.0, np.ones(19)]
+    )
     evidence = {name: getattr(found, name) for name in Evidence._fields if name != "dimension"}
     _, verdict = judged(Evidence(**{**evidence, "worst": worst}, dimension=4.0))
     assert verdict.endswith("use it, but not for column '0', where the mean is nearer.")

@@ -18,6 +18,7 @@ from isthmus.wording import percent
 __all__ = ["Square", "Worst", "worst"]
 
 SHOWN = 5
+NOTICED = 0.1  # of what a column's mean usually costs
 SHARE = 6  # a region's side is so small a part of a picture's shorter side
 
 Array = NDArray[np.float64]
@@ -64,8 +65,13 @@ class Worst(Finding):
         return [int(j) for j in known[np.argsort(self.explained[known], kind="stable")]]
 
     def below(self, share: float) -> list[str]:
-        """Columns of a table of which less than `share` is explained, worst first."""
-        return [] if self.shape else [str(self.names[j]) for j in self.order if self.explained[j] < share]
+        """Columns of a table of which less than `share` is explained, worst first; not those that hardly vary
+        among these rows and cost next to nothing.
+        """
+        of = self.error / np.maximum(1e-12, 1 - self.explained)
+        noticed = self.error >= NOTICED * np.nanmedian(np.where(np.isfinite(self.explained), of, np.nan))
+        lost = [j for j in self.order if self.explained[j] < share and noticed[j]]
+        return [] if self.shape else [str(self.names[j]) for j in lost]
 
     @property
     def is_picture(self) -> bool:
