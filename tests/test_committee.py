@@ -102,3 +102,30 @@ def test_a_denoiser_of_small_pictures_is_one(digits):
     alone = Autoencoder(**{**denoiser.model_.get_params(deep=False), "random_state": seed})
     alone.set_params(architecture=MLP((256, 256)), n_components=None)
     assert error < np.square(alone.fit(images).reconstruct(noisy) - images).mean()
+
+
+def test_a_denoiser_of_small_pictures_goes_on_from_checkpoints(digits, tmp_path):
+    """One for each network; the end is that of a fit without them, and fitted again it is the same."""
+    images = digits[0][:200].reshape(-1, 8, 8) / 16
+    made = []
+    for path in (None, str(tmp_path / "fit"), str(tmp_path / "fit")):
+        trainer = Trainer(max_epochs=3, batch_size=64, progress=False, checkpoint=path)
+        denoiser = SampleDenoiser(noise=GaussianNoise(0.3), trainer=trainer, random_state=0).fit(images)
+        assert denoiser.model_.trainer.checkpoint == path
+        made.append(denoiser.denoise(images))
+    np.testing.assert_allclose(made[1], made[0], atol=1e-4)
+    assert (made[2] == made[1]).all()
+
+
+def test_networks_whose_turn_had_not_come_are_left_out(digits, monkeypatch):
+    """Ctrl-C in the first program leaves the others as they began."""
+    images = digits[0][:200].reshape(-1, 8, 8) / 16
+
+    def interrupted(models, X):
+        for model in fit_many(models, X)[2:]:
+            model.history_rows_ = [{"epoch": 0.0}]
+        return models
+
+    monkeypatch.setattr("isthmus.denoising.samples.fit_many", interrupted)
+    denoiser = SampleDenoiser(noise=GaussianNoise(0.3), trainer=SHORT, random_state=0).fit(images)
+    assert denoiser.model_.architecture.hidden == (512, 512)

@@ -79,12 +79,21 @@ def _few_pixels(X: Any) -> bool:
 
 
 def _committee(model: Autoencoder, X: Any) -> Autoencoder:
-    """The mean of several such models: noise that is new every time makes each another, their mean better."""
+    """The mean of several such models: noise that is new every time makes each another, their mean better.
+    Where there is a checkpoint, each has its own beside it.
+    """
     from sklearn.base import clone
 
-    seed = seed_from(model.random_state)
-    models = [clone(model).set_params(random_state=seed + i) for i in range(MEMBERS)]
-    return united(fit_many(models, X))
+    seed, trainer = seed_from(model.random_state), model.trainer
+    models = []
+    for i in range(MEMBERS):
+        path = None if trainer.checkpoint is None else f"{trainer.checkpoint}.{i + 1}"
+        own = {"random_state": seed + i, "trainer": trainer.with_params(checkpoint=path)}
+        models.append(clone(model).set_params(**own))
+    trained = [one for one in fit_many(models, X) if one.history_rows_[-1]["epoch"] > 0]
+    one = united(trained or models[:1])  # Ctrl-C leaves those whose turn had not come at their start
+    one.trainer = trainer
+    return one
 
 
 class SampleDenoiser(Transformer):
