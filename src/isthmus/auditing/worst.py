@@ -68,10 +68,11 @@ class Worst(Finding):
         """Columns of a table of which less than `share` is explained, worst first; not those that hardly vary
         among these rows and cost next to nothing.
         """
+        if self.shape or not self.order:
+            return []
         of = self.error / np.maximum(1e-12, 1 - self.explained)
         noticed = self.error >= NOTICED * np.nanmedian(np.where(np.isfinite(self.explained), of, np.nan))
-        lost = [j for j in self.order if self.explained[j] < share and noticed[j]]
-        return [] if self.shape else [str(self.names[j]) for j in lost]
+        return [str(self.names[j]) for j in self.order if self.explained[j] < share and noticed[j]]
 
     @property
     def is_picture(self) -> bool:
