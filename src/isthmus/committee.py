@@ -50,8 +50,9 @@ def united(models: Sequence[Autoencoder]) -> Autoencoder:
     one.n_components = one.n_components_ = K * first.n_components_
     one.history_rows_ = list(first.history_rows_)
     one.notes_ = [*first.notes_, f"The mean of {counted(K, 'network')}, as one; what is told is the first's."]
-    wide = one._build(plain=isinstance(first._network, PlainNetwork))
-    weights = [model.state_dict() for model in models]
+    plain = all(isinstance(model._network, PlainNetwork) for model in models)
+    wide = one._build(plain=plain)
+    weights = [(model if plain else model.network_).state_dict() for model in models]
     for name, there in wide.state_dict().items():
         there[...] = 0
         for i, own in enumerate(weights):

@@ -42,7 +42,7 @@ class Shift(Finding):
     @property
     def place(self) -> str:
         """Where it is, in words."""
-        if abs(self.known - self.known_before) > 0.5:
+        if abs(self.known - self.known_before) > 0.25:
             shares = percent(self.known), percent(self.known_before)
             return f"{self.column} (readable in {shares[0]} of them, and in {shares[1]} of training rows)"
         return f"{self.column} (on average {plainly(self.size)} standard deviations away)"
@@ -56,7 +56,10 @@ def shift(subject: Subject) -> Shift:
     values = _apart(*(_moments(look.x, look.seen) for look in (subject.train, subject.test)))
     seen = [np.broadcast_to(look.seen, look.x.shape).astype(float) for look in (subject.train, subject.test)]
     gaps = _apart(*(_moments(known, np.ones((1, 1), bool)) for known in seen))
-    size, z = (np.where(gaps[0] > values[0], gap, value) for gap, value in zip(gaps, values, strict=True))
+    missed = 2 * np.abs(seen[1].mean(0) - seen[0].mean(0))  # unreadable in half of the cells more is as much
+    size, z = (
+        np.where(missed > values[0], gap, value) for gap, value in zip((missed, gaps[1]), values, strict=True)
+    )
     most = int(np.argmax(np.minimum(size, z / ERRORS)))
     ends = np.array([stop for _, stop in subject.reader.spans])
     return Shift(

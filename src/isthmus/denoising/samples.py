@@ -84,7 +84,8 @@ def _committee(model: Autoencoder, X: Any) -> Autoencoder:
     """
     from sklearn.base import clone
 
-    seed, trainer = seed_from(model.random_state), model.trainer
+    trainer, drawn = model.trainer, model.random_state
+    seed = seed_from(0 if drawn is None and trainer.checkpoint is not None else drawn)  # found again
     models = []
     for i in range(MEMBERS):
         path = None if trainer.checkpoint is None else f"{trainer.checkpoint}.{i + 1}"

@@ -50,7 +50,7 @@ def difference(model: Autoencoder, got: Outputs, X: Any) -> float:
     z, x_hat = model.transform_plain(X), model.reconstruct_encoded(X)
     errors = np.asarray(model.errors(X), dtype=np.float64)
     size = np.maximum(1.0, np.maximum(_largest(x), _largest(x_hat)))
-    wrong = np.maximum(size**2, _largest(np.nan_to_num(errors)))
+    wrong = np.maximum(size**2, _largest(np.where(np.isfinite(errors), errors, 0.0)))
     parts = [
         _gap(got.z, z) / (size * _usual(z)),
         _x_hat_gap(schema, got.x_hat, x_hat) / size,

@@ -165,7 +165,8 @@ def _kept(model: Autoencoder) -> dict[str, float]:
     """
     history = model.history_rows_
     judged = [line for line in history if np.isfinite(line.get("held_out_objective", np.nan))]
-    if model.lambdas_ or not judged:
+    goals = [term.goal for term in model._objective().terms_by_name.values() if term.goal is not None]
+    if goals or not judged:
         return history[-1]
     return min(judged, key=lambda line: line["held_out_objective"])
 
