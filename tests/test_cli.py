@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from command_line import run
-from isthmus import Autoencoder, Trainer, save
+from isthmus import Autoencoder, Trainer, save, united
 from isthmus.demo import mixed_table
 
 
@@ -138,6 +138,14 @@ def test_info_tells_the_losses_of_the_weights_in_the_file(tmp_path):
     found = json.loads(run("info", "m.isthmus", "--json", folder=tmp_path).stdout)
     assert (found["kept_epoch"], found["held_out_loss"]) == (best["epoch"], best["held_out_loss"])
     assert found["loss"] == best["loss"]
+    model.continue_fit(X)
+    later = next(line for line in model.history_rows_ if line["epoch"] == model.kept_epoch_)
+    assert later["epoch"] > best["epoch"]
+    save(model, tmp_path / "m.isthmus")
+    found = json.loads(run("info", "m.isthmus", "--json", folder=tmp_path).stdout)
+    assert (found["kept_epoch"], found["held_out_loss"]) == (later["epoch"], later["held_out_loss"])
+    save(united([model, model]), tmp_path / "m.isthmus")
+    assert "the weights are those" not in run("info", "m.isthmus", folder=tmp_path).stdout
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,8 @@ class Autoencoder(Transformer):
         Numbers in the code.
     history_ : DataFrame
         Every term of the objective for training and held-out rows, one line per look.
+    kept_epoch_ : float or None
+        The epoch, as in `history_`, whose weights these are; None for others, such as the mean of several.
     held_out_ : ndarray
         Row numbers kept from training.
     lambdas_ : dict of float
@@ -142,6 +144,7 @@ class Autoencoder(Transformer):
     """
 
     history_rows_: list[dict[str, float]]
+    kept_epoch_: float | None
     lambdas_: dict[str, float]
     versions_: dict[str, str]  # of the libraries that saved it, where `load` made it
     schema_: Schema
@@ -229,6 +232,7 @@ class Autoencoder(Transformer):
         self.trainer.with_params(max_epochs=1)([member])
         passes = self.history_rows_[-1]["epoch"] if self.history_rows_ else 0.0
         self.history_rows_.extend({**row, "epoch": passes + row["epoch"]} for row in member.history)
+        self.kept_epoch_ = self.history_rows_[-1]["epoch"]
         self.lambdas_: dict[str, float] = member.objective.lambdas
         return self
 
@@ -247,6 +251,7 @@ class Autoencoder(Transformer):
         self._trained(member, self._train([member]))
         passes = before[-1]["epoch"] if before else 0.0
         self.history_rows_ = before + [{**row, "epoch": passes + row["epoch"]} for row in member.history]
+        self.kept_epoch_ = passes + member.history[member.kept_at]["epoch"]
         return self
 
     def truncate(self, k: int) -> Autoencoder:
@@ -308,7 +313,7 @@ class Autoencoder(Transformer):
         self.notes_ = list(self.schema_.notes)
         names = self.schema_.names
         self.fingerprint_ = dict(once("fingerprint", lambda: fingerprint(np.asarray(first.x), names)))
-        self.history_rows_ = []
+        self.history_rows_, self.kept_epoch_ = [], None
         self.lambdas_ = {}
         return rows, Mersenne(self._seed) if isinstance(rows, PlainRows) else self._generator()
 
@@ -332,6 +337,7 @@ class Autoencoder(Transformer):
     def _trained(self, member: Member, plan: object) -> None:
         """Take over what training left behind besides the weights."""
         self.history_rows_, self.lambdas_ = member.history, member.objective.lambdas
+        self.kept_epoch_ = member.history[member.kept_at]["epoch"]
         kept = "no rows" if member.held_out is None else counted(len(member.held_out), "row")
         self.notes_ += [
             f"Trained on {counted(len(member.train), 'row')}, {kept} held out: {plan}.",

@@ -42,13 +42,14 @@ def united(models: Sequence[Autoencoder]) -> Autoencoder:
     Raises DataError for others.
     """
     need(len(models) > 0, "models", "be one or more", "none", "Use fit_many([...], X)")
-    first, K, (_, layers) = models[0], len(models), _shape(models[0])
+    first, K, shape = models[0], len(models), _shape(models[0])
     for model in models[1:]:
-        need(_shape(model) == _shape(first), "models", f"be {RULE}", model, "Use fit_many([...], X)")
+        need(_shape(model) == shape, "models", f"be {RULE}", model, "Use fit_many([...], X)")
+    layers = shape[1]
     one = copy.copy(first)
     one.architecture = layers.with_params(hidden=tuple(K * width for width in layers.hidden or ()))
     one.n_components = one.n_components_ = K * first.n_components_
-    one.history_rows_ = list(first.history_rows_)
+    one.history_rows_, one.kept_epoch_ = list(first.history_rows_), None
     one.notes_ = [*first.notes_, f"The mean of {counted(K, 'network')}, as one; what is told is the first's."]
     plain = all(isinstance(model._network, PlainNetwork) for model in models)
     wide = one._build(plain=plain)

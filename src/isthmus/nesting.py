@@ -32,7 +32,7 @@ def truncated(model: Autoencoder, k: int) -> Autoencoder:
     good = isinstance(k, int) and not isinstance(k, bool) and 1 <= k <= whole
     need(good, "k", f"be a whole number between 1 and {whole}", k, "Use truncate(2)")
     cut = copy.copy(model)
-    cut.n_components, cut.n_components_ = k, k
+    cut.n_components, cut.n_components_, cut.kept_epoch_ = k, k, None
     cut.history_rows_, cut.notes_ = (
         list(model.history_rows_),
         [*model.notes_, f"Cut from {counted(whole, 'number')} to {k}."],

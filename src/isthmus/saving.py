@@ -128,6 +128,7 @@ def describe(model: Autoencoder) -> dict[str, Any]:
         "n_components": model.n_components_,
         "seed": model._seed,
         "history": pack(model.history_rows_),
+        "kept_epoch": model.kept_epoch_,
         "lambdas": pack(model.lambdas_),
         "held_out": np.asarray(model.held_out_).tolist(),
         "notes": list(model.notes_),
@@ -188,6 +189,8 @@ def rebuilt(header: dict[str, Any], arrays: dict[str, Any], known: Mapping[str, 
     model.n_components_ = int(header["n_components"])
     model._seed = int(header["seed"])
     model.history_rows_ = [dict(row) for row in unpack(header["history"], known)]
+    kept = header.get("kept_epoch")
+    model.kept_epoch_ = None if kept is None else float(kept)
     model.lambdas_ = {str(k): float(v) for k, v in unpack(header.get("lambdas", pack({})), known).items()}
     model.held_out_ = np.array(header["held_out"], dtype=np.int64)
     model.notes_ = [str(note) for note in header["notes"]]

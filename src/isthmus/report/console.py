@@ -133,7 +133,7 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
         "names": names,
         "weights": model.n_weights_,
         "fingerprint": str(model.fingerprint_["sha256"]),
-        "kept_epoch": int(kept["epoch"]),
+        "kept_epoch": model.kept_epoch_,
         "loss": _finite(kept.get("loss")),
         "held_out_loss": _finite(kept.get("held_out_loss")),
         "versions": getattr(model, "versions_", {}),
@@ -148,7 +148,7 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
         "code": counted(facts["code_size"], "number"),
         "weights": f"{facts['weights']:,}",
         "trained on": f"{trained}, fingerprint {facts['fingerprint'][:12]}",
-        "epochs": f"{facts['epochs']}, the weights are those of epoch {facts['kept_epoch']}",
+        "epochs": f"{facts['epochs']}{_whose(model)}",
         "loss": _number(facts["loss"]),
         "held out loss": _number(facts["held_out_loss"]),
         "versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
@@ -160,15 +160,14 @@ def model_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
 
 
 def _kept(model: Autoencoder) -> dict[str, float]:
-    """The line of history whose weights were kept: the best held-out one, or the last where nothing was held
-    out or lambda was looked for.
-    """
+    """The line of history whose weights were kept; the last where none is known."""
     history = model.history_rows_
-    judged = [line for line in history if np.isfinite(line.get("held_out_objective", np.nan))]
-    goals = [term.goal for term in model._objective().terms_by_name.values() if term.goal is not None]
-    if goals or not judged:
-        return history[-1]
-    return min(judged, key=lambda line: line["held_out_objective"])
+    return next((line for line in history if line["epoch"] == model.kept_epoch_), history[-1])
+
+
+def _whose(model: Autoencoder) -> str:
+    """Which epoch's weights they are, where that is known."""
+    return "" if model.kept_epoch_ is None else f", the weights are those of epoch {model.kept_epoch_:g}"
 
 
 def _facts(model: Autoencoder) -> dict[str, Any]:
