@@ -17,6 +17,8 @@ import pytest
 
 from command_line import run
 from isthmus import Autoencoder, Trainer, audit, save
+from isthmus.auditing import Audit
+from isthmus.auditing.verdict import KINDS
 from isthmus.auditing.worst import Worst
 from isthmus.demo import mixed_table
 from isthmus.report.drawings import heat
@@ -60,6 +62,16 @@ def pictures() -> str:
     return html_report(audit(model, X), FACTS)
 
 
+@pytest.fixture(scope="module")
+def patients_elsewhere() -> Audit:
+    """Held-out rows with one column in a hundredth of its unit."""
+    rng = np.random.default_rng(0)
+    X = np.tanh(rng.normal(size=(400, 3)) @ rng.normal(size=(3, 8))) + 2
+    other = X[300:].copy()
+    other[:, 5] *= 100
+    return audit(Autoencoder(3, trainer=FEW, random_state=0).fit(X[:300]), X[:300], other)
+
+
 def rows_in(page: str) -> dict[str, Any]:
     """The data a page carries."""
     return json.loads(re.search(r'<script type="application/json" id="rows">(.*?)</script>', page)[1])  # type: ignore[index]
@@ -72,6 +84,14 @@ def test_the_verdict_comes_first(table):
     first = next(i for i, text in enumerate(said) if text in heads)
     assert "held-out rows" in said[first + 1]
     assert table.index("verdict") < table.index("<svg")
+
+
+def test_every_verdict_has_a_headline(patients_elsewhere):
+    """Also that on rows of another kind."""
+    assert set(HEADS) == set(KINDS)
+    assert patients_elsewhere.kind == "other"
+    page = html_report(patients_elsewhere, FACTS)
+    assert HEADS["other"][0] in [text.strip() for text in Page(page).said]
 
 
 def test_a_page_asks_for_nothing_from_anywhere(table, pictures):

@@ -35,6 +35,7 @@ HEADS = {
     "small": ("The code is too small", "warn"),
     "dead": ("Most of the code is dead", "bad"),
     "collapsed": ("It has learned next to nothing", "bad"),
+    "other": ("It was judged by rows of another kind", "warn"),
     "memorises": ("Do not trust it: it memorises", "bad"),
     "copies": ("Do not trust it: it copies", "bad"),
     "noise": ("There is nothing to learn", "warn"),
