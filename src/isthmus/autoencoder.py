@@ -292,8 +292,7 @@ class Autoencoder(Transformer):
         self, X: Any, known: dict[Any, Any] | None = None, seen: Any = None, plain: bool = False
     ) -> tuple[Any, Any]:
         """Learn the columns, build the network; the rows, and the generator of what is random about them."""
-        agreed = self.trainer.checkpoint is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1
-        self._seed = seed_from(0 if self.random_state is None and agreed else self.random_state)
+        self._seed = self._drawn_seed()
         once = _Once(known, id(X), repr(self.inputs))
         self.schema_ = once("schema", lambda: learned(self.inputs, X, self._seed))
         self.facts_ = {}
@@ -316,6 +315,11 @@ class Autoencoder(Transformer):
         self.history_rows_, self.kept_epoch_ = [], None
         self.lambdas_ = {}
         return rows, Mersenne(self._seed) if isinstance(rows, PlainRows) else self._generator()
+
+    def _drawn_seed(self) -> int:
+        """From `random_state`; where that is None, 0 if the same seed must be found again or agreed upon."""
+        agreed = self.trainer.checkpoint is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1
+        return seed_from(0 if self.random_state is None and agreed else self.random_state)
 
     def _member(self, X: Any, train: Any, held_out: Any, generator: Any) -> Member:
         """The model as the trainer sees it."""

@@ -33,12 +33,12 @@ from numpy.typing import NDArray
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.anomaly.nearfar import NearFar
 from isthmus.anomaly.score import AnomalyScore
-from isthmus.anomaly.steps import Steps, few, read_steps, refuse_clocks
+from isthmus.anomaly.steps import Steps, read_steps, refuse_clocks
 from isthmus.checks import must, need
 from isthmus.citizen import Estimator
 from isthmus.inputs import as_frame_like
 from isthmus.inputs.frames import is_frame
-from isthmus.wording import counted, percent
+from isthmus.wording import counted, few, percent
 
 __all__ = ["OfWindows", "SeriesDetector"]
 
@@ -217,7 +217,8 @@ class SeriesDetector(Estimator):
         if set(steps.names) == set(self.channels_):
             order = [steps.names.index(name) for name in self.channels_]
             return Steps(steps.values[:, order], steps.times, self.channels_)
-        raise must("X", f"have the channels {few(self.channels_)}", few(steps.names), "Pass the same")
+        known, got = (few([str(name) for name in names], 5) for names in (self.channels_, steps.names))
+        raise must("X", f"have the channels {known}", got, "Pass the same")
 
     def _check_parameters(self) -> None:
         whole = isinstance(self.window, (int, np.integer)) and not isinstance(self.window, bool)

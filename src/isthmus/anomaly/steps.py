@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from isthmus.checks import DataError, need
 from isthmus.inputs.frames import is_frame, read_columns
 
-__all__ = ["Steps", "few", "read_steps", "refuse_clocks"]
+__all__ = ["Steps", "read_steps", "refuse_clocks"]
 
 Array = NDArray[np.float64]
 
@@ -100,8 +100,3 @@ def _refuse_infinite(values: Array) -> None:
         raise DataError(
             f"X must be finite; got infinity at step {row}, channel {column}. Replace it or use NaN."
         )
-
-
-def few(names: list[Any]) -> str:
-    """The first names."""
-    return ", ".join(map(str, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

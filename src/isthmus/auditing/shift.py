@@ -4,13 +4,14 @@ For every feature, with means over the cells that were observed,
 
     shift = (mean of other rows - mean of training rows) / standard deviation of training rows
 
-and the same of whether a cell was observed at all. Two samples of one kind differ by the square root of one
-over their size. Where they differ by far more, what other rows cost tells nothing about memorising.
+or twice the difference between the shares of cells that were observed, where that is more. Two samples of one
+kind differ by the square root of one over their size. Where they differ by far more, what other rows cost
+tells nothing about memorising.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from isthmus.wording import percent
 __all__ = ["Shift", "shift"]
 
 ERRORS = 6.0  # standard errors that are worth a standard deviation, where the largest shift is looked for
+TWICE = 2.0  # half of the cells unreadable on one side alone is worth a standard deviation
+UNREAD = 0.25  # difference of those shares from which on it is told in their place
 FLAT = 0.1  # of the usual standard deviation, which a feature that hardly varies is taken to have
 
 Array = NDArray[np.float64]
@@ -42,7 +45,7 @@ class Shift(Finding):
     @property
     def place(self) -> str:
         """Where it is, in words."""
-        if abs(self.known - self.known_before) > 0.25:
+        if abs(self.known - self.known_before) > UNREAD:
             shares = percent(self.known), percent(self.known_before)
             return f"{self.column} (readable in {shares[0]} of them, and in {shares[1]} of training rows)"
         return f"{self.column} (on average {plainly(self.size)} standard deviations away)"
@@ -53,37 +56,48 @@ class Shift(Finding):
 
 def shift(subject: Subject) -> Shift:
     """Of the held-out rows against the training rows."""
-    values = _apart(*(_moments(look.x, look.seen) for look in (subject.train, subject.test)))
-    seen = [np.broadcast_to(look.seen, look.x.shape).astype(float) for look in (subject.train, subject.test)]
-    gaps = _apart(*(_moments(known, np.ones((1, 1), bool)) for known in seen))
-    missed = 2 * np.abs(seen[1].mean(0) - seen[0].mean(0))  # unreadable in half of the cells more is as much
-    size, z = (
-        np.where(missed > values[0], gap, value) for gap, value in zip((missed, gaps[1]), values, strict=True)
-    )
+    looks = subject.train, subject.test
+    seen = [np.broadcast_to(look.seen, look.x.shape).astype(float) for look in looks]
+    before, after = (_moments(look.x, known) for look, known in zip(looks, seen, strict=True))
+    read, read_after = (_moments(known, np.ones_like(known)) for known in seen)
+    usual = float(np.sqrt(np.mean(before.variance))) or 1.0
+    moved = _apart(before, after) / np.maximum(np.sqrt(before.variance), FLAT * usual)
+    missed = TWICE * _apart(read, read_after)
+    z = np.where(missed > moved, _errors_apart(read, read_after, 1.0), _errors_apart(before, after, usual))
+    size = np.maximum(missed, moved)
     most = int(np.argmax(np.minimum(size, z / ERRORS)))
     ends = np.array([stop for _, stop in subject.reader.spans])
     return Shift(
         size=float(size[most]),
         z=float(z[most]),
         column=subject.reader.names[int(np.searchsorted(ends, most, side="right"))],
-        known=float(seen[1][:, most].mean()),
-        known_before=float(seen[0][:, most].mean()),
+        known=float(read_after.mean[most]),
+        known_before=float(read.mean[most]),
     )
 
 
-def _moments(x: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-    """Means, variances and counts of the cells that were observed, by feature."""
-    weights = np.broadcast_to(seen, x.shape)
-    count = weights.sum(0)
-    mean = (x * weights).sum(0) / np.maximum(1, count)
-    return mean, (np.square(x - mean) * weights).sum(0) / np.maximum(1, count), count
+class _Moments(NamedTuple):
+    """Of the cells that were observed, by feature."""
+
+    mean: Array
+    variance: Array
+    cells: Array
 
 
-def _apart(before: tuple[Array, ...], after: tuple[Array, ...]) -> tuple[Array, Array]:
-    """By how many standard deviations, and standard errors, features differ; 0 where one side has none."""
-    usual = float(np.sqrt(np.mean(before[1]))) or 1.0
-    both = np.minimum(before[2], after[2]) > 0
-    away = np.where(both, np.abs(after[0] - before[0]), 0.0)
-    spread, widest = np.sqrt(before[1]), np.sqrt(np.maximum(before[1], after[1]))  # few rows seem alike
-    error = widest * np.sqrt(1 / np.maximum(1, before[2]) + 1 / np.maximum(1, after[2]))
-    return away / np.maximum(spread, FLAT * usual), away / np.maximum(error, 1e-9 * usual)
+def _moments(x: Array, seen: Array) -> _Moments:
+    cells = seen.sum(0)
+    mean = (x * seen).sum(0) / np.maximum(1, cells)
+    return _Moments(mean, (np.square(x - mean) * seen).sum(0) / np.maximum(1, cells), cells)
+
+
+def _apart(before: _Moments, after: _Moments) -> Array:
+    """How far means are apart; 0 where one side has no cell."""
+    return np.where(np.minimum(before.cells, after.cells) > 0, np.abs(after.mean - before.mean), 0.0)
+
+
+def _errors_apart(before: _Moments, after: _Moments, usual: float) -> Array:
+    """The same in standard errors, by the wider of both sides: few rows seem alike."""
+    widest = np.sqrt(np.maximum(before.variance, after.variance))
+    error = widest * np.sqrt(1 / np.maximum(1, before.cells) + 1 / np.maximum(1, after.cells))
+    found: Array = _apart(before, after) / np.maximum(error, 1e-9 * usual)
+    return found

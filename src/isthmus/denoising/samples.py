@@ -33,7 +33,7 @@ from isthmus.inputs import Images, ImagesSchema
 from isthmus.losses import SquaredError
 from isthmus.many import fit_many
 from isthmus.networks import MLP, ResidualConvNet
-from isthmus.training import Trainer, fast_in_bf16, seed_from
+from isthmus.training import Trainer, fast_in_bf16
 
 __all__ = ["SampleDenoiser", "default_sample_model"]
 
@@ -84,8 +84,7 @@ def _committee(model: Autoencoder, X: Any) -> Autoencoder:
     """
     from sklearn.base import clone
 
-    trainer, drawn = model.trainer, model.random_state
-    seed = seed_from(0 if drawn is None and trainer.checkpoint is not None else drawn)  # found again
+    trainer, seed = model.trainer, model._drawn_seed()
     models = []
     for i in range(MEMBERS):
         path = None if trainer.checkpoint is None else f"{trainer.checkpoint}.{i + 1}"

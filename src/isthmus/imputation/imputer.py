@@ -116,11 +116,10 @@ class Imputer(Transformer):
             named,
             [float(spared[span].sum()) for span in cells.spans],
         )
-        blends = [Blend() if same else one for one, same in zip(blends, constant, strict=True)]
         coming = AsTheyCome(observed)
         met = hidden_guesses(folds, cells, x, observed, rng, coming, coming.rows_enough)
         blends = [
-            blend if same else blend.told(some, mean[span], levels)
+            Blend() if same else blend.told(some, mean[span], levels)
             for blend, some, span, levels, same in zip(blends, met, cells.spans, named, constant, strict=True)
         ]
         variances = np.mean([np.diagonal(fold.gaussian.covariance) for fold in folds], axis=0)

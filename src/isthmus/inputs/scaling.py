@@ -95,15 +95,14 @@ class Scales(Record):
         if values.size <= CACHED:
             return _scaled(values, centre, inverse)
         encoded = np.empty(values.shape, np.float32)
-        size = max(1, CACHED // values.shape[1])
 
         def good(rows: slice) -> bool:
-            for start in range(rows.start, min(rows.stop, len(values)), size):
-                block = slice(start, min(start + size, rows.stop))
-                found = _scaled(values[block], centre, inverse)
+            segment, out = values[rows], encoded[rows]
+            for block in segments(len(segment), segment.shape[1], CACHED):
+                found = _scaled(segment[block], centre, inverse)
                 if found is None:
                     return False
-                encoded[block] = found
+                out[block] = found
             return True
 
         return encoded if all(each(good, segments(*values.shape))) else None

@@ -59,9 +59,9 @@ def statistics_of(values: NDArray[Any]) -> Statistics | None:
 
 def _met(values: NDArray[Any]) -> _Met | None:
     """What is known of these rows; None where they are not ordinary."""
-    met, size = None, max(1, CACHED // values.shape[1])
-    for start in range(0, len(values), size):
-        block = values[start : start + size].astype(np.float64)
+    met = None
+    for rows in segments(len(values), values.shape[1], CACHED):
+        block = values[rows].astype(np.float64)
         low, high = block.min(0), block.max(0)
         if not (low.min() > -GREATEST and high.max() < GREATEST):  # nor where one is NaN
             return None

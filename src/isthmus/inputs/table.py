@@ -46,6 +46,7 @@ from isthmus.inputs.frames import (
 from isthmus.inputs.scaling import Scales, Scaling, Standard
 from isthmus.inputs.statistics import Statistics, statistics_of
 from isthmus.parts import Cell, Layout
+from isthmus.wording import few
 
 __all__ = ["Table", "TableSchema"]
 
@@ -219,8 +220,7 @@ def _about_tails(scales: Scales, names: tuple[str | int, ...]) -> tuple[str, ...
 
 
 def _few(names: list[str | int]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+    return few([repr(name) for name in names], 5)
 
 
 def _difference(given: list[str | int], wanted: list[str | int]) -> str:
