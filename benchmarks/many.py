@@ -23,7 +23,7 @@ import torch
 
 from datasets import low_rank
 from isthmus import MLP, Autoencoder, ReLU, Tanh, Trainer, fit_many
-from measuring import arguments, in_turns, ratios, say, spread, table
+from measuring import arguments, in_turns, ratios, say, spread, table, verdict
 from steps import cpu_a_call, products
 
 CASES = (  # columns, batch, models, the bar, the activation
@@ -61,10 +61,11 @@ def products_alone(columns: int, batch: int, count: int, seconds: float) -> Call
     return lambda: count * min(cpu_a_call(single, seconds), cpu_a_call(batched, seconds) / min(count, 16))
 
 
-def main() -> None:
-    """One line a case."""
-    small = arguments(__doc__).small
-    torch.set_num_threads(1)
+def compare(description: str | None, threads: int) -> None:
+    """One line a case; CPU seconds on one thread, seconds of the clock on more."""
+    small = arguments(description).small
+    torch.set_num_threads(threads)
+    clock, unit = (time.process_time, "CPU-s") if threads == 1 else (time.perf_counter, "s")
     lines = []
     for columns, batch, count, bar, bend in CASES:
         steps = 10 if small else 200
@@ -83,20 +84,23 @@ def main() -> None:
             name: str, work: Callable[[], list[Autoencoder]], losses: dict[str, list[float]] = losses
         ) -> Callable[[], float]:
             def once() -> float:
-                start = time.process_time()
+                start = clock()
                 fitted = work()
-                gone = time.process_time() - start
+                gone = clock() - start
                 losses[name] = best(fitted)
                 return gone
 
             return once
 
         say(f"{columns} columns, batch {batch}, {count} models")
-        work = {"together": timed("together", together), "alone": timed("alone", alone)}
-        found = in_turns({**work, "products": products_alone(columns, batch, count, 0.02 if small else 0.2)})
-        updates = epochs * TRAINED * rows / batch
+        work: dict[str, Callable[[], float]] = {
+            "together": timed("together", together),
+            "alone": timed("alone", alone),
+        }
+        if threads == 1:
+            work["products"] = products_alone(columns, batch, count, 0.02 if small else 0.2)
+        found = in_turns(work)
         gain = ratios(found["alone"], found["together"])
-        most_of_all = ratios(found["alone"], [updates * value for value in found["products"]])
         apart = [abs(a - b) / b for a, b in zip(losses["together"], losses["alone"], strict=True)]
         middle, most = statistics.median(apart), max(apart)
         cells = [
@@ -106,16 +110,27 @@ def main() -> None:
             spread(found["alone"]),
             spread(found["together"]),
         ]
-        lines.append([*cells, spread(gain), f"{bar:g}", spread(most_of_all), f"{middle:.1e}, {most:.1e}"])
+        if threads == 1:
+            updates = epochs * TRAINED * rows / batch
+            most_of_all = spread(ratios(found["alone"], [updates * value for value in found["products"]]))
+        else:
+            most_of_all = "-"
+        judged = verdict(statistics.median(gain), bar)
+        lines.append([*cells, spread(gain), judged, most_of_all, f"{middle:.1e}, {most:.1e}"])
     header = [
         "columns, activation",
         "batch",
         "models",
-        "one by one, CPU-s",
-        "together, CPU-s",
+        f"one by one, {unit}",
+        f"together, {unit}",
         "times as fast",
     ]
     table([*header, "bar", "at most", "held-out losses differ by"], lines)
+
+
+def main() -> None:
+    """One thread."""
+    compare(__doc__, threads=1)
 
 
 if __name__ == "__main__":

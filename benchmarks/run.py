@@ -27,6 +27,7 @@ SCRIPTS = (
     "step_ceiling",
     "contraction_cost",
     "many",
+    "many_two",
     "scoring_speed",
     "scaling",
     "training_speed",

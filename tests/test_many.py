@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,6 +25,7 @@ from isthmus import (
     TopK,
     Trainer,
     fit_many,
+    many,
 )
 from isthmus.training import loop
 
@@ -181,3 +185,95 @@ def test_settings_are_checked_as_by_fit(digits):
     model = Autoencoder(4, trainer=Trainer(max_epochs=0))
     with pytest.raises(DataError, match="max_epochs must be a whole number of at least 1"):
         fit_many([model], digits[0])
+
+
+# ---------------------------------------------------------------- several programs at a time
+
+SEEDS = [{"random_state": seed} for seed in range(6)]
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    """As on a machine with two cores, for programs of any size."""
+    monkeypatch.setattr(many, "threads", lambda: 2)
+    monkeypatch.setattr(many, "ROWS", 1)
+
+
+def test_two_threads_end_with_the_bits_of_one(runs, two_threads):
+    """Half of the models on each."""
+    together = fit_many(models(SEEDS), X)
+    assert runs == [3, 3]
+    for one, alone in zip(together, models(SEEDS), strict=True):
+        assert (one._network.weights == alone.fit(X)._network.weights).all()
+        assert one.notes_ == alone.notes_
+
+
+def test_one_bar_is_drawn_for_all_threads(two_threads, monkeypatch):
+    """That of the calling thread: two would fight for the line."""
+    asked = []
+    monkeypatch.setattr(loop.Run, "go", lambda run, shown: asked.append((threading.get_ident(), shown)))
+    monkeypatch.setattr(Autoencoder, "_trained", lambda *_: None)
+    fit_many(models(SEEDS, trainer=SHORT.with_params(progress=True)), X)
+    here = threading.get_ident()
+    assert sorted(shown for _, shown in asked) == [False, True]
+    assert all(shown == (thread == here) for thread, shown in asked)
+
+
+def endless(**options):
+    """Models that would train for hours."""
+    trainer = Trainer(max_epochs=10**6, batch_size=32, patience=10**6, progress=False)
+    return models(SEEDS, trainer=trainer, **options)
+
+
+def test_ctrl_c_ends_the_training_of_every_thread(two_threads, monkeypatch):
+    """The thread that hears it tells the other; what was learned stays, and programs to come stay out."""
+    monkeypatch.setattr(many, "_together", lambda *_: 1)
+    here, real = threading.get_ident(), loop.Run.round
+
+    def heard(run, *arguments):
+        if threading.get_ident() == here and run.step_number > 100:
+            raise KeyboardInterrupt
+        return real(run, *arguments)
+
+    monkeypatch.setattr(loop.Run, "round", heard)
+    fitted = fit_many(endless(), X)
+    last = [model.notes_[-1].partition(" in epoch")[0] for model in fitted]
+    assert last == ["Interrupted"] * 2 + ["Interrupted before its turn: not trained."] * 4
+    assert all(model.transform(X).shape == (400, 3) for model in fitted)
+
+
+def test_ctrl_c_while_the_other_threads_are_waited_for(two_threads, monkeypatch):
+    """The same."""
+    here, real = threading.get_ident(), loop.Run.go
+
+    def short(run, shown):
+        if threading.get_ident() == here:
+            run.plan = dataclasses.replace(run.plan, epochs=1)
+        real(run, shown)
+
+    def interrupted(others):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.Run, "go", short)
+    monkeypatch.setattr(many, "wait", interrupted)
+    fitted = fit_many(endless(), X)
+    assert [model.notes_[-1].startswith("Interrupted in epoch") for model in fitted] == [False] * 3 + [
+        True
+    ] * 3
+
+
+@pytest.mark.parametrize("place", ["calling", "other"])
+def test_an_error_in_one_thread_reaches_the_caller(place, two_threads, monkeypatch):
+    """And no thread is left behind."""
+    here, real = threading.get_ident(), loop.Run.go
+
+    def breaking(run, shown):
+        if (threading.get_ident() == here) == (place == "calling"):
+            raise DataError("broken")
+        run.plan = dataclasses.replace(run.plan, epochs=run.plan.epochs if place == "calling" else 1)
+        real(run, shown)
+
+    monkeypatch.setattr(loop.Run, "go", breaking)
+    with pytest.raises(DataError, match="broken"):
+        fit_many(endless(), X)
+    assert threading.active_count() == 1

@@ -30,7 +30,7 @@ def test_segments_hold_every_row_once():
 
 
 def test_results_come_in_order_from_several_threads(monkeypatch):
-    monkeypatch.setattr(module, "_threads", lambda: 4)
+    monkeypatch.setattr(module, "threads", lambda: 4)
     met, wait = set(), threading.Barrier(4)
 
     def start(run: slice) -> int:
@@ -46,14 +46,14 @@ def test_threads_are_torchs_or_what_the_environment_says(monkeypatch):
     monkeypatch.setitem(module.sys.modules, "torch", None)
     for told, threads in (("3", 3), ("5,2", 5), ("0", None), ("", None), ("many", None)):
         monkeypatch.setenv("OMP_NUM_THREADS", told)
-        assert (module._threads() == threads) if threads else (module._threads() >= 1)
+        assert (module.threads() == threads) if threads else (module.threads() >= 1)
 
 
 def test_what_is_made_of_data_has_the_same_bits_from_any_number_of_threads(monkeypatch, wide):
     """Statistics, encoded rows and the fingerprint, which are also right."""
     made = []
     for threads in (1, 3):
-        monkeypatch.setattr(module, "_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(module, "threads", lambda threads=threads: threads)
         known = statistics_of(wide)
         scales = Standard()(wide, known)
         x = scales.encode_whole(wide)

@@ -17,21 +17,28 @@ rounding of a batched product, or of a code with zeros beside it. The kink of Re
 from __future__ import annotations
 
 import copy
+import itertools
 import math
+import threading
 from collections.abc import Collection, Hashable, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, TypeAlias
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.checks import must, need
 from isthmus.nesting import narrowed, widened
 from isthmus.networks import PlainNetwork
+from isthmus.segments import threads
 from isthmus.training import Member, PlainMember
 
 __all__ = ["alike", "fit_many"]
 
 WORTH = 1_000_000  # multiplications in a layer's product beyond which one network keeps the machine busy
-TOGETHER = 64  # models in one program at most
-STATE = 400_000  # weights in one program at most: beyond that company brings nothing more
+TOGETHER, STATE = 64, 400_000  # models and weights in one program of torch's at most
+SPACE = 1_500_000  # numbers a step of numpy's program works on at most: more leave a core's cache
+ROWS = 1024  # rows a step of a program that has a thread of its own: shorter calls wait for each other
+
+Group: TypeAlias = Sequence[tuple[Autoencoder, Member]]
 
 
 def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
@@ -69,13 +76,10 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
         member = model._prepared(rows, known, plain=True)
         if member is not None:
             groups.setdefault(_shape(model, member), []).append((model, member))
+    over = threading.Event()
     for group in groups.values():
-        programs = math.ceil(len(group) / _together(group[0][1]))
-        for program in range(programs):
-            ends = (-(-len(group) * i // programs) for i in (program, program + 1))
-            some = group[slice(*ends)]
-            interrupted = any(member.interrupted for others in groups.values() for _, member in others)
-            (_leave if interrupted else _train)(some)
+        at_once = _threads(group)
+        _in_threads(_programs(group, at_once), at_once, over)
     return list(models)
 
 
@@ -87,7 +91,7 @@ def alike(models: Sequence[Autoencoder], X: Any) -> bool:
     return len(shapes) == 1
 
 
-def _leave(group: Sequence[tuple[Autoencoder, Member]]) -> None:
+def _leave(group: Group) -> None:
     """Models whose turn comes after Ctrl-C stay at their start."""
     for model, member in group:
         member.network.eval()
@@ -96,12 +100,46 @@ def _leave(group: Sequence[tuple[Autoencoder, Member]]) -> None:
         model._trained(member, model.trainer.plan(len(member.train)))
 
 
-def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
-    """One program for a group of one shape."""
+def _in_threads(programs: Sequence[Group], several: int, over: threading.Event) -> None:
+    """Train programs, so many at a time; those of this thread show their progress. After Ctrl-C all end."""
+
+    def share(number: int) -> None:
+        for group in programs[number::several]:
+            if over.is_set():
+                _leave(group)
+            else:
+                _train(group, over if number else None)
+            if any(member.interrupted for _, member in group):
+                over.set()
+
+    if several == 1:
+        share(0)
+        return
+    with ThreadPoolExecutor(several - 1) as pool:
+        others = [pool.submit(share, number) for number in range(1, several)]
+        try:
+            share(0)
+        except BaseException:
+            over.set()
+            raise
+        try:
+            wait(others)
+        except KeyboardInterrupt:
+            over.set()
+    for other in others:
+        other.result()
+
+
+def _train(group: Group, over: threading.Event | None) -> None:
+    """One program for a group of one shape; `over` where it is trained beside others, as `plainly` says."""
     first, widest = group[0][0], max(model.n_components_ for model, _ in group)
     for model, member in group:
         member.network = widened(model, widest)
-    plan = first._train([member for _, member in group], [model for model, _ in group])
+    members: list[Any] = [member for _, member in group]
+    if over is None:
+        plan = first._train(members, [model for model, _ in group])
+    else:
+        plan = first.trainer.plainly(members, over)
     for model, member in group:
         if member.network is not model._network:
             network = narrowed(model._network, member.network)
@@ -111,15 +149,40 @@ def _train(group: Sequence[tuple[Autoencoder, Member]]) -> None:
         model._trained(member, plan)
 
 
-def _together(member: Member) -> int:
-    """How many networks of this size to train in one program at most."""
-    return max(2, min(TOGETHER, STATE // max(1, member.network.size)))
+def _programs(group: Group, several: int) -> list[Group]:
+    """The group in parts of like size, each for one program; as many for every thread."""
+    least = math.ceil(len(group) / _together(*group[0], several))
+    count = several * math.ceil(least / several)
+    ends = [-(-len(group) * i // count) for i in range(count + 1)]
+    return [group[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def _threads(group: Group) -> int:
+    """How many programs at a time: numpy lets others work meanwhile, where its calls are long enough."""
+    model, member = group[0]
+    if not isinstance(member, PlainMember):
+        return 1
+    return max(1, min(threads(), len(group) * _batch(model, member) // ROWS))
+
+
+def _together(model: Autoencoder, member: Member, several: int) -> int:
+    """How many networks of this size to train in one program at most; more where several run at a time."""
+    if not isinstance(member, PlainMember):
+        return max(2, min(TOGETHER, STATE // max(1, member.network.size)))
+    network: PlainNetwork = member.network
+    widths = sum(network.encoder.widths) + sum(network.decoder.widths)
+    numbers = 5 * network.size + 3 * widths * _batch(model, member)
+    return max(2, SPACE * min(several, 2) // numbers)
+
+
+def _batch(model: Autoencoder, member: Member) -> int:
+    """Rows a step."""
+    return model.trainer.plan(len(member.train)).batch_size
 
 
 def _shape(model: Autoencoder, member: Member) -> Hashable:
     """What must be equal for two members to train together; unique where company brings a network nothing."""
-    batch = model.trainer.plan(len(member.train)).batch_size
-    small = batch * member.network.largest <= WORTH
+    small = _batch(model, member) * member.network.largest <= WORTH
     if not (small if isinstance(member, PlainMember) else _batches(member, small)):
         return id(model)
     terms = tuple(

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-__all__ = ["each", "segments"]
+__all__ = ["each", "segments", "threads"]
 
 SIZE = 2**21  # numbers in a segment
 Made = TypeVar("Made")
@@ -30,16 +30,16 @@ def segments(rows: int, width: int, size: int = SIZE) -> list[slice]:
 
 def each(function: Callable[[slice], Made], runs: Sequence[slice]) -> list[Made]:
     """What a function makes of every run, in order. It should leave Python to numpy nearly all the time."""
-    threads = min(len(runs), _threads()) if len(runs) > 1 else 1
-    if threads == 1:
+    several = min(len(runs), threads()) if len(runs) > 1 else 1
+    if several == 1:
         return [function(run) for run in runs]
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(several) as pool:
         return list(pool.map(function, runs))
 
 
-def _threads() -> int:
+def threads() -> int:
     """As many as torch takes for its products, or would once it is imported."""
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_num_threads"):

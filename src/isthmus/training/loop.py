@@ -81,9 +81,12 @@ class Run:
 
     # ---------------------------------------------------------------- one run
 
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # `step` looks for numbers that overflow
     def go(self, shown: bool | None = None) -> None:
         """Train to the end of the plan, or until it stops paying, or until Ctrl-C; the best weights stay."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `step` looks for what overflows
+            self._go(shown)
+
+    def _go(self, shown: bool | None) -> None:
         shown = shown if self.ranks.rank == 0 else False
         bar = ProgressBar(self.plan.epochs, sum(len(m.train) for m in self.members), shown)
         try:

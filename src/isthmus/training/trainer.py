@@ -6,6 +6,7 @@ Trainer(max_epochs=60, lr=0.003)
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from isthmus.checks import need
@@ -95,9 +96,12 @@ class Trainer(Part):
             Run(members, plan, Engine(members, self.bf16), checkpoint, self.averaged).go(self.progress)
         return plan
 
-    def plainly(self, members: Sequence[PlainMember]) -> Plan:
-        """The same for networks that numpy trains alone."""
+    def plainly(self, members: Sequence[PlainMember], over: threading.Event | None = None) -> Plan:
+        """The same for networks that numpy trains alone.
+
+        `over` is given to a training beside another one: it draws no progress, and ends when that is set.
+        """
         plan = self.plan(len(members[0].train))
         with NUMPYS:
-            Run(members, plan, PlainEngine()).go(self.progress)
+            Run(members, plan, PlainEngine(over)).go(self.progress if over is None else False)
         return plan
