@@ -3,9 +3,8 @@
 Nets d-64-16-4-16-64-d, one thread, CPU seconds of everything inside the calls, in turns. Both are isthmus, so
 this is against its own fast single step. The models differ in their seed, hence in their weights and in the
 rows they keep for judging; the last column is the relative difference between the best held-out loss of a
-model fitted in company and of the same model fitted alone, for the median model and for the farthest. A
-batched product of torch rounds otherwise than a single one (1e-7); where that carries an activation across
-the kink of ReLU its gradient is another. Where numpy trains weights are the same bits, and looks are rounded.
+model fitted in company and of the same model fitted alone, for the median model and for the farthest. Where
+numpy trains them there is none: not one bit differs.
 
 "At most" is what a program would reach that did the matrix products of the training steps and nothing else:
 no gathering, activations, loss or update, no setting up and no looking at rows held out. Both ways of making

@@ -256,14 +256,19 @@ def test_a_python_file_is_data_and_plain_functions(tmp_path):
     assert not names & {"exec", "eval", "compile", "__import__", "pickle"}
 
 
+@pytest.mark.parametrize(
+    "style", [{}, {"sep": ";", "decimal": ","}, {"sep": "\t"}], ids=["plain", "comma", "tab"]
+)
 @pytest.mark.parametrize("table", [False, True], ids=["array", "table"])
-def test_a_python_file_prints_scores_of_a_csv(table, tmp_path):
-    """One number for every row, the same as from Python."""
+def test_a_python_file_prints_scores_of_a_csv(table, style, tmp_path):
+    """One number for every row, the same as from Python, from whatever a spreadsheet writes."""
     df = pd.DataFrame(numbers(50), columns=list("abcdef")).assign(kind=["x", "y"] * 25)
     X = df if table else df[list("abcdef")].to_numpy()
     model = fitted(Autoencoder(2), X)
     export(model, tmp_path / "m.py")
-    (df if table else df[list("abcdef")]).to_csv(tmp_path / "rows.csv", index=False)
+    (df if table else df[list("abcdef")]).to_csv(
+        tmp_path / "rows.csv", index=False, encoding="utf-8-sig", **style
+    )
     command = [sys.executable, "-I", str(tmp_path / "m.py"), str(tmp_path / "rows.csv")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     wanted = np.nanmean(np.asarray(model.errors(X)), 1)

@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 from isthmus import (
@@ -196,16 +197,25 @@ SEEDS = [{"random_state": seed} for seed in range(6)]
 def two_threads(monkeypatch):
     """As on a machine with two cores, for programs of any size."""
     monkeypatch.setattr(many, "threads", lambda: 2)
-    monkeypatch.setattr(many, "ROWS", 1)
+    monkeypatch.setattr(many, "ROWS_A_THREAD", 1)
 
 
 def test_two_threads_end_with_the_bits_of_one(runs, two_threads):
-    """Half of the models on each."""
-    together = fit_many(models(SEEDS), X)
+    """Half of the models on each; the history as well, with more held-out rows than a look takes at once."""
+    rows = np.concatenate([X + shift for shift in range(6)])
+    together = fit_many(models(SEEDS), rows)
     assert runs == [3, 3]
     for one, alone in zip(together, models(SEEDS), strict=True):
-        assert (one._network.weights == alone.fit(X)._network.weights).all()
+        assert (one._network.weights == alone.fit(rows)._network.weights).all()
         assert one.notes_ == alone.notes_
+        assert without_clock(one) == without_clock(alone)
+
+
+def without_clock(model):
+    """The history without seconds."""
+    return [
+        {name: value for name, value in line.items() if name != "seconds"} for line in model.history_rows_
+    ]
 
 
 def test_one_bar_is_drawn_for_all_threads(two_threads, monkeypatch):
@@ -225,7 +235,23 @@ def endless(**options):
     return models(SEEDS, trainer=trainer, **options)
 
 
-def test_ctrl_c_ends_the_training_of_every_thread(two_threads, monkeypatch):
+@pytest.fixture
+def two_at_work(two_threads, monkeypatch):
+    """Set once the other thread trains; the calling one waits for it."""
+    begun, here, real = threading.Event(), threading.get_ident(), loop.Run.round
+
+    def waiting(run, *arguments):
+        if threading.get_ident() == here:
+            assert begun.wait(timeout=60)
+        else:
+            begun.set()
+        return real(run, *arguments)
+
+    monkeypatch.setattr(loop.Run, "round", waiting)
+    return begun
+
+
+def test_ctrl_c_ends_the_training_of_every_thread(two_at_work, monkeypatch):
     """The thread that hears it tells the other; what was learned stays, and programs to come stay out."""
     monkeypatch.setattr(many, "_together", lambda *_: 1)
     here, real = threading.get_ident(), loop.Run.round
@@ -242,7 +268,7 @@ def test_ctrl_c_ends_the_training_of_every_thread(two_threads, monkeypatch):
     assert all(model.transform(X).shape == (400, 3) for model in fitted)
 
 
-def test_ctrl_c_while_the_other_threads_are_waited_for(two_threads, monkeypatch):
+def test_ctrl_c_while_the_other_threads_are_waited_for(two_at_work, monkeypatch):
     """The same."""
     here, real = threading.get_ident(), loop.Run.go
 
@@ -251,7 +277,7 @@ def test_ctrl_c_while_the_other_threads_are_waited_for(two_threads, monkeypatch)
             run.plan = dataclasses.replace(run.plan, epochs=1)
         real(run, shown)
 
-    def interrupted(others):
+    def interrupted(others, timeout):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(loop.Run, "go", short)
@@ -263,17 +289,28 @@ def test_ctrl_c_while_the_other_threads_are_waited_for(two_threads, monkeypatch)
 
 
 @pytest.mark.parametrize("place", ["calling", "other"])
-def test_an_error_in_one_thread_reaches_the_caller(place, two_threads, monkeypatch):
-    """And no thread is left behind."""
-    here, real = threading.get_ident(), loop.Run.go
+def test_an_error_in_one_thread_ends_the_other_and_reaches_the_caller(place, two_threads, monkeypatch):
+    """Neither would end by itself, and no thread is left behind."""
+    here, real, before = threading.get_ident(), loop.Run.go, threading.active_count()
 
     def breaking(run, shown):
         if (threading.get_ident() == here) == (place == "calling"):
             raise DataError("broken")
-        run.plan = dataclasses.replace(run.plan, epochs=run.plan.epochs if place == "calling" else 1)
         real(run, shown)
 
     monkeypatch.setattr(loop.Run, "go", breaking)
     with pytest.raises(DataError, match="broken"):
         fit_many(endless(), X)
-    assert threading.active_count() == 1
+    assert threading.active_count() == before
+
+
+def test_the_users_threads_are_as_many_afterwards(two_threads):
+    """Whoever comes first takes the limit of numpy's products, and lifts it: the calling thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for _ in range(5):
+            fit_many(models(SEEDS), X)
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

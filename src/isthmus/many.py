@@ -29,14 +29,16 @@ from isthmus.checks import must, need
 from isthmus.nesting import narrowed, widened
 from isthmus.networks import PlainNetwork
 from isthmus.segments import threads
-from isthmus.training import Member, PlainMember
+from isthmus.training import NUMPYS, Member, PlainMember
 
 __all__ = ["alike", "fit_many"]
 
 WORTH = 1_000_000  # multiplications in a layer's product beyond which one network keeps the machine busy
-TOGETHER, STATE = 64, 400_000  # models and weights in one program of torch's at most
-SPACE = 1_500_000  # numbers a step of numpy's program works on at most: more leave a core's cache
-ROWS = 1024  # rows a step of a program that has a thread of its own: shorter calls wait for each other
+TOGETHER = 64  # models in one program at most
+STATE = 400_000  # weights in one of torch's at most: beyond that company brings nothing more
+SPACE = 1_500_000  # numbers a step of one of numpy's works on at most: many more leave a core's cache
+ROWS_A_THREAD = 1024  # rows a step at least, of all models of a thread
+MOST_AT_ONCE = 2  # threads: as many as were measured
 
 Group: TypeAlias = Sequence[tuple[Autoencoder, Member]]
 
@@ -76,10 +78,10 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
         member = model._prepared(rows, known, plain=True)
         if member is not None:
             groups.setdefault(_shape(model, member), []).append((model, member))
-    over = threading.Event()
+    stop = threading.Event()
     for group in groups.values():
-        at_once = _threads(group)
-        _in_threads(_programs(group, at_once), at_once, over)
+        at_once = _at_once(group)
+        _in_threads(_programs(group, at_once), at_once, stop)
     return list(models)
 
 
@@ -100,46 +102,51 @@ def _leave(group: Group) -> None:
         model._trained(member, model.trainer.plan(len(member.train)))
 
 
-def _in_threads(programs: Sequence[Group], several: int, over: threading.Event) -> None:
-    """Train programs, so many at a time; those of this thread show their progress. After Ctrl-C all end."""
+def _in_threads(programs: Sequence[Group], at_once: int, stop: threading.Event) -> None:
+    """Train programs, so many at a time; those of this thread draw a bar. Ctrl-C, or an error, ends all."""
 
     def share(number: int) -> None:
-        for group in programs[number::several]:
-            if over.is_set():
-                _leave(group)
-            else:
-                _train(group, over if number else None)
-            if any(member.interrupted for _, member in group):
-                over.set()
+        try:
+            for group in programs[number::at_once]:
+                if stop.is_set():
+                    _leave(group)
+                else:
+                    _train(group, stop, beside=number > 0)
+                if any(member.interrupted for _, member in group):
+                    stop.set()
+        except BaseException:
+            stop.set()
+            raise
 
-    if several == 1:
+    if at_once == 1:
         share(0)
         return
-    with ThreadPoolExecutor(several - 1) as pool:
-        others = [pool.submit(share, number) for number in range(1, several)]
+    waiting = False
+    with NUMPYS, ThreadPoolExecutor(at_once - 1) as pool:  # here: the limit is set and lifted by one thread
         try:
+            others = [pool.submit(share, number) for number in range(1, at_once)]
             share(0)
-        except BaseException:
-            over.set()
-            raise
-        try:
-            wait(others)
-        except KeyboardInterrupt:
-            over.set()
+            waiting = True
+            while wait(others, timeout=0.1).not_done:  # Windows hears Ctrl-C only between waits
+                pass
+        except BaseException as error:
+            stop.set()
+            if not (waiting and isinstance(error, KeyboardInterrupt)):
+                raise
     for other in others:
         other.result()
 
 
-def _train(group: Group, over: threading.Event | None) -> None:
-    """One program for a group of one shape; `over` where it is trained beside others, as `plainly` says."""
+def _train(group: Group, stop: threading.Event, beside: bool) -> None:
+    """One program for a group of one shape; numpy's draws no bar beside another one, and ends with `stop`."""
     first, widest = group[0][0], max(model.n_components_ for model, _ in group)
     for model, member in group:
         member.network = widened(model, widest)
     members: list[Any] = [member for _, member in group]
-    if over is None:
-        plan = first._train(members, [model for model, _ in group])
+    if isinstance(members[0], PlainMember):
+        plan = first.trainer.plainly(members, stop, beside)
     else:
-        plan = first.trainer.plainly(members, over)
+        plan = first._train(members, [model for model, _ in group])
     for model, member in group:
         if member.network is not model._network:
             network = narrowed(model._network, member.network)
@@ -149,30 +156,33 @@ def _train(group: Group, over: threading.Event | None) -> None:
         model._trained(member, plan)
 
 
-def _programs(group: Group, several: int) -> list[Group]:
+def _programs(group: Group, at_once: int) -> list[Group]:
     """The group in parts of like size, each for one program; as many for every thread."""
-    least = math.ceil(len(group) / _together(*group[0], several))
-    count = several * math.ceil(least / several)
+    least = math.ceil(len(group) / _together(*group[0], at_once))
+    count = min(len(group), at_once * math.ceil(least / at_once))
     ends = [-(-len(group) * i // count) for i in range(count + 1)]
     return [group[start:end] for start, end in itertools.pairwise(ends)]
 
 
-def _threads(group: Group) -> int:
+def _at_once(group: Group) -> int:
     """How many programs at a time: numpy lets others work meanwhile, where its calls are long enough."""
     model, member = group[0]
     if not isinstance(member, PlainMember):
         return 1
-    return max(1, min(threads(), len(group) * _batch(model, member) // ROWS))
+    return max(1, min(MOST_AT_ONCE, threads(), len(group) * _batch(model, member) // ROWS_A_THREAD))
 
 
-def _together(model: Autoencoder, member: Member, several: int) -> int:
-    """How many networks of this size to train in one program at most; more where several run at a time."""
+def _together(model: Autoencoder, member: Member, at_once: int) -> int:
+    """How many networks of this size to train in one program at most.
+
+    Beside another one it is twice as large: fewer and longer calls wait less often for their turn in Python.
+    """
     if not isinstance(member, PlainMember):
         return max(2, min(TOGETHER, STATE // max(1, member.network.size)))
     network: PlainNetwork = member.network
     widths = sum(network.encoder.widths) + sum(network.decoder.widths)
     numbers = 5 * network.size + 3 * widths * _batch(model, member)
-    return max(2, SPACE * min(several, 2) // numbers)
+    return max(2, min(TOGETHER, SPACE * min(at_once, 2) // numbers))
 
 
 def _batch(model: Autoencoder, member: Member) -> int:

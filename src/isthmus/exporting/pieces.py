@@ -337,21 +337,39 @@ def _summed(features):
     return np.column_stack([features[:, start:stop].sum(1) for _, start, stop, _ in COLUMNS])
 '''
 
-MAIN = """
+MAIN = '''
 def _main():
     if len(sys.argv) != 2:
         raise SystemExit(f"usage: python {sys.argv[0]} rows.csv")
     for value in score(_read(sys.argv[1])):
         print(value)
-"""
+
+
+def _lines(path):
+    """The cells of a .csv cut at semicolons or tabs, so that 3,14 is a number, or else at commas."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        first = file.readline()
+        sign = next((sign for sign in ";\\t" if sign in first), ",")
+        file.seek(0)
+        lines = [line for line in csv.reader(file, delimiter=sign) if line]
+    return lines if sign == "," else [[_pointed(cell) for cell in line] for line in lines]
+
+
+def _pointed(cell):
+    """3,14 as 3.14, other text as it is."""
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return cell
+    return cell.replace(",", ".")
+'''
 
 ARRAY_MAIN = '''
 def _read(path):
     """Rows from a .npy file, or from a .csv of numbers with or without a line of names."""
     if path.endswith(".npy"):
         return np.load(path, allow_pickle=False)
-    with open(path, newline="") as file:
-        lines = [line for line in csv.reader(file) if line]
+    lines = _lines(path)
     try:
         [float(cell or "nan") for cell in lines[0]]
     except ValueError:
@@ -362,8 +380,7 @@ def _read(path):
 TABLE_MAIN = '''
 def _read(path):
     """The columns of a .csv by the names in its first line."""
-    with open(path, newline="") as file:
-        lines = list(csv.reader(file))
+    lines = _lines(path)
     names = {str(name): name for name in NAMES}
     return {names.get(name, name): [line[j] for line in lines[1:]] for j, name in enumerate(lines[0])}
 '''

@@ -61,8 +61,8 @@ def _met(values: NDArray[Any]) -> _Met | None:
     """What is known of these rows; None where they are not ordinary."""
     met = None
     for rows in segments(len(values), values.shape[1], CACHED):
-        some = values[rows]
-        low, high, block = (one.astype(np.float64) for one in (some.min(0), some.max(0), some))
+        block = values[rows].astype(np.float64)
+        low, high = block.min(0), block.max(0)
         if not (low.min() > -GREATEST and high.max() < GREATEST):  # nor where one is NaN
             return None
         mean = block.mean(0)

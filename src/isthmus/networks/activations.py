@@ -30,6 +30,7 @@ __all__ = ["KNOWN", "Activation", "ReLU", "SiLU", "Sigmoid", "Tanh"]
 
 Array = NDArray[np.float32]
 ZERO, INFINITY = np.zeros((), np.float32), np.full((), np.inf, np.float32)  # arrays: converted once
+LAST = np.full((), 31, np.int32)  # bits from the first one of a float32
 
 
 class Activation(Part):
@@ -103,8 +104,11 @@ class ReLU(Activation):
         a.clip(ZERO, INFINITY, out=h)
 
     def array_pull(self, grad: Array, a: Array, h: Array) -> None:
-        """Nothing passes where h = 0."""
-        np.multiply(grad, h > ZERO, out=grad)
+        """Nothing passes where h = 0; the bits of a positive float, negated, begin with the one of a mask."""
+        mask, bits = a.view(np.int32), grad.view(np.int32)
+        np.negative(h.view(np.int32), out=mask)
+        np.right_shift(mask, LAST, out=mask)
+        np.bitwise_and(bits, mask, out=bits)
 
     def into(self, a: Tensor, h: Tensor) -> None:
         """Write max(a, 0) into h."""

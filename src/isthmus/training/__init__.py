@@ -8,6 +8,7 @@ from isthmus.training.member import Member
 from isthmus.training.plain import PlainMember, PlainRows, numpy_trains
 from isthmus.training.randomness import isolated, seed_from
 from isthmus.training.rows import Rows
+from isthmus.training.threads import NUMPYS
 from isthmus.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __getattr__ = fetching(__name__, {"completion": "completes", "dense": "suits", "stream": "Stream reading"})
 
 __all__ = [
+    "NUMPYS",
     "Member",
     "PlainMember",
     "PlainRows",

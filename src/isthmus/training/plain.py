@@ -38,7 +38,7 @@ __all__ = ["PlainEngine", "PlainMember", "PlainRows", "numpy_trains"]
 WEIGHTS, BATCH = 60_000, 256  # at most: torch's kernels pass fewer times over what is larger
 ROWS = 50_000  # at most: an order of more takes longer to draw than without torch's own generator
 TILE, TILED = 8, 256  # rows a bias is added to at a time, from so many rows of all models on
-CHUNK = 1024  # rows evaluated at a time, of all models together; a model's are 64 at least
+CHUNK = 128  # rows of a model evaluated at a time, however many models: sums have the same bits
 
 Array = NDArray[np.float32]
 
@@ -129,10 +129,10 @@ class PlainMember(Member):
 
 
 class PlainEngine:
-    """What a run trains plain members with; `over` ends it as Ctrl-C would, from another thread."""
+    """What a run trains plain members with; `stop` ends it as Ctrl-C would, from another thread."""
 
-    def __init__(self, over: threading.Event | None = None) -> None:
-        self.over = over
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self.stop = stop
 
     def gathered(self, members: Sequence[Any]) -> tuple[_Flat, _Adam, _Step]:
         """Weights and gradients, their optimiser, and the step that fills the gradients."""
@@ -158,7 +158,7 @@ class PlainEngine:
         """One pass, from batch number `skip` on, one batch a member."""
         numbers = [one.shuffled(order) for one, order in zip(rows, orders, strict=True)]
         for places in _cut(_joined(numbers)[..., skip * size :], size):
-            if self.over is not None and self.over.is_set():
+            if self.stop is not None and self.stop.is_set():
                 raise KeyboardInterrupt
             batch = _gathered(rows, places)
             yield [batch] if len(rows) == 1 else batch
@@ -296,7 +296,9 @@ class _Half:
         return self.spaces[n]
 
     def _wide(self, a: list[Array]) -> list[tuple[Array, Array]]:
-        """What comes out of the layers (.., n, w), several rows as one, and the biases repeated as often."""
+        """What comes out of the layers (.., n, w), several rows as one, and the biases repeated as often, by
+        every turn from here on.
+        """
         *lead, n, _ = a[0].shape
         tile = math.gcd(n, TILE) if math.prod((*lead, n)) >= TILED else 1
         if tile > 1 and not self.tiles:
@@ -385,7 +387,7 @@ class _Step:
         """Every term on other rows, as many of each member; one dict a member."""
         self._turn()
         total: Any = np.zeros(self.models)
-        for places in _cut(_joined([one.numbers for one in rows]), max(64, CHUNK // self.models)):
+        for places in _cut(_joined([one.numbers for one in rows]), CHUNK):
             total += self._through(_gathered(rows, places))[0]["loss"] * places.shape[-1]
         return [{"objective": loss, "loss": loss} for loss in (total / len(rows[0])).tolist()]
 

@@ -160,8 +160,8 @@ class Rows:
 
 
 def _taken(tensor: Tensor, which: Tensor) -> Tensor:
-    """Rows of a tensor; in ordinary memory numpy takes short ones in a third of the time, and long ones on
-    one thread.
+    """Rows of a tensor; numpy takes short ones from ordinary memory in a third of the time, torch has several
+    threads for long ones.
     """
     if tensor.is_cpu and tensor.shape[-1] < LONG:
         return torch.from_numpy(tensor.numpy().take(which.numpy(), axis=0))

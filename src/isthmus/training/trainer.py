@@ -96,12 +96,13 @@ class Trainer(Part):
             Run(members, plan, Engine(members, self.bf16), checkpoint, self.averaged).go(self.progress)
         return plan
 
-    def plainly(self, members: Sequence[PlainMember], over: threading.Event | None = None) -> Plan:
-        """The same for networks that numpy trains alone.
-
-        `over` is given to a training beside another one: it draws no progress, and ends when that is set.
+    def plainly(
+        self, members: Sequence[PlainMember], stop: threading.Event | None = None, beside: bool = False
+    ) -> Plan:
+        """The same for networks that numpy trains alone; ends as by Ctrl-C when `stop` is set, draws no bar
+        `beside` another training.
         """
         plan = self.plan(len(members[0].train))
         with NUMPYS:
-            Run(members, plan, PlainEngine(over)).go(self.progress if over is None else False)
+            Run(members, plan, PlainEngine(stop)).go(False if beside else self.progress)
         return plan
