@@ -56,6 +56,8 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     X : data, or a list of as many data as there are models
         What each is fitted on; folds of equal length train together.
 
+    Where numpy trains, and there are models enough, two threads train half of them each, with the same bits.
+
     Ctrl-C ends the training of those that are being trained, which keep their best weights; those whose turn
     would have come stay at their start.
 

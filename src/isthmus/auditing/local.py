@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.auditing.finding import Finding
+from isthmus.auditing.finding import Finding, plainly
 from isthmus.auditing.subject import Subject
 
 __all__ = ["Slopes", "slopes"]
@@ -42,9 +42,9 @@ class Slopes(Finding):
     def __str__(self) -> str:
         if not len(self.spectrum):
             return "left out: the code, or the data, are too wide"
-        encoder = f", of the encoder {self.encoder:.3g}" if np.isfinite(self.encoder) else ""
+        encoder = f", of the encoder {plainly(self.encoder, 3)}" if np.isfinite(self.encoder) else ""
         return (
-            f"mean squared norm of the reconstruction's {self.reconstruction:.3g}{encoder}; it follows "
+            f"mean squared norm of the reconstruction's {plainly(self.reconstruction, 3)}{encoder}; it follows "
             f"{self.dimension:.1f} directions around a row"
         )
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.auditing import Audit
+from isthmus.auditing.finding import plainly
 from isthmus.auditing.subject import Look
 from isthmus.inputs import rows_of
 from isthmus.inputs.arrays import as_array
@@ -172,7 +173,7 @@ def _data(found: Audit, chosen: Array, own: Array, pca: Array) -> dict[str, Any]
     subject, shape = found.subject, found.worst.shape
     numbers = found.row_numbers[chosen]
     rows = [
-        {"number": int(n), "error": f"{a:.3g}", "pca": f"{b:.3g}"}
+        {"number": int(n), "error": plainly(a, 3), "pca": plainly(b, 3)}
         for n, a, b in zip(numbers, own, pca, strict=True)
     ]
     if found.worst.is_picture:
@@ -233,7 +234,7 @@ def _told(value: Any) -> str:
     if str(value) in MISSING:
         return "missing"
     if isinstance(value, (float, np.floating)):
-        return f"{value:.4g}"
+        return f"{value:.6g}"
     text = str(value)
     return text if len(text) <= 40 else text[:39] + "…"
 
