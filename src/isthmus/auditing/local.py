@@ -44,8 +44,8 @@ class Slopes(Finding):
             return "left out: the code, or the data, are too wide"
         encoder = f", of the encoder {plainly(self.encoder, 3)}" if np.isfinite(self.encoder) else ""
         return (
-            f"mean squared norm of the reconstruction's {plainly(self.reconstruction, 3)}{encoder}; it follows "
-            f"{self.dimension:.1f} directions around a row"
+            f"mean squared norm of the reconstruction's {plainly(self.reconstruction, 3)}{encoder}; "
+            f"it follows {self.dimension:.1f} directions around a row"
         )
 
 
