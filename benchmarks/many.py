@@ -109,11 +109,9 @@ def compare(description: str | None, threads: int) -> None:
             spread(found["alone"]),
             spread(found["together"]),
         ]
-        if threads == 1:
-            updates = epochs * TRAINED * rows / batch
-            most_of_all = spread(ratios(found["alone"], [updates * value for value in found["products"]]))
-        else:
-            most_of_all = "-"
+        updates = epochs * TRAINED * rows / batch
+        bare = [updates * value for value in found.get("products", ())]
+        most_of_all = spread(ratios(found["alone"], bare)) if bare else "-"
         judged = verdict(statistics.median(gain), bar)
         lines.append([*cells, spread(gain), judged, most_of_all, f"{middle:.1e}, {most:.1e}"])
     header = [

@@ -229,15 +229,14 @@ def test_one_bar_is_drawn_for_all_threads(two_threads, monkeypatch):
     assert all(shown == (thread == here) for thread, shown in asked)
 
 
-def endless(**options):
+def endless():
     """Models that would train for hours."""
-    trainer = Trainer(max_epochs=10**6, batch_size=32, patience=10**6, progress=False)
-    return models(SEEDS, trainer=trainer, **options)
+    return models(SEEDS, trainer=Trainer(max_epochs=10**6, batch_size=32, patience=10**6, progress=False))
 
 
 @pytest.fixture
 def two_at_work(two_threads, monkeypatch):
-    """Set once the other thread trains; the calling one waits for it."""
+    """The calling thread begins once the other one trains."""
     begun, here, real = threading.Event(), threading.get_ident(), loop.Run.round
 
     def waiting(run, *arguments):
@@ -248,7 +247,6 @@ def two_at_work(two_threads, monkeypatch):
         return real(run, *arguments)
 
     monkeypatch.setattr(loop.Run, "round", waiting)
-    return begun
 
 
 def test_ctrl_c_ends_the_training_of_every_thread(two_at_work, monkeypatch):
@@ -283,9 +281,8 @@ def test_ctrl_c_while_the_other_threads_are_waited_for(two_at_work, monkeypatch)
     monkeypatch.setattr(loop.Run, "go", short)
     monkeypatch.setattr(many, "wait", interrupted)
     fitted = fit_many(endless(), X)
-    assert [model.notes_[-1].startswith("Interrupted in epoch") for model in fitted] == [False] * 3 + [
-        True
-    ] * 3
+    ended = [model.notes_[-1].startswith("Interrupted in epoch") for model in fitted]
+    assert ended == [False] * 3 + [True] * 3
 
 
 @pytest.mark.parametrize("place", ["calling", "other"])

@@ -190,13 +190,20 @@ class Autoencoder(Transformer):
         if member is not None:
             self._trained(member, self._train([member], [self]))
 
-    def _train(self, members: Sequence[Member], models: Sequence[Autoencoder] = ()) -> Any:
+    def _train(
+        self,
+        members: Sequence[Member],
+        models: Sequence[Autoencoder] = (),
+        stop: threading.Event | None = None,
+        beside: bool = False,
+    ) -> Any:
         """Train these members, all of one kind, as this model's trainer says; the plan that was used.
 
-        models: whose they are, where a checkpoint of theirs is to be found again.
+        models: whose they are, where a checkpoint of theirs is to be found again. stop and beside: as
+        `Trainer.plainly` has them, where numpy trains.
         """
         if isinstance(members[0], PlainMember):
-            return self.trainer.plainly(members)  # type: ignore[arg-type]
+            return self.trainer.plainly(members, stop, beside)  # type: ignore[arg-type]
         named = models if self.trainer.checkpoint is not None else ()
         with isolated(self._seed):
             return self.trainer(members, "+".join(model._identity() for model in named))

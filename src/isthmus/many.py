@@ -144,11 +144,7 @@ def _train(group: Group, stop: threading.Event, beside: bool) -> None:
     first, widest = group[0][0], max(model.n_components_ for model, _ in group)
     for model, member in group:
         member.network = widened(model, widest)
-    members: list[Any] = [member for _, member in group]
-    if isinstance(members[0], PlainMember):
-        plan = first.trainer.plainly(members, stop, beside)
-    else:
-        plan = first._train(members, [model for model, _ in group])
+    plan = first._train([member for _, member in group], [model for model, _ in group], stop, beside)
     for model, member in group:
         if member.network is not model._network:
             network = narrowed(model._network, member.network)
@@ -177,14 +173,14 @@ def _at_once(group: Group) -> int:
 def _together(model: Autoencoder, member: Member, at_once: int) -> int:
     """How many networks of this size to train in one program at most.
 
-    Beside another one it is twice as large: fewer and longer calls wait less often for their turn in Python.
+    Twice as many where two run at a time: fewer and longer calls wait less often for their turn in Python.
     """
     if not isinstance(member, PlainMember):
         return max(2, min(TOGETHER, STATE // max(1, member.network.size)))
     network: PlainNetwork = member.network
     widths = sum(network.encoder.widths) + sum(network.decoder.widths)
     numbers = 5 * network.size + 3 * widths * _batch(model, member)
-    return max(2, min(TOGETHER, SPACE * min(at_once, 2) // numbers))
+    return max(2, min(TOGETHER, SPACE * at_once // numbers))
 
 
 def _batch(model: Autoencoder, member: Member) -> int:

@@ -24,10 +24,9 @@ class Loss(Part):
     x_hat.
     """
 
-    arrays: ClassVar[bool] = (
-        False  # whether this very class, on numbers, takes arrays as well as tensors, and
-    )
-    # may be called by several threads at once: `fit_many` has models share it
+    # whether this very class, on numbers, takes arrays as well as tensors, and may be called by several
+    # threads at once: `fit_many` has models share it
+    arrays: ClassVar[bool] = False
 
     def __call__(self, x: Tensor, output: Tensor, layout: Layout) -> Tensor:
         """X (n, d), output (n, d) -> errors (n, cells), each >= 0 and 0 where x is met exactly."""
