@@ -20,7 +20,7 @@ from isthmus.segments import each, segments
 __all__ = ["Statistics", "statistics_of"]
 
 Array = NDArray[np.float64]
-CACHED = 2**16  # numbers of a block
+CACHED = 2**18  # numbers of a block: of fewer, threads wait for Python longer than they work
 GREATEST = 1e100  # beyond, squares could overflow
 
 
@@ -59,9 +59,13 @@ def statistics_of(values: NDArray[Any]) -> Statistics | None:
 
 def _met(values: NDArray[Any]) -> _Met | None:
     """What is known of these rows; None where they are not ordinary."""
-    met = None
+    met, memory = None, np.empty((0, values.shape[1]))
     for rows in segments(len(values), values.shape[1], CACHED):
-        block = values[rows].astype(np.float64)
+        part = values[rows]
+        if len(memory) < len(part):
+            memory = np.empty(part.shape)
+        block = memory[: len(part)]
+        np.copyto(block, part)
         low, high = block.min(0), block.max(0)
         if not (low.min() > -GREATEST and high.max() < GREATEST):  # nor where one is NaN
             return None
