@@ -143,15 +143,16 @@ assert (again.transform(X) == Z).all()
         {"corruption": GaussianNoise(0.1)},
         {"architecture": MLP((16, 8), tied=True)},
         {"architecture": MLP((2000, 2000))},
+        {"architecture": MLP((200, 100)), "trainer": SHORT.with_params(batch_size=512)},
         {"trainer": SHORT.with_params(averaged=0.9)},
         {"trainer": SHORT.with_params(bf16=True)},
     ],
-    ids=["noise", "tied", "large", "averaged", "bf16"],
+    ids=["noise", "tied", "large", "batches", "averaged", "bf16"],
 )
 def test_what_is_not_known_by_heart_is_trained_by_torch(options):
     """And is a torch network at once."""
     model = Autoencoder(**{"n_components": 2, "trainer": SHORT, "random_state": 0, **options})
-    assert type(model.fit(numbers(100))._network) is not PlainNetwork
+    assert type(model.fit(numbers(600))._network) is not PlainNetwork
 
 
 def test_a_loss_of_ones_own_is_handed_tensors():

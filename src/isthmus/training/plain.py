@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainEngine", "PlainMember", "PlainRows", "numpy_trains"]
 
-WEIGHTS, BATCH = 60_000, 256  # at most: torch's kernels pass fewer times over what is larger
+WEIGHTS = 60_000  # at most: torch's kernels pass fewer times over what is larger
+WORK = 2**23  # weights times rows of a batch at most: beyond, torch's products take several threads
 ROWS = 50_000  # at most: an order of more takes longer to draw than without torch's own generator
 TILE, TILED = 8, 256  # rows a bias is added to at a time, from so many rows of all models on
 CHUNK = 128  # rows of a model evaluated at a time, however many models: sums have the same bits
@@ -54,8 +55,8 @@ def numpy_trains(
     if layers is None or not (bare and usual and alone and objective.loss.takes_arrays(objective.layout)):
         return False
     shapes = PlainNetwork.shapes(*layers.shapes(objective.layout, k))
-    small = sum(map(math.prod, shapes.values())) <= WEIGHTS
-    return small and rows <= ROWS and trainer.plan(rows).batch_size <= BATCH
+    weights = sum(map(math.prod, shapes.values()))
+    return weights <= WEIGHTS and rows <= ROWS and weights * trainer.plan(rows).batch_size <= WORK
 
 
 class PlainRows:
