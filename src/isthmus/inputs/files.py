@@ -75,7 +75,6 @@ def read_as(
     if file.is_dir():
         return open_folder(file), None, ()
     if not file.is_file():
-        ending(file, READABLE)
         raise FileError(f"{file} must be a file; got nothing there. Check the path.")
     _refuse_other_kinds(file)
     kind = ending(file, READABLE)
