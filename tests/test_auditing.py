@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from isthmus import (
 from isthmus.auditing.axes import Axes
 from isthmus.auditing.dimension import two_nn
 from isthmus.auditing.finding import plainly, times
+from isthmus.auditing.probe import _dependence
 from isthmus.auditing.stability import canonical, matched_atoms, procrustes
 from isthmus.auditing.verdict import KINDS, Evidence, judged
 from isthmus.demo import mixed_table
@@ -228,6 +230,16 @@ def test_units_that_say_the_same_of_every_row_are_dead():
     found = audit(model, X, Y).units
     assert (found.count, found.dead, found.saturated, found.rho) == (6, 2, 1, 0.2)
     assert found.mean == pytest.approx(np.concatenate([model.transform(X), model.transform(Y)]).mean())
+
+
+@pytest.mark.parametrize("rows", [4, 60], ids=["fewer rows than columns", "more"])
+def test_dependence_is_counted_over_pairs_of_columns_of_different_cells(rows):
+    widths, x = [1, 3, 1, 2, 1], np.random.default_rng(0).normal(size=(rows, 8))
+    x[:, 7] = 1.0  # constant: no pair
+    home, r = np.repeat(range(5), widths), np.corrcoef(x[:, :7].T)
+    pairs = [r[i, j] ** 2 for i in range(7) for j in range(i) if home[i] != home[j]]
+    expected = (sum(pairs) * (rows - 1) - len(pairs)) / np.sqrt(2 * len(pairs))
+    assert _dependence(x, SimpleNamespace(widths=widths)) == pytest.approx(expected)
 
 
 def test_the_column_that_is_noise_is_explained_worst():

@@ -17,8 +17,11 @@ from torch import Tensor
 from isthmus.losses import Loss
 from isthmus.networks import Chain, Network, decoder_gram, encoder_gram
 from isthmus.parts import Layout, Trace
+from isthmus.segments import segments
 
 __all__ = ["singular_values"]
+
+NUMBERS = 2**21  # in the Jacobians of the rows worked on at a time; a layer between may hold a few times more
 
 
 def singular_values(
@@ -32,14 +35,23 @@ def singular_values(
     network.eval()
     rows = torch.from_numpy(np.ascontiguousarray(x, np.float32)).to(network.memory.device)
     with torch.no_grad():
-        trace = network.trace(rows, rows, layout, torch.Generator(), noisy=False)
-        inner = encoder_gram(trace).double()
-        if of == "reconstruction":
-            values, axes = torch.linalg.eigh(inner)
-            root = axes * values.clamp_min(0).sqrt()[:, None, :]
-            inner = root.mT @ _decoder_gram(trace, loss).double() @ root
-        squares: NDArray[np.float64] = torch.linalg.eigvalsh(inner).clamp_min(0).cpu().numpy()
-    return np.sqrt(squares[:, ::-1])
+        width = x.shape[1] * network.encode(rows[:1]).shape[1]
+        runs = segments(max(1, len(rows)), width, NUMBERS)
+        squares = torch.cat([_squares(network, loss, layout, rows[run], of) for run in runs])
+    found: NDArray[np.float64] = np.sqrt(squares.clamp_min(0).cpu().numpy()[:, ::-1])
+    return found
+
+
+def _squares(network: Network, loss: Loss, layout: Layout, rows: Tensor, of: str) -> Tensor:
+    """The squared singular values at some rows, rising: (n, k)."""
+    trace = network.trace(rows, rows, layout, torch.Generator(), noisy=False)
+    inner = encoder_gram(trace).double()
+    if of == "reconstruction":
+        values, axes = torch.linalg.eigh(inner)
+        root = axes * values.clamp_min(0).sqrt()[:, None, :]
+        inner = root.mT @ _decoder_gram(trace, loss).double() @ root
+    squares: Tensor = torch.linalg.eigvalsh(inner)
+    return squares
 
 
 def _decoder_gram(trace: Trace, loss: Loss) -> Tensor:

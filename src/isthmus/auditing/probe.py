@@ -67,16 +67,25 @@ def _dependence(x: np.ndarray, subject: Subject) -> float:
     """(sum r^2 (n - 1) - m) / sqrt(2 m) over m pairs of features of different cells: about a standard normal
     for independent columns.
     """
-    home = np.repeat(np.arange(len(subject.widths)), subject.widths)
     centred = x - x.mean(0)
     size = np.sqrt(np.square(centred).sum(0))
     varied = size > 1e-9 * max(float(size.max()), 1e-300)
-    unit, home = centred[:, varied] / size[varied], home[varied]
-    pairs = np.triu(home[:, None] != home[None, :], 1)
-    count = int(pairs.sum())
+    unit, home = centred[:, varied] / size[varied], np.repeat(np.arange(len(subject.widths)), subject.widths)
+    own = np.unique(home[varied], return_counts=True)[1]
+    count = (varied.sum() ** 2 - np.square(own).sum()) // 2
     if count == 0 or len(x) < 3:
         return 0.0
-    return float((np.square(unit.T @ unit)[pairs].sum() * (len(x) - 1) - count) / np.sqrt(2 * count))
+    within = sum(map(_squared_products, np.split(unit, np.cumsum(own)[:-1], axis=1)))
+    between = (_squared_products(unit) - within) / 2
+    return float((between * (len(x) - 1) - count) / np.sqrt(2.0 * count))
+
+
+def _squared_products(unit: np.ndarray) -> float:
+    """The sum of the squared products of all columns with all, by whichever is smaller of two equals:
+    norm(U^T U)_F = norm(U U^T)_F.
+    """
+    rows, columns = unit.shape
+    return float(np.square(unit @ unit.T if rows < columns else unit.T @ unit).sum())
 
 
 def _ratio(over: float, under: float) -> float:
