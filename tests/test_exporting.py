@@ -369,11 +369,12 @@ def test_exporting_leaves_the_global_random_states_alone(tmp_path):
 
 
 def test_the_command_line_exports(tmp_path):
-    """`isthmus export MODEL OUT.py`, and one sentence for a wrong name."""
+    """`isthmus export MODEL -o OUT.py`, and one sentence for a wrong name."""
     save(fitted(Autoencoder(2), numbers()), tmp_path / "m.isthmus")
 
     def run(out: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "isthmus.cli", "export", str(tmp_path / "m.isthmus"), out]
+        model = str(tmp_path / "m.isthmus")
+        command = [sys.executable, "-m", "isthmus.cli", "export", model, "-o", out]
         return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
     done = run(str(tmp_path / "m.py"))

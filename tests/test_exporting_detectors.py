@@ -86,5 +86,5 @@ def test_info_and_export_on_the_command_line(data, tmp_path):
     facts = json.loads(run("info", path, "--json").stdout)
     assert (facts["models"], facts["calibration_rows"], facts["alpha"]) == (2, 200, 0.05)
     assert "AnomalyDetector" in run("info", path).stdout
-    assert run("export", path, tmp_path / "d.onnx").returncode == 0
+    assert run("export", path, "-o", tmp_path / "d.onnx").returncode == 0
     assert (tmp_path / "d.onnx").is_file()

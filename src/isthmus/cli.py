@@ -342,7 +342,7 @@ app.command()(duplicates)
 @app.command()
 def export(
     model: ModelFile,
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.onnx, or OUT.py for numpy alone.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="OUT.onnx, or OUT.py for numpy alone.")],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
