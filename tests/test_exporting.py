@@ -29,12 +29,14 @@ from isthmus import (
     Dictionary,
     FileError,
     Huber,
+    Images,
     Linear,
     Nested,
     ReLU,
     ReLUCode,
     Sigmoid,
     SigmoidCode,
+    Signals,
     SquaredError,
     Table,
     Tanh,
@@ -178,9 +180,21 @@ def test_a_python_file_gives_the_models_numbers_with_numpy_alone(name, tmp_path)
     np.testing.assert_array_equal(got["decoded"], got["x_hat"])
 
 
+def photographs() -> np.ndarray:
+    """Colour pictures of 16 x 24 bytes."""
+    return np.random.default_rng(2).integers(0, 256, (60, 16, 24, 3), dtype=np.uint8)
+
+
+def recordings() -> np.ndarray:
+    """One channel of 300 moments, float32."""
+    return np.random.default_rng(3).normal(size=(60, 1, 300)).cumsum(2).astype(np.float32)
+
+
 CONVOLUTIONAL = {
     "convolutions": (Autoencoder(6, architecture=Convolutions()), pictures),
     "waves": (Autoencoder(3, architecture=Wave()), signals),
+    "photographs": (Autoencoder(6, inputs=Images()), photographs),
+    "recordings": (Autoencoder(6, inputs=Signals()), recordings),
 }
 
 

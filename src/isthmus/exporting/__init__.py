@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.atomic import write_atomically
+from isthmus.autoencoder import Autoencoder
 from isthmus.checks import DataError, FileError, must, need
 from isthmus.exporting.checking import refuse_difference
 
@@ -70,8 +71,9 @@ def export(model: Any, path: str | os.PathLike[str], rows: Any = None) -> float:
     model = getattr(model, "detector_", model)
     if hasattr(model, "calibration_"):
         return _export_detector(model, path, ending, rows)
-    if hasattr(model, "models_") or hasattr(model, "model_"):
-        raise must("model", "be an autoencoder or a detector", type(model).__name__, "Export one")
+    if not isinstance(model, Autoencoder):
+        got = type(model).__name__
+        raise must("model", "be an autoencoder or a detector", got, "Keep others with isthmus.save")
     if not hasattr(model, "network_"):
         raise DataError("model must be fitted before it is exported; got one that is not. Call fit first.")
     if ending == ".onnx":

@@ -153,7 +153,8 @@ _HAT = {"X": "x_hat", "codes": "codes_hat"}
 def _untraceable(reason: str) -> DataError:
     reason = brief(reason, 200).rstrip(".")
     return DataError(
-        f"the network cannot be written as ONNX: {reason}. Use layers of torch.nn and x.shape[0]."
+        f"the network cannot be written as ONNX: {reason}. "
+        "Use isthmus.save, or layers of torch.nn and x.shape[0]."
     )
 
 

@@ -147,8 +147,10 @@ class Grid(NamedTuple):
         nothing is copied, and convolutions are faster that way.
         """
         if len(self.sizes) == 1:
-            return x.reshape(len(x), self.channels, *self.sizes)
-        return x.reshape(len(x), *self.sizes, self.channels).permute(0, 3, 1, 2)
+            signals: Tensor = x.unflatten(1, (self.channels, *self.sizes))
+            return signals
+        pictures: Tensor = x.unflatten(1, (*self.sizes, self.channels))
+        return pictures.permute(0, 3, 1, 2)
 
     def flatten(self, h: Tensor) -> Tensor:
         """The inverse."""
