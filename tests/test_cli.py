@@ -233,7 +233,7 @@ def test_ctrl_c_while_fitting_saves_the_best_so_far_and_says_so(folder):
     assert json.loads(run("info", "long.isthmus", "--json", folder=folder).stdout)["interrupted"] is True
 
 
-def test_ctrl_c_before_the_first_epoch_ends_writes_nothing(folder):
+def test_ctrl_c_before_the_first_update_writes_nothing(folder):
     """An older model stays as it was."""
     before = (folder / "m.isthmus").read_bytes()
     with fitting(folder, "m.isthmus", "--hidden", "4000,4000", "--epochs", 10) as process:

@@ -109,6 +109,19 @@ def test_interrupting_keeps_the_best_so_far(digits):
     assert -model.score(held_out) * 64 == pytest.approx(history["held_out_loss"].min(), rel=1e-5)
 
 
+def test_interrupting_before_the_first_look_keeps_what_was_learned(digits):
+    """A round may take minutes: what its steps brought is looked at once more, as a line of history."""
+    COUNTER["batches"] = 0
+    made = Autoencoder(8, inputs=PLAIN, corruption=InterruptAfter(20), random_state=0)
+    model = made.set_params(trainer__batch_size=32).fit(digits[0])
+    history, trained = model.history_, len(digits[0]) - len(model.held_out_)
+    assert len(history) == 2
+    assert 0 < model.kept_epoch_ == history["epoch"].iloc[1] == 20 / -(-trained // 32) < 1
+    assert history["held_out_loss"].iloc[1] < history["held_out_loss"].iloc[0]
+    held_out = digits[0][model.held_out_]
+    assert -model.score(held_out) * 64 == pytest.approx(history["held_out_loss"].iloc[1], rel=1e-5)
+
+
 class Overflow(Penalty):
     """Infinite while COUNTER says so."""
 

@@ -42,7 +42,7 @@ from isthmus.commands.reporting import report
 from isthmus.commands.searching import duplicates, index, search
 from isthmus.commands.tasks import MODELS, Asked, check_task, fitted_use
 from isthmus.commands.words import Said, in_options, tell
-from isthmus.wording import counted
+from isthmus.wording import counted, passes
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -169,7 +169,7 @@ def fit(
             model.fit(X)
         except KeyboardInterrupt:
             raise nothing_learned(output) from None
-        if interrupts and model.history_rows_[-1]["epoch"] < 1:
+        if interrupts and not model.history_rows_[-1]["epoch"]:
             raise nothing_learned(output)
         # this run's, not the model's
         model.set_params(trainer__checkpoint=None, trainer__progress=None, trainer__device="auto")
@@ -181,7 +181,7 @@ def fit(
         told.show()
     elif told.facts["rows"] < FEW:
         tell(str(told.verdict))
-    _say_interrupted(interrupts, output, f", after {counted(told.facts['epochs'], 'epoch')},")
+    _say_interrupted(interrupts, output, f", after {passes(told.facts['epochs'])},")
 
 
 @app.command()

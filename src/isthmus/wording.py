@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["counted", "few", "listed", "percent"]
+__all__ = ["counted", "few", "listed", "passes", "percent"]
 
 FINEST = 2  # decimals of a percentage at most
 
@@ -20,6 +20,11 @@ FINEST = 2  # decimals of a percentage at most
 def counted(count: int, word: str, words: str = "") -> str:
     """How many of what; `words` is the plural where it is not `word` with an s."""
     return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def passes(epochs: int) -> str:
+    """How many whole passes over the rows."""
+    return counted(epochs, "epoch") if epochs else "less than an epoch"
 
 
 def few(names: Sequence[str], most: int = 8) -> str:

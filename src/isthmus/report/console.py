@@ -17,7 +17,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.corruptions import Distortion
 from isthmus.diagnostics import FEW, PCAComparison, pca_comparison
 from isthmus.inputs import LevelSpec, Schema, Source, TableSchema, TruthSpec, rows_of, sample
-from isthmus.wording import counted, percent
+from isthmus.wording import counted, passes, percent
 
 if TYPE_CHECKING:
     from isthmus.auditing import Audit
@@ -102,7 +102,7 @@ def fit_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
     lines = {
         **_lines(facts),
         "code": f"{counted(facts['code_size'], 'number')} for {counted(facts['columns'], 'column')}",
-        "trained": counted(facts["epochs"], "epoch") + ("" if seconds is None else f", {seconds:.1f} s"),
+        "trained": passes(facts["epochs"]) + ("" if seconds is None else f", {seconds:.1f} s"),
         "saved": os.fspath(path),
     }
     return Report(facts, lines, facts.pop("verdict"), model.notes_)

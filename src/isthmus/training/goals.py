@@ -185,7 +185,7 @@ class Goals:
             return f"{type(term).__name__}: lambda {weight:.3g} was found for the goal {goal:g}: {seen}."
         if self._at_end(name, line):
             why = "a larger one changes nothing" if level > goal else "a smaller one changes nothing"
-            do = "higher" if level > goal else "lower"
+            do = "lower" if 0 < level < goal else "higher"  # at 0 all units are dead, and stay so
             return (
                 f"{type(term).__name__}: the goal {goal:g} cannot be reached: {seen} at lambda {weight:.3g}, "
                 f"and {why}. Use a {do} goal."

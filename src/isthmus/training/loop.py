@@ -59,7 +59,8 @@ class Run:
         averaged: float = 0.0,
     ) -> None:
         self.everyone, self.plan, self.engine, self.checkpoint = list(members), plan, engine, checkpoint
-        self.step_number = 0
+        self.step_number, self.summed = 0, 0
+        self.sums: Terms = {}
         self.all_goals = {id(member): Goals(member, plan) for member in members}
         self.steps_per_round = min(goals.steps_per_round for goals in self.all_goals.values())
         # where looks are closer together than the plan has them, as long without progress is more of them
@@ -98,6 +99,7 @@ class Run:
                 batches = self._narrowed(batches)
             self._write(at_end=True)
         except KeyboardInterrupt:
+            self._look_once_more()
             for member in self.everyone:
                 note = f"Interrupted in epoch {int(self.epoch) + 1}: the best weights so far were kept."
                 member.notes.append(note)
@@ -164,14 +166,18 @@ class Run:
 
     def round(self, batches: Iterator[Sequence[Batch]], bar: ProgressBar) -> list[dict[str, float]]:
         """Updates until the next look; the mean of every term over them."""
-        sums: Terms = {}
-        steps = min(self.steps_per_round, self.plan.steps - self.step_number)
-        for number in range(steps):
+        self.sums, self.summed = {}, 0
+        for number in range(min(self.steps_per_round, self.plan.steps - self.step_number)):
             for name, value in self.step(next(batches)).items():
-                sums[name] = sums.get(name, 0) + value
+                self.sums[name] = self.sums.get(name, 0) + value
+            self.summed += 1
             if number % 16 == 0:
                 bar.update(self.epoch, self.members[0].history)
-        means = {name: (value / steps).tolist() for name, value in sums.items()}
+        return self._means()
+
+    def _means(self) -> list[dict[str, float]]:
+        """The mean of every term since the last look, for each member."""
+        means = {name: (value / self.summed).tolist() for name, value in self.sums.items()}
         return [{name: value[m] for name, value in means.items()} for m in range(len(self.members))]
 
     def step(self, batches: Sequence[Batch]) -> Terms:
@@ -233,6 +239,13 @@ class Run:
         with contextlib.nullcontext() if self.average is None else self.average.shown():
             self._record(terms)
         self._steered()
+
+    def _look_once_more(self) -> None:
+        """What was learned since the last look, on Ctrl-C: a minute or more of a long epoch."""
+        new = all(member.history and member.history[-1]["epoch"] < self.epoch for member in self.members)
+        if new and self.summed and self.ranks.count == 1:  # processes are not interrupted at one step
+            with contextlib.suppress(KeyboardInterrupt):
+                self.look(self._means())
 
     def _record(self, terms: Sequence[dict[str, float]]) -> None:
         seconds = time.perf_counter() - self.started
