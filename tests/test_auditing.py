@@ -22,6 +22,7 @@ from isthmus import (
     KLSparsity,
     Linear,
     SigmoidCode,
+    Signals,
     SquaredError,
     Trainer,
     audit,
@@ -282,6 +283,13 @@ def test_pictures_have_a_region_and_signals_a_place():
     found = audit(Autoencoder(1, architecture=Linear(), random_state=0).fit(X[:150]), X[:150], X[150:])
     assert found.worst.place == "row 0, column 7"
     assert found.worst.error.reshape(found.worst.shape).argmax() == 7
+    X[:150, 0, 7] -= 30
+    found = audit(Autoencoder(1, architecture=Linear(), random_state=0).fit(X[:150]), X[:150], X[150:])
+    assert found.shift.column == "row 0, column 7"
+    waves = Autoencoder(1, architecture=Linear(), inputs=Signals(), random_state=0).fit(X[:150])
+    found = audit(waves, X[:150], X[150:])
+    assert found.worst.place == "channel 0, step 7"
+    assert not found.worst.is_picture
 
 
 def test_the_command_line_audits_and_fit_ends_in_the_same_verdict(tmp_path):

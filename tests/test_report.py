@@ -160,7 +160,12 @@ def test_the_worst_regions_are_where_the_errors_are():
 def worst_of(error: np.ndarray) -> Worst:
     """What an audit would say of pictures with these errors."""
     return Worst(
-        explained=np.zeros(error.size), error=error.ravel(), names=(), shape=error.shape, lost=error.size
+        explained=np.zeros(error.size),
+        error=error.ravel(),
+        names=(),
+        shape=error.shape,
+        is_signal=False,
+        lost=0,
     )
 
 

@@ -70,7 +70,7 @@ def shift(subject: Subject) -> Shift:
     return Shift(
         size=float(size[most]),
         z=float(z[most]),
-        column=subject.reader.names[int(np.searchsorted(ends, most, side="right"))],
+        column=subject.names[int(np.searchsorted(ends, most, side="right"))],
         known=float(read_after.mean[most]),
         known_before=float(read.mean[most]),
     )

@@ -58,6 +58,8 @@ class Subject:
         self.widths = [stop - start for start, stop in self.reader.spans]
         layout = getattr(getattr(model, "schema_", None), "layout", None)
         self.shape: tuple[int, ...] = getattr(layout, "shape", ())
+        self.is_signal: bool = getattr(layout, "signal", False)
+        self.names = _names(self.shape, self.is_signal) if self.shape else tuple(self.reader.names)
         self.bounds = (0.0, 1.0) if getattr(layout, "positive", False) else (-np.inf, np.inf)
         x, observed = self.reader.encode(pool)
         self.width = x.shape[1]
@@ -164,6 +166,13 @@ class Subject:
     def _note(self, taken: int, of: int, what: str) -> None:
         if taken < of:
             self.notes.append(f"Looked at {taken:,} of {of:,} {what}, drawn with seed {self.seed}.")
+
+
+def _names(shape: tuple[int, ...], is_signal: bool) -> tuple[str, ...]:
+    """The places of a picture (h, w[, c]) or signal (channels, time), in words."""
+    axes = ("channel", "step") if is_signal else ("row", "column", "channel")
+    places = zip(*np.unravel_index(np.arange(int(np.prod(shape))), shape), strict=True)
+    return tuple(", ".join(f"{axis} {i}" for axis, i in zip(axes, at, strict=False)) for at in places)
 
 
 def subject_of(model: Any, X_train: Any, X_test: Any, seed: int) -> Subject:

@@ -50,6 +50,7 @@ class Worst(Finding):
     error: Array
     names: tuple[Any, ...]
     shape: tuple[int, ...]
+    is_signal: bool
     lost: int
 
     def __str__(self) -> str:
@@ -76,7 +77,9 @@ class Worst(Finding):
 
     @property
     def is_picture(self) -> bool:
-        """Whether a row is a picture (h, w) or (h, w, channels), as far as its shape tells."""
+        """Whether a row is a picture (h, w) or (h, w, channels) that is large enough to have regions."""
+        if self.is_signal:
+            return False
         flat = len(self.shape) == 2 or (len(self.shape) == 3 and self.shape[2] in (1, 3))
         return flat and min(self.shape[:2]) > 3
 
@@ -103,16 +106,12 @@ class Worst(Finding):
     @property
     def place(self) -> str:
         """The place of a picture or signal with the largest error, in words."""
-        where = np.unravel_index(int(self.error.argmax()), self.shape)
-        named = (
-            ("row", "column", "channel") if len(self.shape) > 2 or self.shape[0] > 1 else ("channel", "step")
-        )
-        return ", ".join(f"{name} {int(i)}" for name, i in zip(named, where, strict=False))
+        return str(self.names[int(self.error.argmax())])
 
     def plain(self) -> dict[str, Any]:
         """The share of the worst columns by name."""
         found = super().plain()
-        del found["names"]
+        del found["names"], found["is_signal"]
         named = {str(self.names[j]): round(float(self.explained[j]), 4) for j in self.order[:SHOWN]}
         return found | ({} if self.shape else {"columns": named})
 
@@ -132,7 +131,8 @@ def worst(subject: Subject) -> Worst:
     return Worst(
         explained=explained,
         error=wrong / rows,
-        names=tuple(subject.reader.names),
-        shape=subject.shape if int(np.prod(subject.shape or (0,))) == len(starts) else (),
+        names=subject.names,
+        shape=subject.shape,
+        is_signal=subject.is_signal,
         lost=int((explained < 0.05).sum()),
     )
