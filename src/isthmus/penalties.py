@@ -45,6 +45,7 @@ class Penalty(Part):
     """One term lambda * Omega of the objective."""
 
     measure: ClassVar[str] = "the level"  # what `level` is, in a sentence
+    stops_at_goal: ClassVar[bool] = False  # whether large lambdas all bring the level to the goal
     rounded: ClassVar[bool] = False  # whether this very class's `code_gradient` will do with bfloat16
     weight: float = dataclasses.field(default=1.0, kw_only=True)
 
@@ -244,6 +245,7 @@ class KLSparsity(Penalty):
     """
 
     measure: ClassVar[str] = "the mean activation"
+    stops_at_goal: ClassVar[bool] = True
     rho: float = 0.05
     target: bool = False
 

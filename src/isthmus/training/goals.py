@@ -13,7 +13,9 @@ since the look before, times the learning rate as a share of its highest: lambda
 time, and comes to rest with it.
 
 The search starts at the given weight, but where the term is small beside the loss, because units that too
-large a lambda has switched off may never come back. Looks at different lambdas are judged by how near they
+large a lambda has switched off may never come back; and it goes no further than makes the term, as it now is,
+as large as the loss it began with: while a network is on its way, more of it would only wipe out what was
+learned. Looks at different lambdas are judged by how near they
 are to the goals first, and among those that are within TOLERANCE by the loss.
 """
 
@@ -40,6 +42,7 @@ TOLERANCE = 0.1  # of a goal: as near counts as reached
 SETTLED = 0.25  # of the plan: what is met sooner may be the untrained network's doing
 START = 1e-4, 1e-2  # the term beside the loss where the search starts: at least, at most
 TRIED = 1e-6, 1e6  # the same for all lambdas tried; outside, the term is nothing, or everything
+RULES = 1.0  # the term beside the loss, now: beyond, it rules every update, and more of it is no faster
 INTEGRAL, PROPORTIONAL = 2.0, 2.0  # of log lambda
 FAR = 0.4  # the distance e at which the first part has half its highest speed
 NOISE = 0.01**2  # product of two neighbouring e beyond which a change of sign means too much haste
@@ -116,9 +119,9 @@ class Goals:
 
     def _at_end(self, name: str, line: dict[str, float]) -> bool:
         """Whether lambda is as large, or as small, as is tried, and should be more so."""
-        state, goal = self.member.steering[name], self.goals[name]
-        weight = line[f"{name}_lambda"]
-        return weight >= state["most"] if line[f"{name}_level"] > goal else weight <= state["least"]
+        state, weight = self.member.steering[name], line[f"{name}_lambda"]
+        more = self._error(name, line[f"{name}_level"]) > 0
+        return weight >= state["most"] if more else weight <= state["least"]
 
     # ---------------------------------------------------------------- steering
 
@@ -126,19 +129,39 @@ class Goals:
         """New lambdas after a look at update number `step`."""
         rate = self.plan.rate(step) / self.plan.lr * self.member.slowed
         pace = rate * self.steps_per_round / max(STEPS, self.plan.steps / LOOKS)
-        for name, goal in self.goals.items():
+        for name in self.goals:
             state = self.member.steering.setdefault(name, {})
             if "least" not in state:
                 state.update(self._start(name, line, state.get("weight")))
             if not math.isfinite(line[f"{name}_level"]):
                 continue
-            error = math.log(max(line[f"{name}_level"], 1e-3 * goal) / goal)
+            error = self._error(name, line[f"{name}_level"])
             before = state.get("error", error)
             calm = state.get("calm", 1.0)
             calm = 0.7 * calm if before * error < -NOISE else min(1.0, 1.05 * calm)
             change = INTEGRAL * pace * error / (FAR + abs(error)) + PROPORTIONAL * (error - before)
             weight = state["weight"] * math.exp(max(-1.0, min(1.0, calm * change)))
-            state.update(error=error, calm=calm, weight=max(state["least"], min(state["most"], weight)))
+            most = min(state["most"], max(state["weight"], self._ruling(name, line)))
+            state.update(error=error, calm=calm, weight=max(state["least"], min(most, weight)))
+
+    def _error(self, name: str, level: float) -> float:
+        """How far a level is from what is aimed at, as a logarithm; above 0 where lambda must grow.
+
+        A level that large lambdas bring to the goal and no further is met from the side it starts on, where
+        it still says which lambda is too large: half of TOLERANCE before the goal.
+        """
+        goal, state = self.goals[name], self.member.steering[name]
+        error = math.log(max(level, 1e-3 * goal) / goal)
+        if not self.member.objective.terms_by_name[name].stops_at_goal:
+            return error
+        side = state.setdefault("side", 1.0 if error > 0 else -1.0)
+        return side * error - TOLERANCE / 2
+
+    def _ruling(self, name: str, line: dict[str, float]) -> float:
+        """The lambda at which the term as it is now would be RULES times the loss the search began with."""
+        weight, value = line[f"{name}_lambda"], line[name]
+        known = "loss" in self.member.steering[name] and 0 < value < math.inf
+        return RULES * self.member.steering[name]["loss"] * weight / value if known else math.inf
 
     def _start(self, name: str, line: dict[str, float], found: float | None) -> dict[str, float]:
         """Where the search starts and between what it goes: from the sizes of loss and term at first, or from
@@ -148,9 +171,11 @@ class Goals:
         known = math.isfinite(line["loss"]) and 0 < line[name] < math.inf
         if found is not None or not known:
             return {"weight": weight, "least": weight * TRIED[0], "most": weight * TRIED[1]}
-        as_large = max(line["loss"], self._blank()) * weight / line[name]
-        least, low, high, most = (as_large * share for share in (TRIED[0], *START, TRIED[1]))
-        return {"weight": max(low, min(high, weight)), "least": least, "most": most}
+        loss = max(line["loss"], self._blank())
+        least, low, high, most = (
+            loss * weight / line[name] * share for share in (TRIED[0], *START, TRIED[1])
+        )
+        return {"weight": max(low, min(high, weight)), "least": least, "most": most, "loss": loss}
 
     def _blank(self) -> float:
         """The loss of an output that is zero for every row: what there is to gain, however good the start."""
@@ -184,7 +209,7 @@ class Goals:
         if abs(level / goal - 1) <= TOLERANCE:
             return f"{type(term).__name__}: lambda {weight:.3g} was found for the goal {goal:g}: {seen}."
         if self._at_end(name, line):
-            why = "a larger one changes nothing" if level > goal else "a smaller one changes nothing"
+            why = f"a {'larger' if self._error(name, level) > 0 else 'smaller'} one changes nothing"
             do = "lower" if 0 < level < goal else "higher"  # at 0 all units are dead, and stay so
             return (
                 f"{type(term).__name__}: the goal {goal:g} cannot be reached: {seen} at lambda {weight:.3g}, "
