@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
 
 from isthmus import (
@@ -16,9 +17,11 @@ from isthmus import (
     DataError,
     DenoisingErrors,
     NearFar,
+    export,
     load,
     save,
 )
+from isthmus.anomaly.nearfar import _Gaussian
 
 SCORES = [CellErrors(), CellErrors(scaled=False), CodeDistance(), DenoisingErrors(), NearFar()]
 
@@ -115,3 +118,21 @@ def test_notes_say_what_was_done_about_anomalies_among_the_training_rows():
     ):
         notes = AnomalyDetector(anomaly_score=NearFar(clean=clean), folds=2, random_state=0).fit(X).notes_
         assert any(words in note for note in notes)
+
+
+def test_fewer_rows_than_columns_are_whitened_as_by_the_whole_matrix(tmp_path):
+    """Ledoit and Wolf's covariance plus its floor, inverted; the saved detector scores alike, and no matrix
+    of columns by columns is kept.
+    """
+    x = np.random.default_rng(0).normal(size=(30, 80)) * np.arange(1, 81)
+    found = _Gaussian.of(x, 1e-9)
+    floor = 0.01 * np.square(x - x.mean(0)).mean()
+    covariance = ledoit_wolf(x)[0] + floor * np.eye(80)
+    white = found.whiten(x + 1)
+    expected = np.einsum("ij,jk,ik->i", x + 1 - x.mean(0), np.linalg.inv(covariance), x + 1 - x.mean(0))
+    np.testing.assert_allclose(np.square(white).sum(1), expected, rtol=1e-9)
+    assert max(part.size for part in found.state("whole").values()) <= 30 * 80
+    detector = AnomalyDetector(folds=1, random_state=0).fit(x)
+    save(detector, tmp_path / "d.isthmus")
+    np.testing.assert_array_equal(load(tmp_path / "d.isthmus").score_samples(x), detector.score_samples(x))
+    assert export(detector, tmp_path / "d.onnx") <= 1e-5

@@ -47,6 +47,7 @@ SOFT, RIDGE, SAME = 0.1, 0.01, 1e-3
 PARTS_OF = {None: (1.0, -0.7, 0.5), True: (1.0, -0.3, 0.0), False: (0.0, 0.0, 1.0)}  # by `clean`
 LEAST = 1e-9  # of the mean variance of all rows, below which no axis of some of them may fall
 ROWS = 10_000  # training rows kept as neighbours, at most
+WIDE = 2_000  # columns beyond which a covariance is that of so many rows: of all it takes hours
 
 Array = NDArray[np.float64]
 
@@ -93,13 +94,13 @@ class NearFar(AnomalyScore):
     def restored(self, state: dict[str, Array], cells: int, width: int) -> LearnedScore:
         """The learned score with this state."""
         d = cells + width
-        squares = {f"{name}.{part}": (d,) * (1 + (part == "whitener")) for name in PAIR for part in PARTS}
+        gaussians = [size for name in PAIR for size in _Gaussian.sizes(name, state, d)]
         rows = state["rows"].shape[:1] if "rows" in state and state["rows"].size else (1,)
-        sizes = {"weights": (3,), "usual": (2,), "rows": (*rows, d), "spacing": rows, **squares}
+        sizes = {"weights": (3,), "usual": (2,), "rows": (*rows, d), "spacing": rows, **dict(gaussians)}
         need_shapes(state, sizes)
         least = float(state["spacing"].min())
         need(least >= 0, "the score's spacing", "be at least 0", least, "Save the detector again")
-        whole, core = (_Gaussian(*(state[f"{name}.{part}"] for part in PARTS)) for name in PAIR)
+        whole, core = (_Gaussian.named(name, state) for name in PAIR)
         near, far = state["usual"].tolist()
         weights = tuple(state["weights"].tolist())
         need(weights == PARTS_OF[self.clean], "the score's weights", "be its own", weights, "Save it again")
@@ -109,10 +110,12 @@ class NearFar(AnomalyScore):
 
 
 class _Gaussian:
-    """A mean (d,) and a matrix (d, d) that makes the shrunken covariance the identity."""
+    """A mean (d,) and a matrix (d, d) that makes the shrunken covariance the identity; of fewer rows than
+    columns the matrix is rest * identity + axes * gains @ axes^T, with axes (d, r), and is not written out.
+    """
 
-    def __init__(self, mean: Array, whitener: Array) -> None:
-        self.mean, self.whitener = mean, whitener
+    def __init__(self, mean: Array, whitener: Array, gains: Array | None = None, rest: Any = None) -> None:
+        self.mean, self.whitener, self.gains, self.rest = mean, whitener, gains, rest
 
     @classmethod
     def of(cls, x: Array, least: float) -> _Gaussian:
@@ -120,23 +123,47 @@ class _Gaussian:
         columns, columns constant, and no axis of next to no variance rules the rest. `least` is a variance no
         axis falls below, should all rows be the same.
         """
+        if x.shape[1] > WIDE:
+            x = x[:: math.ceil(len(x) / WIDE)]
         mean = x.mean(0)
         centred = x - mean
-        shrinkage = ledoit_wolf_shrinkage(centred, assume_centered=True)
-        values, axes = _principal(centred)
         average = float(np.square(centred).mean())
-        shrunken = (1 - shrinkage) * np.maximum(values, 0) + shrinkage * average
         floor = max(RIDGE * average, least)
-        if axes.shape[1] == axes.shape[0]:
+        if len(x) >= x.shape[1]:
+            shrinkage = ledoit_wolf_shrinkage(centred, assume_centered=True)
+            values, axes = np.linalg.eigh(centred.T @ centred / len(x))
+            shrunken = (1 - shrinkage) * np.maximum(values, 0) + shrinkage * average
             return cls(mean, axes / np.sqrt(shrunken + floor))
+        values, axes, shrinkage = _few(centred)
+        shrunken = (1 - shrinkage) * values + shrinkage * average
         rest = 1 / np.sqrt(shrinkage * average + floor)  # along all axes no row has a part in
-        inside = (axes * (1 / np.sqrt(shrunken + floor) - rest)) @ axes.T
-        return cls(mean, inside + rest * np.eye(len(axes)))
+        return cls(mean, axes, 1 / np.sqrt(shrunken + floor) - rest, np.array([rest]))
+
+    @classmethod
+    def named(cls, name: str, state: dict[str, Array]) -> _Gaussian:
+        """The one whose arrays bear this name in a state."""
+        return cls(*(state.get(f"{name}.{part}") for part in PARTS))  # type: ignore[arg-type]
+
+    @staticmethod
+    def sizes(name: str, state: dict[str, Array], d: int) -> list[tuple[str, tuple[int, ...]]]:
+        """The shapes its arrays must have there."""
+        if f"{name}.gains" not in state:
+            return [(f"{name}.mean", (d,)), (f"{name}.whitener", (d, d))]
+        r = state[f"{name}.gains"].size
+        return list(zip([f"{name}.{part}" for part in PARTS], [(d,), (d, r), (r,), (1,)], strict=True))
+
+    def state(self, name: str) -> dict[str, Array]:
+        """Its arrays by name."""
+        values = {part: getattr(self, part) for part in PARTS}
+        return {f"{name}.{part}": value for part, value in values.items() if value is not None}
 
     def whiten(self, x: Array) -> Array:
         """(n, d) -> (n, d)."""
-        white: Array = (x - self.mean) @ self.whitener
-        return white
+        centred = x - self.mean
+        white: Array = centred @ self.whitener
+        if self.gains is None:
+            return white
+        return np.asarray(self.rest * centred + (white * self.gains) @ self.whitener.T)
 
     def distances(self, x: Array) -> Array:
         """Root mean squared whitened coordinate: (n,)."""
@@ -144,16 +171,20 @@ class _Gaussian:
         return distances
 
 
-def _principal(centred: Array) -> tuple[Array, Array]:
-    """Variances (r,) and axes (d, r) of centred rows (n, d): all d of them, or n where rows are fewer."""
+def _few(centred: Array) -> tuple[Array, Array, float]:
+    """Variances (r,), axes (d, r) and Ledoit & Wolf's shrinkage of fewer rows than columns, from the products
+    of the rows: norm(X^T X)_F = norm(X X^T)_F, and sum_jk sum_i x_ij^2 x_ik^2 = sum_i norm(x_i)^4.
+    """
     n, d = centred.shape
-    if n >= d:
-        values, axes = np.linalg.eigh(centred.T @ centred / n)
-        return values, axes
-    values, sides = np.linalg.eigh(centred @ centred.T / n)
+    gram = centred @ centred.T
+    values, sides = np.linalg.eigh(gram / n)
     kept = values > 1e-12 * max(float(values[-1]), 1e-300)
     values, sides = values[kept], sides[:, kept]
-    return values, centred.T @ sides / np.sqrt(n * values)
+    squares, norms = float(np.square(gram / n).sum()), np.diag(gram)
+    spread = squares - (norms.sum() / n) ** 2 / d
+    noise = (float(np.square(norms).sum()) / n - squares) / n
+    shrinkage = min(noise, spread) / spread if spread > 0 else 0.0
+    return values, centred.T @ sides / np.sqrt(n * values), shrinkage
 
 
 class _LearnedNearFar(LearnedScore):
@@ -206,11 +237,12 @@ class _LearnedNearFar(LearnedScore):
             "usual": np.array(self.usual),
             "rows": self.rows,
             "spacing": self.spacing,
-            **{f"{name}.{part}": getattr(getattr(self, name), part) for name in PAIR for part in PARTS},
+            **self.whole.state("whole"),
+            **self.core.state("core"),
         }
 
 
-PAIR, PARTS = ("whole", "core"), ("mean", "whitener")
+PAIR, PARTS = ("whole", "core"), ("mean", "whitener", "gains", "rest")
 
 
 def _joint(evidence: Evidence) -> Array:

@@ -122,9 +122,7 @@ class _NearFar(nn.Module):
     rows: Tensor
     spacing: Tensor
     whole_mean: Tensor
-    whole_whitener: Tensor
     core_mean: Tensor
-    core_whitener: Tensor
 
     def __init__(self, learned: Any, state: dict[str, Any]) -> None:
         super().__init__()
@@ -147,7 +145,7 @@ class _NearFar(nn.Module):
         return torch.stack(terms).sum(0)
 
     def _near(self, joint: Tensor) -> tuple[Tensor, Tensor]:
-        white, rows = (joint - self.whole_mean) @ self.whole_whitener, self.rows
+        white, rows = self._whitened("whole", joint - self.whole_mean), self.rows
         squares = (white**2).sum(1, keepdim=True) + (rows**2).sum(1) - 2 * white @ rows.T
         count = min(self.neighbours + 1, len(rows))
         found = torch.topk(squares.clamp(min=0.0), count, dim=1, largest=False)
@@ -159,7 +157,16 @@ class _NearFar(nn.Module):
         return near, around
 
     def _far(self, joint: Tensor) -> Tensor:
-        return torch.sqrt(((joint - self.core_mean) @ self.core_whitener).pow(2).mean(1))
+        return torch.sqrt(self._whitened("core", joint - self.core_mean).pow(2).mean(1))
+
+    def _whitened(self, name: str, centred: Tensor) -> Tensor:
+        whitener: Tensor = getattr(self, f"{name}_whitener")
+        white = centred @ whitener
+        if not hasattr(self, f"{name}_gains"):
+            return white
+        gains, rest = getattr(self, f"{name}_gains"), getattr(self, f"{name}_rest") * centred
+        whitened: Tensor = rest + (white * gains) @ whitener.T
+        return whitened
 
 
 def _double(values: Any) -> Tensor:
