@@ -21,7 +21,7 @@ from isthmus import (
     load,
     save,
 )
-from isthmus.anomaly.nearfar import _Gaussian
+from isthmus.anomaly import nearfar
 
 SCORES = [CellErrors(), CellErrors(scaled=False), CodeDistance(), DenoisingErrors(), NearFar()]
 
@@ -125,7 +125,7 @@ def test_fewer_rows_than_columns_are_whitened_as_by_the_whole_matrix(tmp_path):
     of columns by columns is kept.
     """
     x = np.random.default_rng(0).normal(size=(30, 80)) * np.arange(1, 81)
-    found = _Gaussian.of(x, 1e-9)
+    found = nearfar._Gaussian.of(x, 1e-9)
     floor = 0.01 * np.square(x - x.mean(0)).mean()
     covariance = ledoit_wolf(x)[0] + floor * np.eye(80)
     white = found.whiten(x + 1)
@@ -136,3 +136,22 @@ def test_fewer_rows_than_columns_are_whitened_as_by_the_whole_matrix(tmp_path):
     save(detector, tmp_path / "d.isthmus")
     np.testing.assert_array_equal(load(tmp_path / "d.isthmus").score_samples(x), detector.score_samples(x))
     assert export(detector, tmp_path / "d.onnx") <= 1e-5
+
+
+def test_a_core_of_equal_rows_is_kept_in_a_file(tmp_path):
+    """No axis has any variance then, and fewer rows than columns leave none to write down."""
+    x = np.random.default_rng(0).normal(size=(20, 80))
+    x[:12] = x[0]
+    detector = AnomalyDetector(folds=1, random_state=0).fit(x)
+    save(detector, tmp_path / "d.isthmus")
+    np.testing.assert_array_equal(load(tmp_path / "d.isthmus").score_samples(x), detector.score_samples(x))
+    assert export(detector, tmp_path / "d.onnx") <= 1e-5
+
+
+def test_wide_covariances_are_those_of_some_rows(monkeypatch):
+    """Drawn over all of them, whatever their order."""
+    monkeypatch.setattr(nearfar, "WIDE", 50)
+    x = np.tile(np.eye(4), (50, 20)) + 0.1 * np.random.default_rng(0).normal(size=(200, 80))
+    found = nearfar._Gaussian.of(x, 1e-9)
+    assert found.gains.size <= 50
+    np.testing.assert_allclose(found.mean, x.mean(0), atol=0.2)

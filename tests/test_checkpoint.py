@@ -119,7 +119,7 @@ def test_damaged_and_forged_checkpoints_are_refused(tmp_path):
     whole = path.read_bytes()
     for damaged in (whole[:-7], whole[:-7] + bytes([whole[-7] ^ 1]) + whole[-6:], b"", b"PK" * 40):
         path.write_bytes(damaged)
-        with pytest.raises(FileError):
+        with pytest.raises(FileError, match=r"\. If it was a checkpoint, delete it; else use another path\."):
             fit(path)
     path.write_bytes(whole)
     header, tensors = read_sealed(path, "Checkpoint")

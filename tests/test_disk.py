@@ -4,6 +4,7 @@ or not at all.
 
 from __future__ import annotations
 
+import datetime
 import os
 import signal
 import subprocess
@@ -222,10 +223,12 @@ def test_a_partition_without_a_value_is_a_gap(tmp_path):
 
 
 def test_files_of_a_folder_must_agree_and_the_odd_one_is_named(tmp_path):
-    """Another type, a missing column; an empty column and another order of columns are no difference."""
+    """Another kind, a missing column; an empty column, another order of columns and a narrower number are no
+    difference.
+    """
     table = awkward(50)
     table.to_parquet(tmp_path / "1.parquet")
-    table.assign(x=table.x.astype("float32")).to_parquet(tmp_path / "2.parquet")
+    table.assign(x=table.x.astype("str")).to_parquet(tmp_path / "2.parquet")
     with pytest.raises(FileError, match=r"2\.parquet must have the types of .*1\.parquet; .*'x'"):
         open_source(tmp_path)
     table.drop(columns="yes").to_parquet(tmp_path / "2.parquet")
@@ -236,6 +239,12 @@ def test_files_of_a_folder_must_agree_and_the_odd_one_is_named(tmp_path):
     pd.testing.assert_series_equal(both["x"][50:], table["x"], check_index=False)
     assert both["text"].isna().sum() == 50
     assert list(both.columns) == list(table.columns)
+    whole_numbers = table.assign(x=np.arange(50) + 2**60)
+    for one, other in ((whole_numbers, table), (table, whole_numbers)):
+        one.to_parquet(tmp_path / "1.parquet")
+        other.to_parquet(tmp_path / "2.parquet")
+        expected = pd.concat([one["x"], other["x"]], ignore_index=True).astype(float)
+        pd.testing.assert_series_equal(whole(open_source(tmp_path))["x"], expected, check_index=False)
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "not", "no rows", "no files", "missing"])
@@ -518,3 +527,20 @@ def test_the_command_line_streams_folders_files_and_urls(tmp_path, monkeypatch):
     errors = pd.read_parquet(tmp_path / "e.parquet")
     np.testing.assert_allclose(errors, fitted.errors(table), atol=1e-4)
     assert f"error per cell {-fitted.score(table):.4g}" in out
+
+
+def test_dates_of_parquet_are_moments(tmp_path):
+    """Parquet's own dates, which pandas reads as Python's; gaps stay gaps."""
+    days = [datetime.date(2020, 1, 1 + i % 28) if i % 10 else None for i in range(100)]
+    table = pd.DataFrame({"x": np.arange(100.0), "day": days})
+    table.to_parquet(tmp_path / "t.parquet")
+    model = Autoencoder(1, trainer=Trainer(max_epochs=2), random_state=0)
+    for X in (table, open_source(tmp_path / "t.parquet")):
+        back = model.fit(X).reconstruct(table)
+        assert str(back["day"].dtype) == "datetime64[us]"
+        assert (back["day"].dt.normalize() == back["day"]).all()
+
+
+def test_a_source_is_named():
+    with pytest.raises(DataError, match="path must be the name of a file or folder, or a URL; got None"):
+        open_source(None)

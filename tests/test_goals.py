@@ -116,6 +116,19 @@ def test_lambda_is_no_larger_than_the_goal_asks_for(rho, digits):
     assert abs(on(found, held_out) / rho - 1) <= 0.1 < abs(on(fixed, held_out) / rho - 1)
 
 
+class Stopped(L1):
+    """Ctrl-C while the level is looked at."""
+
+    def level(self, trace):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_the_first_look_leaves_the_start(digits):
+    model = Autoencoder(8, inputs=PLAIN, penalty=Stopped(target_active=0.1), code=ReLUCode(), random_state=0)
+    assert model.fit(digits[0]).notes_[-1].startswith("Interrupted in epoch 1")
+    assert model.transform(digits[1]).shape == (len(digits[1]), 8)
+
+
 # ---------------------------------------------------------------- what cannot be reached
 
 

@@ -336,3 +336,14 @@ def test_spoken_digits(real, tmp_path):
     model = Autoencoder(4, trainer=Trainer(max_epochs=1), random_state=0).fit(tmp_path)
     assert "Read 40 recordings at 8,000 Hz: one row of" in model.notes_[0]
     assert len(model.transform(tmp_path)) == 40
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_an_infinity_is_found_where_it_is(fitted):
+    """By sample and place, in fit as afterwards."""
+    X = np.random.default_rng(0).normal(size=(20, 2, 30))
+    model = Autoencoder(2, inputs=Signals(), trainer=Trainer(max_epochs=1), random_state=0)
+    do = model.fit(X).transform if fitted else model.fit
+    X[3, 1, 7] = np.inf
+    with pytest.raises(DataError, match="column 37, row 3, value inf"):
+        do(X)

@@ -193,7 +193,7 @@ def test_bf16_trains_to_nearly_the_same_loss(digits):
 
 def test_devices_that_are_not_there_are_refused(digits):
     """By name, with what there is; "cpu" and "auto" always work."""
-    for name in ("cuda:7", "nonsense"):
+    for name in ("cuda:7", "nonsense", "meta"):
         with pytest.raises(DataError, match="device must be 'auto' or one of cpu"):
             Autoencoder(4, trainer=Trainer(device=name)).fit(digits[0])
     auto, cpu = (

@@ -169,7 +169,7 @@ def fit(
             model.fit(X)
         except KeyboardInterrupt:
             raise nothing_learned(output) from None
-        if interrupts and not model.history_rows_[-1]["epoch"]:
+        if interrupts and model.kept_epoch_ == 0:
             raise nothing_learned(output)
         # this run's, not the model's
         model.set_params(trainer__checkpoint=None, trainer__progress=None, trainer__device="auto")

@@ -213,8 +213,8 @@ class L1(Penalty):
 
     def check(self, network: Any) -> None:
         """A share lies in (0, 1)."""
-        share = self.target_active
-        good = share is None or 0 < share < 1
+        share: Any = self.target_active
+        good = share is None or (isinstance(share, Real) and 0 < float(share) < 1)
         need(good, "target_active", "lie in (0, 1), or be None", share, "Use L1(target_active=0.1)")
         _check_start(self)
 

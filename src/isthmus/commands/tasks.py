@@ -57,7 +57,7 @@ def fitted_use(
     trained, kept = {"detect": _detect, "denoise": _denoise, "impute": _impute, "inpaint": _inpaint}[task](
         X, asked
     )
-    if interrupts and (task == "detect" or (task in ("denoise", "inpaint") and _passes(trained) < 1)):
+    if interrupts and (task == "detect" or (task in ("denoise", "inpaint") and _is_untrained(trained))):
         raise nothing_learned(output)
     kept(trained, facts, output)
     return trained
@@ -94,6 +94,7 @@ def _inpaint(X: Any, asked: Asked) -> tuple[Any, Any]:
     return fit_inpainter(X, asked.seed, asked.epochs, shown, asked.device), keep_inpainter
 
 
-def _passes(denoiser: Any) -> float:
-    model = denoiser.models_[0] if hasattr(denoiser, "models_") else denoiser.model_
-    return float(model.history_rows_[-1]["epoch"]) if model.history_rows_ else 0.0
+def _is_untrained(use: Any) -> bool:
+    """Whether no look has found anything better than the start."""
+    model = use.models_[0] if hasattr(use, "models_") else use.model_
+    return not model.history_rows_ or 0 in (model.kept_epoch_, model.history_rows_[-1]["epoch"])

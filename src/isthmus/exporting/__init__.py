@@ -12,7 +12,8 @@ How the difference is measured. For every output and row i, with S_i = max(1, ab
 encoded numbers x and their reconstruction,
 
     x_hat           abs(exported - model) / S_i        in standard units: the column's scale is 1
-    z               the same, divided by the median of the rows' largest abs(z) too
+    z               the same, divided by the median of the rows' largest abs(z) too, beyond twice what
+                    rounding to float32 does to the model's own z
     errors, score   abs(exported - model) / max(S_i^2, the row's largest error)
 
 and the largest must not exceed 1e-5. Rounded outputs (pixels, whole numbers, float32) may be off by the

@@ -341,7 +341,11 @@ MAIN = '''
 def _main():
     if len(sys.argv) != 2:
         raise SystemExit(f"usage: python {sys.argv[0]} rows.csv")
-    for value in score(_read(sys.argv[1])):
+    try:
+        values = score(_read(sys.argv[1]))
+    except OSError as error:
+        raise SystemExit(f"{sys.argv[1]} cannot be read: {error.strerror}. Check the path.") from None
+    for value in values:
         print(value)
 
 

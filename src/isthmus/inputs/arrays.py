@@ -145,7 +145,7 @@ def _numbers(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def refuse_infinite(
-    values: NDArray[np.float64], names: tuple[str | int, ...], greatest: float | None = None
+    values: NDArray[Any], names: tuple[str | int, ...], greatest: float | None = None
 ) -> None:
     """Raise if any value is infinite, or beyond `greatest`, naming the column, the row and the value."""
     beyond = np.isinf(values) if greatest is None else np.abs(values) > greatest

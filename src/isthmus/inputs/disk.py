@@ -27,7 +27,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from isthmus.checks import FileError, brief, must
+from isthmus.checks import FileError, brief, must, need
 from isthmus.inputs.frames import stacked
 from isthmus.inputs.source import Source
 
@@ -111,6 +111,14 @@ def open_source(path: str | os.PathLike[str]) -> DiskSource:
     """
     from isthmus.inputs.parquet import ParquetSource
 
+    known = isinstance(path, (str, os.PathLike))
+    need(
+        known,
+        "path",
+        "be the name of a file or folder, or a URL",
+        path,
+        "Arrays and frames go in as they are",
+    )
     place = Place(path)
     if place.name.lower().endswith(".npy"):
         return NpySource(place)

@@ -135,7 +135,8 @@ class Folder(Source):
         try:
             return read(name)
         except Exception as error:  # decoders raise nearly everything on hostile bytes
-            words = str(error).replace(str(self.path / name), "it") or type(error).__name__
+            told = getattr(error, "strerror", None) or str(error)
+            words = told.replace(str(self.path / name), "it") or type(error).__name__
             self.skipped.append(f"{name} ({brief(words, 60).rstrip('.')})")
             return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -140,6 +141,10 @@ def _from_values(name: str | int, values: list[Any], dtype: Any, native: DType) 
     if types and dtype == nw.Object and types <= {int, float, np.int64, np.float64, bool, Decimal}:
         numbers = np.array([np.nan if value is None else float(value) for value in values])
         return Column(name, "numeric", numbers, None, native)
+    if types == {date}:  # as a date of Parquet comes in pandas
+        moments = np.array(values, dtype="datetime64[us]")
+        numbers = np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
+        return Column(name, "time", numbers, None, DType(native.library, "datetime64[us]"))
     odd = next((t for t in types if not issubclass(t, (str, int, float, bool))), None)
     if odd is not None:
         do = "Convert it to one of these, or drop it"

@@ -166,7 +166,7 @@ class ParquetSource(DiskSource):
         import pandas
 
         if table.schema.remove_metadata() != self._schema.remove_metadata():
-            table = table.select(self._schema.names).cast(self._schema)
+            table = table.select(self._schema.names).cast(self._schema, safe=False)
         frame = table.replace_schema_metadata(self._schema.metadata).to_pandas(use_threads=False)
         for name in self._gaps.intersection(frame.columns):
             if str(frame[name].dtype).startswith(("int", "uint", "bool")):
@@ -235,7 +235,9 @@ class _Cursor:
 
 
 def _agreed(known: Any, schema: Any, first: str, here: str) -> Any:
-    """One schema for two files; a column that is empty in one takes the type it has in the other."""
+    """One schema for two files: a column that is empty in one takes the type it has in the other, and of two
+    kinds of numbers the wider: pandas writes whole numbers with a gap as floats.
+    """
     if len(set(schema.names)) < len(schema.names):
         raise FileError(f"{here} must name each column once; got {brief(str(schema.names))}. Rename them.")
     if known is None:
@@ -245,17 +247,32 @@ def _agreed(known: Any, schema: Any, first: str, here: str) -> Any:
         raise FileError(
             f"{here} must have the columns of {first}; they differ in {odd!r}. Separate the files."
         )
-    null = _arrow().null()
     for number, (name, kind) in enumerate(zip(known.names, known.types, strict=True)):
         other = schema.field(name).type
-        if kind == null:
-            known = known.set(number, schema.field(name))
-        elif other not in (kind, null):
+        both = _of_both(kind, other)
+        if both is None:
             raise FileError(
                 f"{here} must have the types of {first}; got {other} instead of {kind} in column {name!r}. "
                 "Convert one of them."
             )
+        known = known.set(number, known.field(number).with_type(both))
     return known
+
+
+def _of_both(kind: Any, other: Any) -> Any:
+    """A type for the values of two; None where they are of different kinds."""
+    arrow = _arrow()
+    if kind == other or arrow.types.is_null(other):
+        return kind
+    if arrow.types.is_null(kind):
+        return other
+    of = arrow.types
+    if not all(of.is_integer(one) or of.is_floating(one) for one in (kind, other)):
+        return None
+    alike = of.is_signed_integer, of.is_unsigned_integer, of.is_floating
+    if any(same(kind) and same(other) for same in alike):
+        return max(kind, other, key=lambda one: one.bit_width)
+    return arrow.float64()
 
 
 def _with_gaps(about: Any) -> Iterator[str]:

@@ -328,8 +328,9 @@ def _by_channel(scale: Any, values: NDArray[Any]) -> NDArray[np.float64]:
 
 def _scales(array: NDArray[Any]) -> Scales:
     """Mean and scale of every channel."""
+    rows = array.reshape(len(array), -1)
+    refuse_infinite(rows, tuple(range(rows.shape[1])))
     values = np.moveaxis(array, 1, 2).reshape(-1, array.shape[1]).astype(np.float64)
-    refuse_infinite(values, tuple(range(values.shape[1])))
     return Standard(squeeze=False)(values)
 
 

@@ -97,12 +97,14 @@ def audit_report(found: Audit, path: os.PathLike[str]) -> Report:
 def fit_report(model: Autoencoder, path: os.PathLike[str]) -> Report:
     """What a fit did: how the data were read, how well held-out rows come back, where the model is."""
     facts = _facts(model)
-    seconds = _finite(model.history_rows_[-1].get("seconds"))
+    last = model.history_rows_[-1]
+    trained = passes(facts["epochs"]) if last["epoch"] else "in closed form"
+    seconds = _finite(last.get("seconds"))
     facts |= {"seconds": seconds, "output": os.fspath(path)}
     lines = {
         **_lines(facts),
         "code": f"{counted(facts['code_size'], 'number')} for {counted(facts['columns'], 'column')}",
-        "trained": passes(facts["epochs"]) + ("" if seconds is None else f", {seconds:.1f} s"),
+        "trained": trained + ("" if seconds is None else f", {seconds:.1f} s"),
         "saved": os.fspath(path),
     }
     return Report(facts, lines, facts.pop("verdict"), model.notes_)

@@ -37,7 +37,7 @@ def chosen_device(name: str, multiplications: int) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() and multiplications >= BUSY else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError, TypeError):
         there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         there += ["mps"] if torch.backends.mps.is_available() else []

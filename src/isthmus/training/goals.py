@@ -147,15 +147,12 @@ class Goals:
     def _error(self, name: str, level: float) -> float:
         """How far a level is from what is aimed at, as a logarithm; above 0 where lambda must grow.
 
-        A level that large lambdas bring to the goal and no further is met from the side it starts on, where
-        it still says which lambda is too large: half of TOLERANCE before the goal.
+        Where large lambdas all bring the level to the goal, from either side, half of TOLERANCE before it is
+        aimed at: there the level still says which lambda is too large.
         """
-        goal, state = self.goals[name], self.member.steering[name]
-        error = math.log(max(level, 1e-3 * goal) / goal)
-        if not self.member.objective.terms_by_name[name].stops_at_goal:
-            return error
-        side = state.setdefault("side", 1.0 if error > 0 else -1.0)
-        return side * error - TOLERANCE / 2
+        error = math.log(max(level, 1e-3 * self.goals[name]) / self.goals[name])
+        stops = self.member.objective.terms_by_name[name].stops_at_goal
+        return abs(error) - TOLERANCE / 2 if stops else error
 
     def _ruling(self, name: str, line: dict[str, float]) -> float:
         """The lambda at which the term as it is now would be RULES times the loss the search began with."""
@@ -197,6 +194,8 @@ class Goals:
         if not self or not self.member.history:
             return
         line = self.member.history[self.member.kept_at]
+        if any(f"{name}_lambda" not in line for name in self.goals):
+            return  # Ctrl-C came before the first look
         lambdas = {name: line[f"{name}_lambda"] for name in self.goals}
         self.member.objective = self.member.objective.with_lambdas(lambdas)
         self.member.notes += [self._sentence(name, line) for name in self.goals]

@@ -242,8 +242,7 @@ class Run:
 
     def _look_once_more(self) -> None:
         """What was learned since the last look, on Ctrl-C: a minute or more of a long epoch."""
-        new = all(member.history and member.history[-1]["epoch"] < self.epoch for member in self.members)
-        if new and self.summed and self.ranks.count == 1:  # processes are not interrupted at one step
+        if self.summed and self.ranks.count == 1:  # processes are not interrupted at one step
             with contextlib.suppress(KeyboardInterrupt):
                 self.look(self._means())
 
@@ -252,7 +251,8 @@ class Run:
         held_out = [self.engine.watched(member) for member in self.members]
         seen = [] if None in held_out else self.differentiate.evaluate(held_out)
         for row, (member, goals) in enumerate(zip(self.members, self.goals, strict=True)):
-            if member.stalled(self.patience):
+            seen_now = bool(member.history) and member.history[-1]["epoch"] == self.epoch  # before Ctrl-C
+            if seen_now or member.stalled(self.patience):
                 continue
             line = {"epoch": self.epoch, **terms[row]}
             line.update({f"held_out_{name}": value for name, value in (seen[row] if seen else {}).items()})
