@@ -23,7 +23,7 @@ from isthmus.commands.auditing import audit
 from isthmus.commands.denoising import denoise
 from isthmus.commands.impute import impute
 from isthmus.commands.inpainting import inpaint
-from isthmus.commands.interrupts import StoppedError, nothing_learned, noticing_interrupts
+from isthmus.commands.interrupts import StoppedError, is_untrained, nothing_learned, noticing_interrupts
 from isthmus.commands.models import INPUTS, KINDS
 from isthmus.commands.options import (
     Decimal,
@@ -169,7 +169,7 @@ def fit(
             model.fit(X)
         except KeyboardInterrupt:
             raise nothing_learned(output) from None
-        if interrupts and model.kept_epoch_ == 0:
+        if interrupts and is_untrained(model):
             raise nothing_learned(output)
         # this run's, not the model's
         model.set_params(trainer__checkpoint=None, trainer__progress=None, trainer__device="auto")

@@ -34,8 +34,11 @@ def write_sealed(path: str | os.PathLike[str], tensors: Mapping[str, Any], heade
     write_atomically(path, lambda file: file.write(payload))
 
 
-def read_sealed(path: str | os.PathLike[str], *kinds: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The header and the arrays of a file whose header says it is of one of these kinds.
+def read_sealed(
+    path: str | os.PathLike[str], *kinds: str, repair: str | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The header and the arrays of a file whose header says it is of one of these kinds. repair: what to do
+    about a damaged one; to save or copy it again if left out.
 
     Raises FileError, with one sentence, for a file that is missing, truncated, altered, oversized, or of
     another kind.
@@ -44,25 +47,22 @@ def read_sealed(path: str | os.PathLike[str], *kinds: str) -> tuple[dict[str, An
     if not path.is_file():
         got = "a folder" if path.is_dir() else "nothing there"
         raise FileError(f"{path} must be a file; got {got}. Check the path.")
-    _check_size(path)
+    again = repair or "Save or copy it again."
+    _check_size(path, again)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
-        raise FileError(
-            f"{path} is not an intact isthmus file: {brief(str(error))}. Save or copy it again."
-        ) from None
+        raise FileError(f"{path} is not an intact isthmus file: {brief(str(error))}. {again}") from None
     text = metadata.get("isthmus")
     if text is None:
         raise FileError(
             f"{path} is a safetensors file, but not one of isthmus. Use a file written by isthmus.save."
         )
     if metadata.get("sha256") != _digest(text, tensors):
-        raise FileError(
-            f"{path} has been altered or damaged: its checksum does not match. Save or copy it again."
-        )
-    return _parsed(path, text, kinds), tensors
+        raise FileError(f"{path} has been altered or damaged: its checksum does not match. {again}")
+    return _parsed(path, text, kinds, repair or "Save it again."), tensors
 
 
 def part_of(tensors: Mapping[str, Any], start: str) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _digest(text: str, arrays: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _check_size(path: Path) -> None:
+def _check_size(path: Path, again: str) -> None:
     """Refuse a header that claims to be larger than the file or than anything reasonable, before parsing
     it.
     """
@@ -97,18 +97,18 @@ def _check_size(path: Path) -> None:
     with path.open("rb") as file:
         claimed = int.from_bytes(file.read(8), "little")
     if size < 10 or claimed > size - 8:
-        raise FileError(f"{path} is truncated, or not an isthmus file. Save or copy it again.")
+        raise FileError(f"{path} is truncated, or not an isthmus file. {again}")
     if claimed > HEADER_LIMIT:
         raise FileError(
             f"{path} has a header of {claimed:,} bytes, over the limit of {HEADER_LIMIT:,}. Do not trust it."
         )
 
 
-def _parsed(path: Path, text: str, kinds: tuple[str, ...]) -> dict[str, Any]:
+def _parsed(path: Path, text: str, kinds: tuple[str, ...], again: str) -> dict[str, Any]:
     try:
         header = json.loads(text)
     except (ValueError, RecursionError):
-        raise FileError(f"{path} has a header that is not JSON. Save it again.") from None
+        raise FileError(f"{path} has a header that is not JSON. {again}") from None
     if not isinstance(header, dict) or header.get("kind") not in kinds:
         raise FileError(
             f"{path} holds no {' or '.join(kinds).lower()}. Use a file that isthmus wrote for one."

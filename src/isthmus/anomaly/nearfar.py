@@ -130,15 +130,13 @@ class _Gaussian:
         centred = x - mean
         average = float(np.square(centred).mean())
         floor = max(RIDGE * average, least)
-        if len(x) >= x.shape[1]:
-            shrinkage = ledoit_wolf_shrinkage(centred, assume_centered=True)
-            values, axes = np.linalg.eigh(centred.T @ centred / len(x))
-            shrunken = (1 - shrinkage) * np.maximum(values, 0) + shrinkage * average
-            return cls(mean, axes / np.sqrt(shrunken + floor))
-        values, axes, shrinkage = _few(centred)
-        shrunken = (1 - shrinkage) * values + shrinkage * average
+        few = len(x) < x.shape[1]
+        values, axes, shrinkage = (_few if few else _many)(centred)
+        root = np.sqrt((1 - shrinkage) * np.maximum(values, 0) + shrinkage * average + floor)
+        if not few:
+            return cls(mean, axes / root)
         rest = 1 / np.sqrt(shrinkage * average + floor)  # along all axes no row has a part in
-        return cls(mean, axes, 1 / np.sqrt(shrunken + floor) - rest, np.array([rest]))
+        return cls(mean, axes, 1 / root - rest, np.array([rest]))
 
     @classmethod
     def named(cls, name: str, state: dict[str, Array]) -> _Gaussian:
@@ -172,9 +170,15 @@ class _Gaussian:
         return distances
 
 
+def _many(centred: Array) -> tuple[Array, Array, float]:
+    """Variances (d,), axes (d, d) and Ledoit & Wolf's shrinkage of as many rows as columns or more."""
+    values, axes = np.linalg.eigh(centred.T @ centred / len(centred))
+    return values, axes, ledoit_wolf_shrinkage(centred, assume_centered=True)
+
+
 def _few(centred: Array) -> tuple[Array, Array, float]:
-    """Variances (r,), axes (d, r) and Ledoit & Wolf's shrinkage of fewer rows than columns, from the products
-    of the rows: norm(X^T X)_F = norm(X X^T)_F, and sum_jk sum_i x_ij^2 x_ik^2 = sum_i norm(x_i)^4.
+    """Variances (r,), axes (d, r) and the shrinkage of fewer rows than columns, from the products of rows:
+    norm(X^T X)_F = norm(X X^T)_F, and sum_jk sum_i x_ij^2 x_ik^2 = sum_i norm(x_i)^4.
     """
     n, d = centred.shape
     gram = centred @ centred.T

@@ -6,8 +6,9 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-__all__ = ["StoppedError", "nothing_learned", "noticing_interrupts"]
+__all__ = ["StoppedError", "is_untrained", "nothing_learned", "noticing_interrupts"]
 
 
 class StoppedError(Exception):
@@ -18,6 +19,11 @@ def nothing_learned(output: Path) -> StoppedError:
     """The end of a fit that came too early."""
     left = "unchanged" if output.exists() else "not written"
     return StoppedError(f"interrupted before anything was learned; {output} is {left}")
+
+
+def is_untrained(model: Any) -> bool:
+    """Whether no look of its training has found anything better than the start."""
+    return not model.history_rows_ or 0 in (model.kept_epoch_, model.history_rows_[-1]["epoch"])
 
 
 @contextmanager

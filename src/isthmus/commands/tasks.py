@@ -52,12 +52,14 @@ def fitted_use(
     task: str, X: Any, asked: Asked, facts: dict[str, Any], output: Path, interrupts: list[bool]
 ) -> Any:
     """Train what a task needs, and save it unless Ctrl-C came before anything was learned."""
-    from isthmus.commands.interrupts import nothing_learned
+    from isthmus.commands.interrupts import is_untrained, nothing_learned
 
     trained, kept = {"detect": _detect, "denoise": _denoise, "impute": _impute, "inpaint": _inpaint}[task](
         X, asked
     )
-    if interrupts and (task == "detect" or (task in ("denoise", "inpaint") and _is_untrained(trained))):
+    if interrupts and (
+        task == "detect" or (task in ("denoise", "inpaint") and is_untrained(_model(trained)))
+    ):
         raise nothing_learned(output)
     kept(trained, facts, output)
     return trained
@@ -94,7 +96,6 @@ def _inpaint(X: Any, asked: Asked) -> tuple[Any, Any]:
     return fit_inpainter(X, asked.seed, asked.epochs, shown, asked.device), keep_inpainter
 
 
-def _is_untrained(use: Any) -> bool:
-    """Whether no look has found anything better than the start."""
-    model = use.models_[0] if hasattr(use, "models_") else use.model_
-    return not model.history_rows_ or 0 in (model.kept_epoch_, model.history_rows_[-1]["epoch"])
+def _model(use: Any) -> Any:
+    """The first it has."""
+    return use.models_[0] if hasattr(use, "models_") else use.model_

@@ -61,12 +61,8 @@ class Checkpoint:
         self._sweep()
         if not self.path.exists():
             return False
-        try:
-            header, tensors = read_sealed(self.path, "Checkpoint")
-        except FileError as error:
-            why, _, do = str(error).rpartition(". ")
-            do = "If it was a checkpoint, delete it; else use another path." if do.startswith("Save") else do
-            raise FileError(f"{why}. {do}") from None
+        repair = "If it was a checkpoint, delete it; else use another path."
+        header, tensors = read_sealed(self.path, "Checkpoint", repair=repair)
         if header.get("identity") != self.identity:
             rule, do = "be of the same data and parameters", "Delete it, or use another path"
             raise must(f"checkpoint {str(self.path)!r}", rule, "one of another fit", do, FileError)

@@ -15,8 +15,8 @@ time, and comes to rest with it.
 The search starts at the given weight, but where the term is small beside the loss, because units that too
 large a lambda has switched off may never come back; and it goes no further than makes the term, as it now is,
 as large as the loss it began with: while a network is on its way, more of it would only wipe out what was
-learned. Looks at different lambdas are judged by how near they
-are to the goals first, and among those that are within TOLERANCE by the loss.
+learned. Looks at different lambdas are judged by how near they are to the goals first, and among those that
+are within TOLERANCE by the loss.
 """
 
 from __future__ import annotations
@@ -169,9 +169,8 @@ class Goals:
         if found is not None or not known:
             return {"weight": weight, "least": weight * TRIED[0], "most": weight * TRIED[1]}
         loss = max(line["loss"], self._blank())
-        least, low, high, most = (
-            loss * weight / line[name] * share for share in (TRIED[0], *START, TRIED[1])
-        )
+        as_large = loss * weight / line[name]
+        least, low, high, most = (as_large * share for share in (TRIED[0], *START, TRIED[1]))
         return {"weight": max(low, min(high, weight)), "least": least, "most": most, "loss": loss}
 
     def _blank(self) -> float:
