@@ -52,3 +52,33 @@ def test_shapes_of_the_same_numbers_differ(x):
     assert fingerprint(zero, NAMES)["sha256"] != fingerprint(zero.reshape(4, 6), NAMES)["sha256"]
     assert fingerprint(x, NAMES)["rows"] == 40
     assert fingerprint(x, NAMES)["columns"] == 6
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Of more than one segment; a power of two of columns lines up with the sums of bits."""
+    return np.random.default_rng(0).normal(size=(70_000, 32)).astype(np.float32)
+
+
+def prints(*arrays):
+    return {fingerprint(array, tuple(range(array.shape[1])))["sha256"] for array in arrays}
+
+
+def test_the_smallest_change_of_a_cell_of_large_data_is_seen(large):
+    places = np.random.default_rng(1).integers(large.size, size=20)
+    changed = [large.copy() for _ in places]
+    for other, place in zip(changed, [0, large.size - 1, *places[2:]], strict=True):
+        other.flat[place] = np.nextafter(other.flat[place], np.float32(9))
+    assert len(prints(large, *changed)) == 21
+
+
+@pytest.mark.parametrize("apart", [1, 31, 32, 64, 1031, 32 * 1031, 65_537])
+@pytest.mark.parametrize("columns", [32, 1031])
+def test_exchanged_rows_and_numbers_of_large_data_are_seen(large, columns, apart):
+    x = large.flat[: large.size // columns * columns].reshape(-1, columns)
+    assert x.size > 2**21
+    rows, numbers = x.copy(), x.copy()
+    first, second = 5, (5 + apart) % len(x)
+    rows[[first, second]] = rows[[second, first]]
+    numbers.flat[[7, 7 + apart]] = numbers.flat[[7 + apart, 7]]
+    assert len(prints(x, rows, numbers, x[::-1], np.roll(x, 1, 1))) == 5
