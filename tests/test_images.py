@@ -16,6 +16,7 @@ from PIL import Image
 from command_line import run
 from isthmus import Autoencoder, DataError, FileError, Images, Table, Trainer, load, save
 from isthmus.inputs import Auto, ImagesSchema, Pictures
+from isthmus.inputs.files import read
 from isthmus.parts import pack, unpack
 from isthmus.saving import known_parts
 
@@ -402,8 +403,10 @@ def test_the_command_line_takes_a_folder(mixed, tmp_path):
     lines = (tmp_path / "codes.csv").read_text().splitlines()
     assert lines[0] == "file,autoencoder0,autoencoder1,autoencoder2"
     assert [line.split(",")[0] for line in lines[1:]] == Pictures(mixed).names
-    done = run("reconstruct", "m.isthmus", "mixed", "-o", "back", folder=tmp_path)
+    done = run("reconstruct", "m.isthmus", "mixed", "-o", "back", "--errors", "e.csv", folder=tmp_path)
     assert done.returncode == 0, done.stderr
+    errors = read(tmp_path / "e.csv")
+    assert list(errors["file"]) == Pictures(mixed).names
     made = sorted(
         path.relative_to(tmp_path / "back").as_posix() for path in (tmp_path / "back").rglob("*.png")
     )

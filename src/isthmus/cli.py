@@ -199,9 +199,8 @@ def encode(
 ) -> None:
     """Write the codes of the rows of FILE."""
     from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
-    from isthmus.commands.results import named
-    from isthmus.inputs import labels_of
-    from isthmus.inputs.files import ENDINGS, ending
+    from isthmus.commands.results import Lines
+    from isthmus.inputs.files import ENDINGS, as_pandas
     from isthmus.inputs.writing import writing
     from isthmus.report.progress import shown_blocks
 
@@ -209,14 +208,12 @@ def encode(
     asked = asked_reading(header, na, separator, decimal, encoding)
     fitted = _load(model)
     X = fitting(opened(file, asked, fitted).X, fitted)
-    table = ending(output) in (".npy", ".npz")
-    names, labels, start = fitted.get_feature_names_out(), labels_of(X), 0
+    names = fitted.get_feature_names_out()
     with writing(output, len(X)) as sink:
+        lines = Lines(sink, X)
         for block in shown_blocks(X):
             codes = fitted.transform(block)
-            here = {name: values[start : start + len(codes)] for name, values in labels.items()}
-            sink.append(codes if table else named(codes, names, here))
-            start += len(codes)
+            lines.append(as_pandas(codes, names) if sink.is_table else codes)
     facts = {"rows": len(X), "code_size": len(names), "output": str(output)}
     _done(
         f"{counted(len(X), 'row')}, {counted(len(names), 'number')} each -> {output}", facts, as_json, quiet

@@ -10,9 +10,10 @@ from isthmus.commands.words import Said
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
+    from isthmus.inputs.writing import Sink
     from isthmus.report.console import Report
 
-__all__ = ["kept", "named", "rebuild"]
+__all__ = ["Lines", "kept", "rebuild"]
 
 
 def kept(model: Autoencoder, X: Any, facts: dict[str, Any], output: Path, interrupted: bool) -> Report:
@@ -39,8 +40,8 @@ def rebuild(model: Autoencoder, X: Any, output: Path, errors: Path | None, into_
 
     mean = RunningMean()
     with ExitStack() as open_:
-        kept: Any = [] if into_files else open_.enter_context(writing(output, len(X)))
-        also = open_.enter_context(writing(errors, len(X))) if errors is not None else None
+        kept: Any = [] if into_files else Lines(open_.enter_context(writing(output, len(X))), X)
+        also = Lines(open_.enter_context(writing(errors, len(X))), X) if errors is not None else None
         for block in shown_blocks(X):
             made = model.reconstruct(block)
             kept.append(made)
@@ -55,8 +56,22 @@ def rebuild(model: Autoencoder, X: Any, output: Path, errors: Path | None, into_
     return mean.value
 
 
-def named(codes: Any, names: Any, labels: dict[str, Any]) -> Any:
-    """Codes as a table, after the columns that say which file each row is from."""
-    import pandas
+class Lines:
+    """Rows of X on their way into a file; in a table after the columns that say which file each is from."""
 
-    return pandas.concat([pandas.DataFrame(labels), pandas.DataFrame(codes, columns=list(names))], axis=1)
+    def __init__(self, sink: Sink, X: Any) -> None:
+        from isthmus.inputs import labels_of
+
+        self.sink, self.labels = sink, labels_of(X) if sink.is_table else {}
+
+    def append(self, rows: Any) -> None:
+        """The next rows: an array, or a DataFrame."""
+        if self.labels:
+            import pandas
+
+            from isthmus.inputs.files import as_pandas
+
+            here = slice(self.sink.written, self.sink.written + len(rows))
+            labels = pandas.DataFrame({name: values[here] for name, values in self.labels.items()})
+            rows = pandas.concat([labels, as_pandas(rows)], axis=1)
+        self.sink.append(rows)

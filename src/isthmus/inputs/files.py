@@ -153,8 +153,8 @@ def _pandas() -> Any:
     return pandas
 
 
-def as_pandas(X: Any) -> Any:
-    """A frame or an array as a pandas DataFrame."""
+def as_pandas(X: Any, names: Any = None) -> Any:
+    """A frame, or an array with names for its columns, as a pandas DataFrame."""
     pandas = _pandas()
     if isinstance(X, pandas.DataFrame):
         return X
@@ -162,7 +162,8 @@ def as_pandas(X: Any) -> Any:
         return X.to_pandas()
     array = np.asarray(X)
     flat = array.reshape(len(array), -1)
-    return pandas.DataFrame(flat, columns=[f"column_{j}" for j in range(flat.shape[1])])
+    columns = [f"column_{j}" for j in range(flat.shape[1])] if names is None else list(names)
+    return pandas.DataFrame(flat, columns=columns)
 
 
 def _read_parquet(file: Path) -> Any:

@@ -68,10 +68,12 @@ def writing(path: str | os.PathLike[str], rows: int) -> Iterator[Sink]:
 class Sink:
     """Takes blocks of rows in order: `append` each, `close` after the last.
 
-    exact: whether text gets all digits of a number.
+    exact: whether text gets all digits of a number. is_table: whether columns have names and kinds of their
+    own.
     """
 
     exact = False
+    is_table = True
 
     def __init__(self, file: BinaryIO, path: Path, rows: int) -> None:
         self.file, self.path, self.rows, self.written = file, path, rows, 0
@@ -101,6 +103,7 @@ class _Npy(Sink):
     """The header, with the final shape, before the first row; then the rows as they are in memory."""
 
     first: NDArray[Any] | None = None
+    is_table = False
 
     def _append(self, X: Any) -> None:
         array = self._numbers(X)
