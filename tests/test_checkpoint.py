@@ -74,7 +74,7 @@ def test_training_killed_twenty_times_ends_with_the_same_bits(tmp_path):
 def fit(path, **changes):
     """A short fit with a checkpoint."""
     trainer = Trainer(max_epochs=20, checkpoint=str(path))
-    return Autoencoder(2, **{"trainer": trainer, "random_state": 0, **changes}).fit(X)
+    return Autoencoder(**{"n_components": 2, "trainer": trainer, "random_state": 0, **changes}).fit(X)
 
 
 def test_finished_fit_is_not_trained_again(tmp_path):
@@ -90,14 +90,21 @@ def test_finished_fit_is_not_trained_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"random_state": 1}, {"corruption": MaskingNoise(0.1)}, {"architecture": MLP((7,))}], ids=repr
+    ("changes", "named"),
+    [
+        ({"random_state": 1}, "another random_state."),
+        ({"corruption": MaskingNoise(0.1)}, "another corruption."),
+        ({"architecture": MLP((7,))}, "another architecture."),
+        ({"n_components": 3, "random_state": 1}, "another n_components and another random_state."),
+    ],
+    ids=repr,
 )
-def test_checkpoint_of_another_fit_is_refused(tmp_path, changes):
-    """One sentence, and the file stays as it was."""
+def test_checkpoint_of_another_fit_is_refused(tmp_path, changes, named):
+    """One sentence that says what is another, and the file stays as it was."""
     path = tmp_path / "run.checkpoint"
     fit(path)
     before = path.read_bytes()
-    with pytest.raises(FileError, match="be of the same data and parameters"):
+    with pytest.raises(FileError, match=rf"be of the same data and parameters; .* with {named}"):
         fit(path, **changes)
     assert path.read_bytes() == before
 
@@ -108,7 +115,7 @@ def test_checkpoint_of_other_data_is_refused(tmp_path):
     fit(path)
     other = X.copy()
     other[3, 4] += 1.0
-    with pytest.raises(FileError, match="be of the same data and parameters"):
+    with pytest.raises(FileError, match="got one of a fit with another X"):
         Autoencoder(2, trainer=Trainer(max_epochs=20, checkpoint=str(path)), random_state=0).fit(other)
 
 

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
-import json
 import math
 import os
 import threading
@@ -206,7 +204,7 @@ class Autoencoder(Transformer):
             return self.trainer.plainly(members, stop, beside)  # type: ignore[arg-type]
         named = models if self.trainer.checkpoint is not None else ()
         with isolated(self._seed):
-            return self.trainer(members, "+".join(model._identity() for model in named))
+            return self.trainer(members, [model._identity() for model in named])
 
     def fit_pairs(self, X_tilde: Any, X: Any) -> Self:
         """Learn to give back X from X_tilde, row for row: nature corrupted where `corruption` would.
@@ -338,12 +336,11 @@ class Autoencoder(Transformer):
         kind, network = (PlainMember, self._network) if plain else (Member, self.network_)
         return kind(network, objective, train, held_out, generator, seed, namer, steering=found)  # type: ignore[arg-type]
 
-    def _identity(self) -> str:
-        """A digest of data and parameters: what a checkpoint of this fit is a checkpoint of."""
+    def _identity(self) -> dict[str, Any]:
+        """Data and parameters: what a checkpoint of this fit is a checkpoint of."""
         parts = {**self.get_params(deep=False), "random_state": self._seed}
         parts["trainer"] = self.trainer.with_params(checkpoint=None, progress=None)
-        text = json.dumps([pack(parts), self.fingerprint_])
-        return hashlib.sha256(text.encode()).hexdigest()
+        return {"X": self.fingerprint_["sha256"], **{name: pack(part) for name, part in parts.items()}}
 
     def _trained(self, member: Member, plan: object) -> None:
         """Take over what training left behind besides the weights."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from isthmus.checks import FileError, brief, must
+from isthmus.checks import FileError, brief
 from isthmus.parts import pack, unpack
 from isthmus.sealed import read_sealed, write_sealed
 
@@ -31,10 +32,12 @@ FACTS = ["history", "notes", "best", "missed", "idle", "kept_at", "steering", "u
 
 
 class Checkpoint:
-    """Where a run is written to and read from; `identity` is a digest of the data and parameters it is of."""
+    """Where a run is written to and read from; `identity` says of which data and parameters, model by model,
+    as values that JSON can hold.
+    """
 
-    def __init__(self, path: str, identity: str) -> None:
-        self.path, self.identity = Path(path), identity
+    def __init__(self, path: str, identity: Sequence[Any]) -> None:
+        self.path, self.identity = Path(path), list(identity)
         self.due = 0.0
 
     def write(self, run: Run, at_end: bool = False) -> None:
@@ -63,15 +66,25 @@ class Checkpoint:
             return False
         repair = "If it was a checkpoint, delete it; else use another path."
         header, tensors = read_sealed(self.path, "Checkpoint", repair=repair)
-        if header.get("identity") != self.identity:
-            rule, do = "be of the same data and parameters", "Delete it, or use another path"
-            raise must(f"checkpoint {str(self.path)!r}", rule, "one of another fit", do, FileError)
+        changed = self._changed(header.get("identity"))
+        if changed:
+            raise FileError(
+                f"checkpoint {str(self.path)!r} must be of the same data and parameters; got one of a fit "
+                f"with another {' and another '.join(changed)}. Delete it, or use another path."
+            )
         try:
             self._restore(run, header, tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             text = brief(str(error))
             raise FileError(f"{self.path} is not a checkpoint of this fit: {text}. Delete it.") from None
         return True
+
+    def _changed(self, found: Any) -> list[str]:
+        """What a file's identity says otherwise, by its names."""
+        if not isinstance(found, list) or len(found) != len(self.identity):
+            return ["number of models"]
+        pairs = zip(found, self.identity, strict=True)
+        return list(dict.fromkeys(name for pair in pairs for name in differing(*pair)))
 
     def _restore(self, run: Run, header: dict[str, Any], tensors: dict[str, Any]) -> None:
         for name, tensor in _of_run(run).items():
@@ -92,6 +105,19 @@ class Checkpoint:
         for left in self.path.parent.glob(f".{self.path.name}.*.part"):
             with contextlib.suppress(OSError):
                 left.unlink()
+
+
+def differing(one: Any, other: Any, name: str = "") -> list[str]:
+    """The parameters in which two identities differ, by the names that scikit-learn would give them.
+
+    >>> differing({"lr": 1, "net": {"is": "MLP", "depth": 2}}, {"lr": 1, "net": {"is": "MLP", "depth": 3}})
+    ['net__depth']
+    """
+    alike = isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys()
+    if not alike or one.get("is") != other.get("is") or one.get("is") == "dict":
+        return [] if one == other else [name or "set of parameters"]
+    below = f"{name}__" if name else ""
+    return [found for key in one for found in differing(one[key], other[key], below + key)]
 
 
 def _of_run(run: Run) -> dict[str, Tensor]:

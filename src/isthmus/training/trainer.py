@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from isthmus.checks import need
 from isthmus.lazily import fetched
@@ -76,11 +77,11 @@ class Trainer(Part):
         """The plan for so many training rows."""
         return make_plan(rows, self.batch_size, self.max_epochs, self.lr, self.patience)
 
-    def __call__(self, members: Sequence[Member], identity: str = "") -> Plan:
+    def __call__(self, members: Sequence[Member], identity: Sequence[Any] = ()) -> Plan:
         """Train one network, or several of one shape on equally many rows, in place; the plan that was used.
 
-        `identity` says what a checkpoint is of. Each network keeps the weights that did best on its held-out
-        rows; each member its history and notes.
+        `identity` says what a checkpoint is of, model by model. Each network keeps the weights that did best
+        on its held-out rows; each member its history and notes.
         """
         fetched("torch")
         from isthmus.training.checkpoint import Checkpoint
