@@ -221,12 +221,13 @@ def fitting(folder: Path, name: str, *options: object) -> Iterator[subprocess.Po
     yield process
 
 
-def test_ctrl_c_while_fitting_saves_the_best_so_far_and_says_so(folder):
-    """SIGINT during training: the model is written, standard error says so, the exit code is 130."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_while_fitting_saves_the_best_so_far_and_says_so(folder, sent):
+    """So does a scheduler's SIGTERM: the model is written, standard error says so, the exit code is 130."""
     with fitting(folder, "long.isthmus", "--epochs", 4000) as process:
         assert process.stdout.readline().startswith("long.npy")
         time.sleep(4)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.startswith("isthmus: interrupted: the best model so far")

@@ -3,8 +3,8 @@
 Every command is a few lines over the public API; what they share lies in `isthmus.commands`. Warnings and
 errors are one sentence each on standard error; with `--json` an error is one JSON object {"error": sentence}
 on standard output instead. Exit codes: 0 for success, 1 for a file or data that cannot be used, 2 for wrong
-usage, 130 for Ctrl-C. Ctrl-C during `fit` keeps the best model so far, says so, and is 130 all the same;
-before the end of the first epoch nothing is written. Heavy imports wait until a command runs.
+usage, 130 for Ctrl-C and SIGTERM. Either during `fit` keeps the best model so far, says so, and is 130 all
+the same; before anything was learned nothing is written. Heavy imports wait until a command runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from isthmus.commands.auditing import audit
 from isthmus.commands.denoising import denoise
 from isthmus.commands.impute import impute
 from isthmus.commands.inpainting import inpaint
-from isthmus.commands.interrupts import StoppedError, is_untrained, nothing_learned, noticing_interrupts
+from isthmus.commands.interrupts import (
+    StoppedError,
+    heed_termination,
+    is_untrained,
+    nothing_learned,
+    noticing_interrupts,
+)
 from isthmus.commands.models import INPUTS, KINDS
 from isthmus.commands.options import (
     Decimal,
@@ -443,6 +449,7 @@ def main() -> None:
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     said = Said()
     said.listen()
+    heed_termination()
     gc.set_threshold(100_000)  # torch's import makes many objects that stay
     try:
         code = app(standalone_mode=False)

@@ -1,4 +1,6 @@
-"""Ctrl-C: noticed even where training catches it to keep the best model so far."""
+"""Ctrl-C: noticed even where training catches it to keep the best model so far. What schedulers send before
+they kill a process, SIGTERM, is taken for it.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-__all__ = ["StoppedError", "is_untrained", "nothing_learned", "noticing_interrupts"]
+__all__ = ["StoppedError", "heed_termination", "is_untrained", "nothing_learned", "noticing_interrupts"]
 
 
 class StoppedError(Exception):
@@ -44,3 +47,16 @@ def noticing_interrupts() -> Iterator[list[bool]]:
         yield seen
     finally:
         signal.signal(signal.SIGINT, usual)
+
+
+def heed_termination() -> None:
+    """From now on SIGTERM is another Ctrl-C, where that is heard and SIGTERM is nobody else's."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            handler(number, frame)
+
+    heard = callable(signal.getsignal(signal.SIGINT))
+    if heard and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, interrupt)
