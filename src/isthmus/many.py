@@ -50,7 +50,8 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
     ----------
     models : sequence of Autoencoder
         Alike in what shapes the program (architecture, code, loss, trainer, kinds of penalty) or not: those
-        that are alike train together, others one by one. They may differ in `random_state`, in the
+        that are alike train together, others one by one, as do those whose penalties have a goal: the lambda
+        that is looked for would make much of the last bit. They may differ in `random_state`, in the
         corruption, in the penalties' weights, in their rows, and in `n_components` where nothing but dense
         layers, a linear code and no penalty follow from it.
     X : data, or a list of as many data as there are models
@@ -193,9 +194,10 @@ def _shape(model: Autoencoder, member: Member) -> Hashable:
     small = _batch(model, member) * member.network.largest <= WORTH
     if not (small if isinstance(member, PlainMember) else _batches(member, small)):
         return id(model)
-    terms = tuple(
-        (name, repr(term.bare), term.goal is None) for name, term in member.objective.terms_by_name.items()
-    )
+    named = member.objective.terms_by_name.items()
+    if any(term.goal is not None for _, term in named):
+        return id(model)
+    terms = tuple((name, repr(term.bare)) for name, term in named)
     held_out = -1 if member.held_out is None else len(member.held_out)
     parts = (model.architecture, model.code, model.loss, model.trainer)
     size = None if _widens(model) else model.n_components_
