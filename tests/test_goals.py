@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_wine
 
 from isthmus import (
     L1,
@@ -40,6 +41,12 @@ SHORT = Trainer(max_epochs=80)
 def wine(real) -> pd.DataFrame:
     """1,500 white wines, 11 measurements and a grade."""
     return pd.read_csv(real / "tables/uci_imputation/wine_white.csv").iloc[:1500]
+
+
+@pytest.fixture(scope="module")
+def wines():
+    """178 wines of three kinds, 13 measurements: scikit-learn's."""
+    return load_wine().data
 
 
 def active(model, X):
@@ -214,8 +221,8 @@ def test_without_held_out_rows_the_training_rows_are_judged(digits):
     assert any("on the first training rows" in note for note in model.notes_)
 
 
-def test_models_trained_together_reach_goals_of_their_own(digits):
-    """Four goals in one program: every model within a tenth of its own, with a lambda of its own."""
+def test_models_of_one_call_reach_goals_of_their_own(digits):
+    """Four goals in one call: every model within a tenth of its own, with a lambda of its own."""
     goals = (0.1, 0.15, 0.2, 0.25)
     models = [clone(SPARSE).set_params(penalty=L1(target_active=goal)) for goal in goals]
     fit_many(models, digits[0])
@@ -225,17 +232,23 @@ def test_models_trained_together_reach_goals_of_their_own(digits):
     assert lambdas == sorted(lambdas, reverse=True)
 
 
-def test_one_together_ends_where_it_ends_alone(digits):
-    """The lambda found beside others is the one found alone, but for rounding over a short training."""
-    trainer = Trainer(max_epochs=6)
-    goals = (0.1, 0.3)
-    models = [clone(SPARSE).set_params(penalty=L1(target_active=goal), trainer=trainer) for goal in goals]
-    together = fit_many([copy.deepcopy(model) for model in models], digits[0])
-    for alone, beside in zip(models, together, strict=True):
-        alone.fit(digits[0])
-        assert beside.history_rows_[-1]["l1_lambda"] == pytest.approx(
-            alone.history_rows_[-1]["l1_lambda"], rel=1e-2
-        )
+def test_models_with_goals_end_where_they_would_alone(digits):
+    """To the bit, whatever the company: a lambda that follows a level would make much of a rounding."""
+    model = clone(SPARSE).set_params(penalty=L1(target_active=0.1))
+    beside = fit_many([copy.deepcopy(model) for _ in range(3)], digits[0])
+    alone = model.fit(digits[0])
+    assert [other.lambdas_ for other in beside] == [alone.lambdas_] * 3
+    assert all((other.transform(digits[0]) == alone.transform(digits[0])).all() for other in beside)
+
+
+def test_a_code_that_a_lambda_has_switched_off_is_brought_back(wines):
+    """A look that finds no active unit is answered by going back, and the goal is reached all the same."""
+    model = Autoencoder(8, code=ReLUCode(), penalty=L1(target_active=0.02), random_state=0).fit(wines)
+    levels = [line["l1_level"] for line in model.history_rows_]
+    assert 0 in levels
+    assert levels[-1] > 0
+    assert active(model, wines[model.held_out_]) == pytest.approx(0.02, rel=0.1)
+    assert "was found" in model.notes_[-1]
 
 
 def test_model_without_a_goal_trains_beside_one_with_a_goal_as_it_would_alone(digits):

@@ -15,8 +15,10 @@ time, and comes to rest with it.
 The search starts at the given weight, but where the term is small beside the loss, because units that too
 large a lambda has switched off may never come back; and it goes no further than makes the term, as it now is,
 as large as the loss it began with: while a network is on its way, more of it would only wipe out what was
-learned. Looks at different lambdas are judged by how near they are to the goals first, and among those that
-are within TOLERANCE by the loss.
+learned. Where a look finds a level of nothing at all, as of ReLUs that a lambda has switched off for good,
+training goes back to the nearest level that was alive, with half of that lambda and calmer. Looks at
+different lambdas are judged by how near they are to the goals first, and among those that are within
+TOLERANCE by the loss.
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ class Goals:
         terms = member.objective.terms_by_name
         self.goals = {name: term.goal for name, term in terms.items() if term.goal is not None}
         self.rows: Rows | None = None
+        self.died = False  # at the last look
         if self.goals:
             self.rows = member.train.first(CHUNK) if member.held_out is None else member.held_out
             member.missed = math.inf
@@ -104,15 +107,15 @@ class Goals:
             return 0.0, line[f"{held_out}objective"]
         fixed = ["loss", *(name for name in self.member.objective.terms_by_name if name not in self.goals)]
         value = sum(line[held_out + name] for name in fixed)
-        gaps = {name: abs(line[f"{name}_level"] / goal - 1) for name, goal in self.goals.items()}
-        gap = max(gaps.values())
-        if not (math.isfinite(value) and math.isfinite(gap)):
+        ratios = {name: line[f"{name}_level"] / goal for name, goal in self.goals.items()}
+        if not (math.isfinite(value) and all(0 < ratio < math.inf for ratio in ratios.values())):
             return math.inf, value
+        far = max(abs(math.log(ratio)) for ratio in ratios.values())
         # without held-out rows the newest of a kind is the best, however near
-        nearness = gap / (1 + gap) if held_out else 0.0
+        nearness = far / (1 + far) if held_out else 0.0
         if step < SETTLED * self.plan.steps:
             return 3 + nearness, value
-        missed = [name for name, gap in gaps.items() if gap > TOLERANCE]
+        missed = [name for name, ratio in ratios.items() if abs(ratio - 1) > TOLERANCE]
         if all(self._at_end(name, line) for name in missed):
             return float(bool(missed)), value
         return 2 + nearness, value
@@ -129,10 +132,14 @@ class Goals:
         """New lambdas after a look at update number `step`."""
         rate = self.plan.rate(step) / self.plan.lr * self.member.slowed
         pace = rate * self.steps_per_round / max(STEPS, self.plan.steps / LOOKS)
+        self.died = bool(self.member.history) and any(line[f"{name}_level"] == 0 for name in self.goals)
         for name in self.goals:
             state = self.member.steering.setdefault(name, {})
             if "least" not in state:
                 state.update(self._start(name, line, state.get("weight")))
+            if self.died:
+                state.update(self._calmer(name, state))
+                continue
             if not math.isfinite(line[f"{name}_level"]):
                 continue
             error = self._error(name, line[f"{name}_level"])
@@ -143,6 +150,13 @@ class Goals:
             weight = state["weight"] * math.exp(max(-1.0, min(1.0, calm * change)))
             most = min(state["most"], max(state["weight"], self._ruling(name, line)))
             state.update(error=error, calm=calm, weight=max(state["least"], min(most, weight)))
+
+    def _calmer(self, name: str, state: dict[str, float]) -> dict[str, float]:
+        """Where to go on from the best look so far: with half of its lambda, or of one that failed since."""
+        kept = self.member.history[self.member.kept_at]
+        weight = min(state["weight"], kept[f"{name}_lambda"]) / 2
+        error = self._error(name, kept[f"{name}_level"])
+        return {"weight": max(state["least"], weight), "error": error, "calm": state.get("calm", 1.0) / 2}
 
     def _error(self, name: str, level: float) -> float:
         """How far a level is from what is aimed at, as a logarithm; above 0 where lambda must grow.

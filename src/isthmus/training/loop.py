@@ -262,10 +262,12 @@ class Run:
             member.record(line, *goals.judged(line, self.step_number))
 
     def _steered(self) -> None:
-        """Train on with the lambdas that the goals ask for."""
+        """Train on with the lambdas that the goals ask for, from where the codes are alive."""
         if any(self.goals):
-            for goals in self.goals:
+            for row, goals in enumerate(self.goals):
                 goals.apply()
+                if goals.died:
+                    self._return(row)
             self.differentiate.refresh()
 
     # ---------------------------------------------------------------- when numbers overflow
@@ -275,20 +277,26 @@ class Run:
         where.
         """
         member = self.members[row]
-        member.recall()
-        member.network.train()
         if member.slowed < 1.0:
+            member.recall()
             raise TrainingError(
                 "training must stay finite; got a loss that overflows twice, the second time at "
                 f"{member.blame(batch)}. Use a lower rate (trainer__lr), or look at that value."
             )
-        self.adam.reset(row)
-        if self.average is not None:
-            self.average.restart(row)
+        self._return(row)
         self.flat.grads[row] = 0.0
-        member.usual_norm = None
         member.slowed = 0.1
         member.notes.append(
             f"The loss overflowed in epoch {int(self.epoch) + 1} at {member.blame(batch)}: went back to the "
             "best weights and lowered the learning rate to a tenth."
         )
+
+    def _return(self, row: int) -> None:
+        """A member back to its best weights, the optimiser's memory of the others forgotten."""
+        member = self.members[row]
+        member.recall()
+        member.network.train()
+        self.adam.reset(row)
+        if self.average is not None:
+            self.average.restart(row)
+        member.usual_norm = None
