@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from isthmus.checks import FileError
 
-__all__ = ["replacing", "write_atomically"]
+__all__ = ["refuse_unwritable", "replacing", "write_atomically"]
 
 
 @contextmanager
@@ -25,12 +25,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises FileError where the folder is missing or the disk refuses.
     """
     target = Path(path)
-    if not target.parent.is_dir():
-        raise FileError(f"the folder of {str(target)!r} must exist; got none. Create it first.")
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    except OSError as error:
-        raise FileError(f"{target} cannot be written: {error.strerror}. Choose another place.") from None
+    handle, name = _begun(target)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -47,12 +42,29 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
 
 
+def refuse_unwritable(path: str | os.PathLike[str]) -> None:
+    """Raise FileError where `replacing` could not begin: before the work whose result would be lost."""
+    handle, name = _begun(Path(path))
+    os.close(handle)
+    Path(name).unlink()
+
+
 def write_atomically(path: str | os.PathLike[str], write_to: Callable[[BinaryIO], object]) -> None:
     """Call `write_to` with a binary file that becomes `path` when all went well; raises FileError
     otherwise.
     """
     with replacing(path) as file:
         write_to(file)
+
+
+def _begun(target: Path) -> tuple[int, str]:
+    """An open file of a temporary name beside the target, and the name."""
+    if not target.parent.is_dir():
+        raise FileError(f"the folder of {str(target)!r} must exist; got none. Create it first.")
+    try:
+        return tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {error.strerror}. Choose another place.") from None
 
 
 def _umask() -> int:

@@ -38,6 +38,7 @@ from isthmus.corruptions import GaussianNoise
 from isthmus.discoveries import discoveries
 from isthmus.inputs import Folder, SignalsSchema, Source, as_source, rows_of
 from isthmus.inputs.arrays import as_array
+from isthmus.inputs.folders import is_path, open_folder
 from isthmus.many import fit_many
 from isthmus.networks import MLP
 from isthmus.training import Trainer, seed_from
@@ -376,10 +377,10 @@ class AnomalyDetector(Estimator):
 
 
 def _rows(X: Any) -> Any:
-    """Frames and sources as they are, a path or memory map as a source, anything else as an array of two
-    dimensions or more.
+    """Frames and sources as they are, the path of a folder or a memory map as a source, anything else as an
+    array of two dimensions or more.
     """
-    X = as_source(X)
+    X = as_source(open_folder(X) if is_path(X) else X)
     if hasattr(X, "columns") and not isinstance(X, Source):
         need(len(X) > 0, "X", "have at least one row", "none", "Pass rows")
     return X if hasattr(X, "columns") or isinstance(X, Source) else as_array(X)

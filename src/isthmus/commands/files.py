@@ -172,18 +172,18 @@ def fitting(X: Any, model: Autoencoder) -> Any:
 
 def refuse_output(path: Path, endings: tuple[str, ...], *inputs: str | Path) -> None:
     """Refuse an output that cannot work, or would write over what is read, before any work is done."""
+    from isthmus.atomic import refuse_unwritable
     from isthmus.checks import FileError
 
     if not str(path).lower().endswith(endings):
         raise FileError(f"{path} must end in {' or '.join(endings)}. Choose another name.")
-    if not path.parent.is_dir():
-        raise FileError(f"the folder of {path} must exist; got none. Create it first.")
     if path.is_dir():
         raise FileError(f"{path} is a folder. Choose the name of a file.")
     for other in inputs:
         if _same(path, other):
             rule = f"{path} must be a file of its own; got the same as {other}"
             raise FileError(f"{rule}. Choose another name.")
+    refuse_unwritable(path)
 
 
 def _same(path: Path, other: str | Path) -> bool:
