@@ -105,6 +105,9 @@ def test_detect_names_files_and_places_and_draws(blots, tmp_path):
     assert (tmp_path / "found.png").read_bytes()[:4] == b"\x89PNG"
     table = pd.read_csv(tmp_path / "found.csv")
     assert table["file"][0] == "010.png"
+    by_path = load(model).p_values(str(tmp_path / "new"))
+    assert len(by_path) == 11
+    assert by_path.min() == pytest.approx(table["p_value"][0])
     assert list(table) == ["file", "row", "p_value", "score", "repair"]
 
 

@@ -210,6 +210,15 @@ def test_outputs_are_refused_before_training(folder):
     assert done.returncode == 1
 
 
+def test_an_output_that_cannot_be_written_is_refused_before_training(folder):
+    """A name longer than any file's, in a folder that takes shorter ones."""
+    name = "x" * 250 + ".isthmus"
+    done = run("fit", "array.npy", "-o", name, "--epochs", 1_000_000, folder=folder)
+    assert done.returncode == 1
+    assert "cannot be" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @contextmanager
 def fitting(folder: Path, name: str, *options: object) -> Iterator[subprocess.Popen[str]]:
     """A long fit that has said what it reads."""

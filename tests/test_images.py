@@ -419,6 +419,24 @@ def test_the_command_line_takes_a_folder(mixed, tmp_path):
     assert "new or empty folder" in again.stderr
 
 
+def test_a_single_picture_is_read_as_one_of_a_folder(mixed, tmp_path):
+    """By encode and reconstruct as by transform: the same code, a picture under its own name."""
+    model = Autoencoder(3, trainer=SHORT).fit(str(mixed))
+    save(model, tmp_path / "m.isthmus")
+    done = run("encode", "m.isthmus", "mixed/rgb.png", "-o", "code.csv", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    code = read(tmp_path / "code.csv")
+    assert list(code["file"]) == ["rgb.png"]
+    expected = model.transform(Pictures(mixed))[Pictures(mixed).names.index("rgb.png")]
+    np.testing.assert_allclose(code.iloc[0, 1:].astype(float), expected, atol=1e-5)
+    np.testing.assert_allclose(model.transform(mixed / "rgb.png")[0], expected, atol=1e-5)
+    done = run("reconstruct", "m.isthmus", "mixed/rgb.png", "-o", "one", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["rgb.png"]
+    with pytest.raises(FileError, match=r"bomb.png must be one of the pictures .* cannot be read"):
+        model.transform(mixed / "bomb.png")
+
+
 def test_the_command_line_takes_arrays_of_pictures(tmp_path):
     """(n, h, w) from an NPY file, and back into one."""
     X = np.random.default_rng(0).integers(0, 256, (30, 20, 20)).astype(np.uint8)

@@ -156,7 +156,10 @@ def test_days_are_shown_as_days(folder):
         (("index", "t.isthmus", "t.csv", "-o", "in"), "in must be a new folder"),
         (("search", "in", "row:1"), "Make one with `isthmus index`"),
         (("search", "t.csv", "row:1"), "t.csv must be a store; got a file"),
-        (("index", "p.isthmus", "t.csv", "-o", "new"), "MODEL must be one of tables"),
+        (
+            ("index", "p.isthmus", "t.csv", "-o", "new"),
+            "t.csv must be pictures, which the model was fitted on; got a table",
+        ),
         (
             ("index", "t.isthmus", "in", "-o", "new"),
             "in must be a table, which the model was fitted on",

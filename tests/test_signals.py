@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import soundfile
 
@@ -311,6 +312,9 @@ def test_the_command_line_takes_a_folder(clips, tmp_path):
     codes = read(tmp_path / "codes.csv")
     assert list(codes["file"]) == Recordings(clips).names
     assert list(codes.columns) == ["file", "autoencoder0", "autoencoder1", "autoencoder2"]
+    assert run("export", "m.isthmus", "-o", "m.onnx", "-q", folder=tmp_path).returncode == 0
+    facts = {one.key: one.value for one in onnx.load(tmp_path / "m.onnx").metadata_props}
+    assert facts["rate"] == str(Recordings(clips).rate)
     done = run("reconstruct", "m.isthmus", "clips", "-o", "back/", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     made = sorted(

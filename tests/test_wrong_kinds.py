@@ -74,6 +74,14 @@ def place(tmp_path_factory) -> Path:
             "encode p.isthmus sounds -o z.csv",
             "sounds must be pictures, which the model was fitted on; got",
         ),
+        (
+            "encode p.isthmus t.csv -o z.csv",
+            "t.csv must be pictures, which the model was fitted on; got a table",
+        ),
+        (
+            "encode t.isthmus photos/1.png -o z.csv",
+            "1.png must be a table, which the model was fitted on; got",
+        ),
         ("audit t.isthmus photos", "photos must be a table, which the model was fitted on; got"),
     ],
 )

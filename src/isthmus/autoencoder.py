@@ -351,6 +351,10 @@ class Autoencoder(Transformer):
             f"Trained on {counted(len(member.train), 'row')}, {kept} held out: {plan}.",
             *member.notes,
         ]
+        if self.kept_epoch_ == 0 and member.history[-1]["epoch"] >= 1 and member.held_out is not None:
+            self.notes_.append(
+                "No epoch did better on the held-out rows than the start, whose weights these are."
+            )
 
     def _finish_in_closed_form(self, rows: Rows, generator: torch.Generator) -> None:
         self.network_.eval()

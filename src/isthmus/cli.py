@@ -163,6 +163,8 @@ def fit(
             model.set_params(trainer__progress=None if say else False, trainer__device=device)
             if say:
                 _print(f"{file}: {_size(X)}")
+            if say and checkpoint is not None and checkpoint.exists():
+                _print(f"{checkpoint}: training goes on from here")
             if task not in MODELS:
                 own = (code, hidden) != (None, None) or kind != "undercomplete"
                 asked_for = Asked(model, own, epochs, seed, clean, window, noisy, say, device)
@@ -244,12 +246,12 @@ def reconstruct(
 
     Gaps are filled, except where the answer is one of the rare levels that share a place.
     """
-    from isthmus.commands.files import asked_reading, fitting, opened, refuse_output
+    from isthmus.commands.files import asked_reading, fitting, of_files, opened, refuse_output
     from isthmus.commands.results import rebuild
     from isthmus.inputs.files import ENDINGS
     from isthmus.inputs.folders import refuse_full
 
-    into_folder = Path(file).is_dir() and not str(output).lower().endswith(ENDINGS)
+    into_folder = of_files(file) and not str(output).lower().endswith(ENDINGS)
     if into_folder:
         refuse_full(output)
     else:

@@ -252,7 +252,17 @@ def _strained(found: Evidence) -> str:
 def _good(found: Evidence) -> str:
     lost = found.worst.below(LOST)
     but = f", but not for {listed(lost)}, where the mean is nearer" if lost else ""
-    return f"{_beats(found)} No sign of memorising: use it{but}."
+    return f"{_beats(found)} No sign of memorising: use it{but}{_yet(found.linear)}."
+
+
+def _yet(linear: AgainstPCA) -> str:
+    """What is to be known of a narrow code that explains less than half."""
+    if linear.wide or linear.explained >= LOW:
+        return ""
+    lost = f", knowing that {percent(1 - linear.explained)} of what tells rows apart is lost"
+    if linear.twice <= linear.n_components:
+        return lost
+    return f"{lost} (PCA with {linear.twice} numbers: {percent(1 - linear.explained_by_twice)})"
 
 
 def _beats(found: Evidence) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "fitting",
     "held_rows",
     "left_out",
+    "of_files",
     "opened",
     "refuse_output",
     "reminders",
@@ -62,23 +63,32 @@ def opened(
     """
     found = _opened(file, asked, model, unsaid)
     if model is not None:
-        _refuse_other_folder(found.X, model, file)
+        _refuse_other_kind(found.X, model, file)
     if whole or "excluded" not in getattr(model, "facts_", {}):
         return found
     rows = held_rows(found.X)
     return found._replace(X=dropped(rows, excluded(model, rows)))
 
 
-def _refuse_other_folder(X: Any, model: Autoencoder, file: str) -> None:
-    """Raise for a folder where the model was fitted on something else."""
+def _refuse_other_kind(X: Any, model: Autoencoder, file: str) -> None:
+    """Raise for pictures, recordings or a table where the model was fitted on something else."""
     from isthmus.checks import must
     from isthmus.inputs import Folder, ImagesSchema, SignalsSchema
 
-    schema = model.schema_
-    fitted = {ImagesSchema: "pictures", SignalsSchema: "recordings"}.get(type(schema), "a table")
-    if isinstance(X, Folder) and fitted != X.KIND:
+    fitted = {ImagesSchema: "pictures", SignalsSchema: "recordings"}.get(type(model.schema_), "a table")
+    got = X.KIND if isinstance(X, Folder) else "a table" if hasattr(X, "columns") else fitted
+    if got != fitted:
         do = "Use another model, or other data"
-        raise must(file, f"be {fitted}, which the model was fitted on", X.KIND, do)
+        raise must(file, f"be {fitted}, which the model was fitted on", got, do)
+
+
+def of_files(file: str) -> bool:
+    """Whether a path is a folder, or a single picture or recording."""
+    from isthmus.inputs.images import Pictures
+    from isthmus.inputs.signals import Recordings
+
+    endings = (*Pictures.ENDINGS, *Recordings.ENDINGS)
+    return Path(file).is_dir() or (Path(file).is_file() and file.lower().endswith(endings))
 
 
 def excluded(model: Autoencoder | None, X: Any) -> list[str]:
@@ -104,6 +114,7 @@ def reminders(reading: Reading | None, without: list[str] | None) -> dict[str, A
 def _opened(file: str, asked: Reading, model: Autoencoder | None, unsaid: Sequence[str]) -> Opened:
     from isthmus.inputs.disk import is_url, open_source
     from isthmus.inputs.files import read_as
+    from isthmus.inputs.folders import open_folder
 
     place = Path(file)
     of_parquet = place.is_dir() and any(place.rglob("*.parquet"))
@@ -111,6 +122,8 @@ def _opened(file: str, asked: Reading, model: Autoencoder | None, unsaid: Sequen
         return Opened(open_source(file), None, ())
     if model is None:
         return Opened(*read_as(file, asked, unsaid=unsaid))
+    if of_files(file):
+        return Opened(open_folder(file), None, ())
     return Opened(*read_as(file, asked, *_remembered(model), unsaid=unsaid))
 
 

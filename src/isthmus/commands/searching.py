@@ -76,7 +76,6 @@ def index(
     fitted = load_autoencoder(model)
     asked = asked_reading(header, na, separator, decimal, encoding)
     X, _, _ = opened(file, asked, fitted, whole=True)  # what the model does not know becomes metadata
-    _refuse_other_kind(X, fitted, file)
     X, beside = _split(fitting(X, fitted), fitted)
     facts = _metadata(metadata, beside, labels_of(X))
     retriever = Retriever(
@@ -231,15 +230,6 @@ def _split(X: Any, model: Any) -> tuple[Any, Any]:
     known = set(names)
     others = [name for name in X.columns if name not in known]
     return X.drop(columns=others), X[others] if others else None
-
-
-def _refuse_other_kind(X: Any, model: Any, file: str) -> None:
-    """Raise where a table is to be read by a model of pictures or signals."""
-    from isthmus.checks import must
-
-    if len(getattr(model.schema_, "shape", ())) > 1 and hasattr(X, "columns"):
-        do = "Use another model"
-        raise must("MODEL", "be one of tables", f"one of pictures or signals, and {file}", do)
 
 
 def _metadata(file: str | None, beside: Any, labels: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from isthmus.checks import DataError, brief
 from isthmus.exporting.columns import Fitted, Outputs, feeds, fitted_schema, split_columns
 from isthmus.exporting.graph import scorer_of
 from isthmus.exporting.judging import OUTPUTS, DetectorModule, refuse_unwritable
-from isthmus.inputs import ArraySchema, LevelSpec, TableSchema
+from isthmus.inputs import ArraySchema, LevelSpec, SignalsSchema, TableSchema
 
 __all__ = ["runner", "runner_of", "written", "written_detector"]
 
@@ -266,6 +266,8 @@ def _describe(proto: Any, model: Autoencoder, schema: Fitted) -> None:
         facts |= {name: json.dumps([schema.names[j] for j in group]) for name, group in groups.items()}
     else:
         facts["X"] = json.dumps(list(schema.shape or (len(schema.names),)))
+    if isinstance(model.schema_, SignalsSchema) and model.schema_.rate is not None:
+        facts["rate"] = str(model.schema_.rate)
     for key, value in facts.items():
         proto.metadata_props.add(key=key, value=str(value))
     proto.producer_name, proto.producer_version = "isthmus", isthmus.__version__

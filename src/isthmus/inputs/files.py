@@ -75,7 +75,7 @@ def read_as(
     if file.is_dir():
         return open_folder(file), None, ()
     if not file.is_file():
-        raise FileError(f"{file} must be a file; got nothing there. Check the path.")
+        raise FileError(f"{file} must be a file or a folder; got nothing there. Check the path.")
     _refuse_other_kinds(file)
     kind = ending(file, READABLE)
     if file.stat().st_size == 0:

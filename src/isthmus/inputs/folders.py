@@ -31,7 +31,7 @@ KEPT = 2**28  # bytes up to which decoded files stay in memory
 
 
 class Folder(Source):
-    """The readable files of one kind in a folder, `BLOCK` of them to a block.
+    """The readable files of one kind in a folder, `BLOCK` of them to a block; or one such file.
 
     names: the file each row comes from, as a path below the folder. labels: the same for a table of results,
     with whatever else tells rows of one file apart. skipped: a sentence on each file that was left out.
@@ -41,13 +41,16 @@ class Folder(Source):
     ENDINGS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.place = Path(path)
+        lone = self.place.is_file()
+        self.path = self.place.parent if lone else self.place
         self.skipped: list[str] = []
         self._kept: dict[str, NDArray[Any]] = {}
-        found = {name: self._attempt(name, self._header) for name in files_below(self.path, self.ENDINGS)}
+        names = [self.place.name] if lone else files_below(self.path, self.ENDINGS)
+        found = {name: self._attempt(name, self._header) for name in names}
         self.headers: dict[str, Any] = {name: head for name, head in found.items() if head is not None}
         if not self.headers:
-            raise nothing_readable(self.path, self.KIND, self.ENDINGS, self.skipped)
+            raise nothing_readable(self.place, self.KIND, self.ENDINGS, self.skipped)
 
     # ---------------------------------------------------------------- what a kind of file defines
 
@@ -78,7 +81,7 @@ class Folder(Source):
             if room >= 0:
                 self._kept[name] = rows
         if not counts:
-            raise nothing_readable(self.path, self.KIND, self.ENDINGS, self.skipped)
+            raise nothing_readable(self.place, self.KIND, self.ENDINGS, self.skipped)
         return counts
 
     @property
@@ -177,14 +180,19 @@ def files_below(path: Path, endings: Sequence[str]) -> list[str]:
 
 
 def open_folder(path: str | os.PathLike[str]) -> Folder:
-    """The pictures or the recordings in a folder, whichever it holds."""
+    """The pictures or the recordings in a folder, whichever it holds; or a single one."""
     from isthmus.inputs.images import Pictures
     from isthmus.inputs.signals import Recordings
 
     place = Path(path)
+    if place.is_file():
+        for kind in (Pictures, Recordings):
+            if place.name.lower().endswith(kind.ENDINGS):
+                return kind(place)
     if not place.is_dir():
         rule = "be data of 2-D or more, or a folder of pictures or WAV files"
-        raise must("X", rule, f"{path!r}, which is no folder", "Check the path")
+        do = "Use open_source for a file of rows" if place.is_file() else "Check the path"
+        raise must("X", rule, f"{path!r}, which is no folder", do)
     kinds = [kind for kind in (Pictures, Recordings) if files_below(place, kind.ENDINGS)]
     if len(kinds) == 2:
         raise FileError(f"{place} holds pictures and recordings. Use a folder with one kind of them.")
@@ -194,7 +202,13 @@ def open_folder(path: str | os.PathLike[str]) -> Folder:
 
 
 def nothing_readable(path: Path, kind: str, endings: Sequence[str], skipped: Sequence[str]) -> FileError:
-    """The error for a folder with nothing to read."""
+    """The error for a folder, or a file, with nothing to read."""
+    if path.is_file():
+        shown = skipped[0] if skipped else path.name
+        return FileError(
+            f"{path} must be one of the {kind} ({', '.join(endings)}); got one that cannot be read, {shown}. "
+            "Check it."
+        )
     got = f"{len(skipped)} that cannot be read, such as {skipped[0]}" if skipped else "none"
     return FileError(f"{path} must hold {kind} ({', '.join(endings)}); got {got}. Check the folder.")
 

@@ -90,7 +90,7 @@ class Pictures(Folder):
         """The same folder with pictures of another make."""
         if (size, colour, dtype) == (self.size, self.colour, self.dtype):
             return self
-        return Pictures(self.path, size, colour, dtype)
+        return Pictures(self.place, size, colour, dtype)
 
     def restore(self, rows: NDArray[Any], folder: Path) -> int:
         """Each picture as a PNG under its own name; where two would share one, with its old ending in it."""

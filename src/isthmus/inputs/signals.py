@@ -80,7 +80,7 @@ class Recordings(Folder):
         """The same folder in rows of another make."""
         if (rate, window, hop, channels) == (self.rate, self.window, self.hop, self.channels):
             return self
-        return Recordings(self.path, rate, window, hop, channels)
+        return Recordings(self.place, rate, window, hop, channels)
 
     @property
     def labels(self) -> dict[str, list[Any]]:
@@ -251,7 +251,7 @@ class Signals(Inputs):
 
     def _fit_folder(self, folder: Recordings) -> Schema:
         if any(mine not in (None, its) for mine, its in self._choices(folder)):
-            folder = Recordings(folder.path, self.rate, self.window, self.hop)
+            folder = Recordings(folder.place, self.rate, self.window, self.hop)
         everything = folder.load()
         notes = (folder.about(), *folder.about_skipped())
         shape, gaps = (folder.channels, folder.window), bool(np.isnan(everything).any())
