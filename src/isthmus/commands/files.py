@@ -66,8 +66,7 @@ def opened(
         _refuse_other_kind(found.X, model, file)
     if whole or "excluded" not in getattr(model, "facts_", {}):
         return found
-    rows = held_rows(found.X)
-    return found._replace(X=dropped(rows, excluded(model, rows)))
+    return found._replace(X=dropped(found.X, excluded(model, found.X)))
 
 
 def _refuse_other_kind(X: Any, model: Autoencoder, file: str) -> None:
