@@ -347,14 +347,12 @@ class Autoencoder(Transformer):
         self.history_rows_, self.lambdas_ = member.history, member.objective.lambdas
         self.kept_epoch_ = member.history[member.kept_at]["epoch"]
         kept = "no rows" if member.held_out is None else counted(len(member.held_out), "row")
-        self.notes_ += [
-            f"Trained on {counted(len(member.train), 'row')}, {kept} held out: {plan}.",
-            *member.notes,
-        ]
+        self.notes_.append(f"Trained on {counted(len(member.train), 'row')}, {kept} held out: {plan}.")
         if self.kept_epoch_ == 0 and member.history[-1]["epoch"] >= 1 and member.held_out is not None:
             self.notes_.append(
-                "No epoch did better on the held-out rows than the start, whose weights these are."
+                "No epoch did better on held-out rows than the start, whose weights these are."
             )
+        self.notes_ += member.notes
 
     def _finish_in_closed_form(self, rows: Rows, generator: torch.Generator) -> None:
         self.network_.eval()
