@@ -251,8 +251,8 @@ def test_a_code_that_a_lambda_has_switched_off_is_brought_back(wines):
     assert "was found" in model.notes_[-1]
 
 
-def test_model_without_a_goal_trains_beside_one_with_a_goal_as_it_would_alone(digits):
-    """It is looked at as often as ever, and stops where it would have stopped."""
+def test_a_model_with_a_goal_is_looked_at_more_often_and_one_beside_it_is_not(digits):
+    """The other stops where it would have stopped."""
     plain = clone(SPARSE).set_params(penalty=0.1 * L1(), trainer=Trainer(max_epochs=6, batch_size=8))
     goal = clone(plain).set_params(penalty=L1(target_active=0.2))
     beside, _ = fit_many([clone(plain), goal], digits[0])
@@ -305,6 +305,27 @@ def test_interrupted_search_goes_on_where_it_was(digits, tmp_path, monkeypatch):
     looks = [{k: v for k, v in line.items() if k != "seconds"} for line in resumed.history_rows_]
     assert looks == [{k: v for k, v in line.items() if k != "seconds"} for line in expected.history_rows_]
     assert sum("lambda" in note for note in resumed.notes_) == 1
+
+
+def test_a_code_brought_back_before_a_stop_ends_with_the_same_bits(wines, tmp_path, monkeypatch):
+    """What going back leaves behind - weights, moments, calm - is in the checkpoint."""
+    monkeypatch.setattr("isthmus.training.checkpoint.SHARE", 0)
+    penalty = L1(target_active=0.02)
+
+    def fit(name):
+        trainer = Trainer(checkpoint=str(tmp_path / name))
+        model = Autoencoder(8, code=ReLUCode(), penalty=penalty, corruption=Stop(), trainer=trainer)
+        return model.set_params(random_state=1).fit(wines)
+
+    COUNT["batches"] = 10**6
+    expected = fit("never stopped")
+    COUNT["batches"] = 0
+    stopped = fit("stopped")
+    assert 0 in [line["l1_level"] for line in stopped.history_rows_[:-1]]
+    assert len(stopped.history_rows_) < len(expected.history_rows_)
+    resumed = fit("stopped")
+    assert (resumed.transform(wines) == expected.transform(wines)).all()
+    assert resumed.lambdas_ == expected.lambdas_
 
 
 class Energy(Penalty):

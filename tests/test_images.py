@@ -433,6 +433,9 @@ def test_a_single_picture_is_read_as_one_of_a_folder(mixed, tmp_path):
     done = run("reconstruct", "m.isthmus", "mixed/rgb.png", "-o", "one", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["rgb.png"]
+    done = run("reconstruct", "m.isthmus", "mixed/rgb.png", "-o", "one.png", folder=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "one.png must name a folder" in done.stderr
     with pytest.raises(FileError, match=r"bomb.png must be one of the pictures .* cannot be read"):
         model.transform(mixed / "bomb.png")
 

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from command_line import run
-from isthmus import Autoencoder, DataError, FileError, Signals, Trainer, load, save
+from isthmus import MLP, AnomalyDetector, Autoencoder, DataError, FileError, Signals, Trainer, load, save
 from isthmus.inputs import Auto, Recordings, SignalsSchema
 from isthmus.inputs.files import read
 from isthmus.parts import pack, unpack
@@ -322,6 +322,30 @@ def test_the_command_line_takes_a_folder(clips, tmp_path):
     )
     assert made == Recordings(clips).names
     assert soundfile.info(tmp_path / "back" / "deeper" / "studio.wav").samplerate == 44_100
+
+
+def test_a_detector_of_long_recordings_judges_every_window_at_its_own_rate(tmp_path):
+    """A fault in the fifth of six windows, in a file of twice the rate, after saving and loading."""
+    rng = np.random.default_rng(0)
+    for name, rate, faulty in (
+        *((f"ordinary/{i}", RATE, False) for i in range(8)),
+        ("new/0", 2 * RATE, True),
+    ):
+        clip = tone(6 * 4096 / RATE, rate=rate)[:, 0] + 0.01 * rng.normal(size=6 * 4096 * rate // RATE)
+        if faulty:
+            width = 4096 * rate // RATE
+            clip[4 * width : 5 * width] += 0.2 * tone(4096 / RATE, 1_100, rate)[:, 0]
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / f"{name}.wav", clip, rate)
+    model = Autoencoder(2, architecture=MLP((8,)), trainer=Trainer(max_epochs=2))
+    detector = AnomalyDetector(model, random_state=0).fit(str(tmp_path / "ordinary"))
+    save(detector, tmp_path / "m.isthmus")
+    p = load(tmp_path / "m.isthmus").p_values(str(tmp_path / "new"))
+    assert (len(p), p.argmin()) == (6, 4)
+    assert (p == detector.p_values(tmp_path / "new")).all()
+    done = run("detect", "m.isthmus", "new", "--alpha", "0.05", "-o", "found.csv", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert read(tmp_path / "found.csv")["file"][0] == f"0.wav {4 * 4096 / RATE}"
 
 
 def test_without_soundfile_the_sentence_says_what_to_install(clips, monkeypatch):

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from isthmus.checks import FileError
 
-__all__ = ["refuse_unwritable", "replacing", "write_atomically"]
+__all__ = ["replacing", "try_place", "write_atomically"]
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
 
 
-def refuse_unwritable(path: str | os.PathLike[str]) -> None:
+def try_place(path: str | os.PathLike[str]) -> None:
     """Raise FileError where `replacing` could not begin: before the work whose result would be lost."""
     handle, name = _begun(Path(path))
     os.close(handle)

@@ -246,14 +246,20 @@ def reconstruct(
 
     Gaps are filled, except where the answer is one of the rare levels that share a place.
     """
-    from isthmus.commands.files import asked_reading, fitting, of_files, opened, refuse_output
+    from isthmus.commands.files import (
+        asked_reading,
+        fitting,
+        of_files,
+        opened,
+        refuse_folder,
+        refuse_output,
+    )
     from isthmus.commands.results import rebuild
     from isthmus.inputs.files import ENDINGS
-    from isthmus.inputs.folders import refuse_full
 
     into_folder = of_files(file) and not str(output).lower().endswith(ENDINGS)
     if into_folder:
-        refuse_full(output)
+        refuse_folder(output)
     else:
         refuse_output(output, ENDINGS, model, file)
     if errors is not None:

@@ -53,7 +53,8 @@ def fit_many(models: Sequence[Autoencoder], X: Any) -> list[Autoencoder]:
         that are alike train together, others one by one, as do those whose penalties have a goal: the lambda
         that is looked for would make much of the last bit. They may differ in `random_state`, in the
         corruption, in the penalties' weights, in their rows, and in `n_components` where nothing but dense
-        layers, a linear code and no penalty follow from it.
+        layers, a linear code and no penalty follow from it. A checkpoint is that of one program: those that
+        train apart need paths of their own.
     X : data, or a list of as many data as there are models
         What each is fitted on; folds of equal length train together.
 

@@ -36,9 +36,9 @@ from isthmus.checks import must, need
 from isthmus.citizen import Estimator
 from isthmus.corruptions import GaussianNoise
 from isthmus.discoveries import discoveries
-from isthmus.inputs import Folder, SignalsSchema, Source, as_source, rows_of
+from isthmus.inputs import Folder, Recordings, SignalsSchema, Source, as_source, loaded, rows_of
 from isthmus.inputs.arrays import as_array
-from isthmus.inputs.folders import is_path, open_folder
+from isthmus.inputs.folders import is_path, open_folder, warn_of_skipped
 from isthmus.many import fit_many
 from isthmus.networks import MLP
 from isthmus.training import Trainer, seed_from
@@ -135,7 +135,8 @@ class AnomalyDetector(Estimator):
     def fit(self, X: Any, y: None = None) -> Self:
         """Train on the rows of X (n, columns) and calibrate. Raises DataError for what cannot be used."""
         self._check_parameters()
-        X = _rows(X)
+        files = warn_of_skipped(open_folder(X)) if is_path(X) else X
+        X = _rows(loaded(files))
         n = len(X)
         need(n >= 4, "X", "have at least 4 rows", f"n_samples = {n}", "Pass more of what is ordinary")
         sequence = np.random.SeedSequence(_entropy(self.random_state))
@@ -144,6 +145,9 @@ class AnomalyDetector(Estimator):
         seeds = sequence.generate_state(len(parts) * self.ensemble).tolist()
         data = [rows_of(X, self._others(n, aside)) for aside in asides for _ in range(self.ensemble)]
         self.models_ = self._trained(data, seeds)
+        if isinstance(files, Recordings):
+            for model in self.models_:
+                model.schema_ = model.schema_.as_files_of(files)
         self._panel = Panel([self._judge(*some) for some in zip(self.models_, data, seeds, strict=True)])
         unseen = [self._judges_of(k).scores(rows_of(X, aside)) for k, aside in enumerate(asides)]
         places = np.concatenate(asides)
@@ -246,7 +250,7 @@ class AnomalyDetector(Estimator):
         among the few whose replacement makes the row ordinary; None elsewhere. p_value, p_value_after: of the
         row as it is, and with all its replacements.
         """
-        X = _rows(X)
+        X = self._read(X)
         flagged = np.flatnonzero(self.predict(X, alpha, fdr) < 0)
         level = self.alpha if alpha is None else alpha
         if fdr is not None and len(flagged):
@@ -259,7 +263,7 @@ class AnomalyDetector(Estimator):
         What each cell costs over what it usually costs; 1 is usual. `figures.heat_maps` draws it.
         """
         self.must_be_fitted()
-        X = _rows(X)
+        X = self._read(X)
         heat = self._panel.heat(X.load() if isinstance(X, Folder) else X)
         return heat.reshape(len(heat), *self._shape)
 
@@ -290,7 +294,7 @@ class AnomalyDetector(Estimator):
         self.must_be_fitted()
         if alpha is not None:
             self.calibration_.check(alpha)
-        X, ordinary = _rows(X), -self._threshold(self.alpha if alpha is None else alpha)
+        X, ordinary = self._read(X), -self._threshold(self.alpha if alpha is None else alpha)
         return [replacements(self._panel, rows_of(X, [i]), ordinary) for i in range(len(X))]
 
     def drift_alarm(self, rate: float = 0.01, stranger_only: bool = False) -> DriftAlarm:
@@ -320,16 +324,21 @@ class AnomalyDetector(Estimator):
 
     def _raw(self, X: Any) -> Array:
         """Scores (n,), the mean over the models; higher is stranger."""
-        return _by_blocks(self._panel.scores, X)
+        return _by_blocks(self._panel.scores, self._read(X))
 
     def _first_judges(self, X: Any) -> Array:
         """Scores (n,) by the models of the first part alone."""
-        return _by_blocks(self._judges_of(0).scores, X)
+        return _by_blocks(self._judges_of(0).scores, self._read(X))
 
     def _both(self, X: Any) -> tuple[Array, Array]:
         """What `_raw` and `_first_judges` give for rows in memory, every model asked once."""
-        each = self._panel.each(_rows(X))
+        each = self._panel.each(self._read(X))
         return np.mean(each, axis=0), np.mean(each[: self.ensemble], axis=0)
+
+    def _read(self, X: Any) -> Any:
+        """Rows as the models read them; of a folder, its files in the size or at the rate that was fitted."""
+        schema = getattr(self.models_[0], "schema_", None)
+        return _rows(X if schema is None else schema.source(X))
 
     def _judges_of(self, part: int) -> Panel:
         return Panel(self._panel.judges[part * self.ensemble : (part + 1) * self.ensemble])
@@ -377,10 +386,10 @@ class AnomalyDetector(Estimator):
 
 
 def _rows(X: Any) -> Any:
-    """Frames and sources as they are, the path of a folder or a memory map as a source, anything else as an
-    array of two dimensions or more.
+    """Frames and sources as they are, a memory map as a source, anything else as an array of two dimensions
+    or more.
     """
-    X = as_source(open_folder(X) if is_path(X) else X)
+    X = as_source(X)
     if hasattr(X, "columns") and not isinstance(X, Source):
         need(len(X) > 0, "X", "have at least one row", "none", "Pass rows")
     return X if hasattr(X, "columns") or isinstance(X, Source) else as_array(X)
@@ -397,7 +406,6 @@ def _in_pairs(parts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
 
 def _by_blocks(scores: Callable[[Any], Array], X: Any) -> Array:
     """Scores (n,) of the rows of X, block by block where they are not in memory."""
-    X = _rows(X)
     if isinstance(X, Source) and not isinstance(X, Folder):
         return np.concatenate([scores(block) for block in X.blocks()])
     return scores(X)

@@ -17,7 +17,8 @@ at the top of this file.
     pca         no clear difference from PCA
     strained    better than PCA, and yet held-out rows cost at least twice what training rows do
     good        clearly better than PCA; or, where a code is too wide for that comparison, no copy. Columns
-                of a table that come back worse than their mean are named
+                of a table that come back worse than their mean are named, and so is what PCA with twice as
+                many numbers explains, where this is less than half
 """
 
 from __future__ import annotations
@@ -259,10 +260,10 @@ def _yet(linear: AgainstPCA) -> str:
     """What is to be known of a narrow code that explains less than half."""
     if linear.wide or linear.explained >= LOW:
         return ""
-    lost = f", knowing that {percent(1 - linear.explained)} of what tells rows apart is lost"
     if linear.twice <= linear.n_components:
-        return lost
-    return f"{lost} (PCA with {linear.twice} numbers: {percent(1 - linear.explained_by_twice)})"
+        return "; most is left out"
+    more = percent(linear.explained_by_twice, 1)
+    return f"; most is left out, and PCA with {linear.twice} numbers explains {more}"
 
 
 def _beats(found: Evidence) -> str:

@@ -68,11 +68,11 @@ def training_rows(model: Autoencoder, file: str, test: str | None, asked: Readin
     Raises FileError where FILE cannot be what it was fitted on and nothing else is named to judge by.
     """
     from isthmus.checks import FileError, must
-    from isthmus.commands.files import fitting, opened
+    from isthmus.commands.files import fitting, held_rows, opened
     from isthmus.fingerprint import fingerprint
     from isthmus.inputs import Source
 
-    X = fitting(opened(file, asked, model).X, model)
+    X = fitting(held_rows(opened(file, asked, model).X), model)
     if test is not None:
         return X, fitting(opened(test, asked, model).X, model)
     if len(model.held_out_) == 0:

@@ -25,13 +25,11 @@ def fit_detector(X: Any, model: Autoencoder, own: bool, seed: int, clean: bool |
     like it.
     """
     from isthmus.anomaly import AnomalyDetector, NearFar, default_model
-    from isthmus.inputs import loaded
 
     if not own:
         trainer = {f"trainer__{name}": getattr(model.trainer, name) for name in ("device", "progress")}
         model = default_model(len(X)).set_params(inputs=model.inputs, **trainer)
-    rows = loaded(X)
-    return AnomalyDetector(model, anomaly_score=NearFar(clean), random_state=seed).fit(rows)
+    return AnomalyDetector(model, anomaly_score=NearFar(clean), random_state=seed).fit(X)
 
 
 def keep(detector: AnomalyDetector | SeriesDetector, facts: dict[str, Any], output: Path) -> None:

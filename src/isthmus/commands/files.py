@@ -20,6 +20,7 @@ __all__ = [
     "left_out",
     "of_files",
     "opened",
+    "refuse_folder",
     "refuse_output",
     "reminders",
 ]
@@ -75,7 +76,9 @@ def _refuse_other_kind(X: Any, model: Autoencoder, file: str) -> None:
     from isthmus.inputs import Folder, ImagesSchema, SignalsSchema
 
     fitted = {ImagesSchema: "pictures", SignalsSchema: "recordings"}.get(type(model.schema_), "a table")
-    got = X.KIND if isinstance(X, Folder) else "a table" if hasattr(X, "columns") else fitted
+    columns = len(getattr(X, "columns", ()))  # a picture may be a row of as many columns as it has pixels
+    table = columns not in (0, model.schema_.layout.width)
+    got = X.KIND if isinstance(X, Folder) else "a table" if table else fitted
     if got != fitted:
         do = "Use another model, or other data"
         raise must(file, f"be {fitted}, which the model was fitted on", got, do)
@@ -83,11 +86,25 @@ def _refuse_other_kind(X: Any, model: Autoencoder, file: str) -> None:
 
 def of_files(file: str) -> bool:
     """Whether a path is a folder, or a single picture or recording."""
+    return Path(file).is_dir() or (Path(file).is_file() and _is_single(file))
+
+
+def _is_single(path: str | Path) -> bool:
+    """Whether a path has the ending of a picture or a recording."""
     from isthmus.inputs.images import Pictures
     from isthmus.inputs.signals import Recordings
 
-    endings = (*Pictures.ENDINGS, *Recordings.ENDINGS)
-    return Path(file).is_dir() or (Path(file).is_file() and file.lower().endswith(endings))
+    return str(path).lower().endswith((*Pictures.ENDINGS, *Recordings.ENDINGS))
+
+
+def refuse_folder(path: Path) -> None:
+    """Refuse a folder for files under their own names that cannot be made, before any work is done."""
+    from isthmus.checks import FileError
+    from isthmus.inputs.folders import refuse_full
+
+    if _is_single(path) and not path.is_dir():
+        raise FileError(f"{path} must name a folder, for files under their own names. Leave the ending out.")
+    refuse_full(path)
 
 
 def excluded(model: Autoencoder | None, X: Any) -> list[str]:
@@ -184,7 +201,7 @@ def fitting(X: Any, model: Autoencoder) -> Any:
 
 def refuse_output(path: Path, endings: tuple[str, ...], *inputs: str | Path) -> None:
     """Refuse an output that cannot work, or would write over what is read, before any work is done."""
-    from isthmus.atomic import refuse_unwritable
+    from isthmus.atomic import try_place
     from isthmus.checks import FileError
 
     if not str(path).lower().endswith(endings):
@@ -195,7 +212,7 @@ def refuse_output(path: Path, endings: tuple[str, ...], *inputs: str | Path) -> 
         if _same(path, other):
             rule = f"{path} must be a file of its own; got the same as {other}"
             raise FileError(f"{rule}. Choose another name.")
-    refuse_unwritable(path)
+    try_place(path)
 
 
 def _same(path: Path, other: str | Path) -> bool:

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 __all__ = ["StoppedError", "heed_termination", "is_untrained", "nothing_learned", "noticing_interrupts"]
@@ -31,32 +30,29 @@ def is_untrained(model: Any) -> bool:
 
 @contextmanager
 def noticing_interrupts() -> Iterator[list[bool]]:
-    """A list that is empty until Ctrl-C, whoever catches the KeyboardInterrupt."""
+    """A list that is empty until Ctrl-C or SIGTERM, whoever catches the KeyboardInterrupt."""
     seen: list[bool] = []
 
     def notice(*_: object) -> None:
         seen.append(True)
         raise KeyboardInterrupt
 
-    usual = signal.getsignal(signal.SIGINT)
-    if usual is not signal.default_int_handler:  # ignored, or another program's
-        yield seen
-        return
-    signal.signal(signal.SIGINT, notice)
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = [n for n, handler in usual.items() if handler in (signal.default_int_handler, _terminated)]
+    for number in ours:  # others are ignored, or another program's
+        signal.signal(number, notice)
     try:
         yield seen
     finally:
-        signal.signal(signal.SIGINT, usual)
+        for number in ours:
+            signal.signal(number, usual[number])
 
 
 def heed_termination() -> None:
-    """From now on SIGTERM is another Ctrl-C, where that is heard and SIGTERM is nobody else's."""
+    """From now on SIGTERM is another Ctrl-C, where it is not somebody else's."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler):
-            handler(number, frame)
 
-    heard = callable(signal.getsignal(signal.SIGINT))
-    if heard and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, interrupt)
+def _terminated(*_: object) -> None:
+    raise KeyboardInterrupt

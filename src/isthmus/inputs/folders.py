@@ -20,11 +20,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.atomic import try_place
 from isthmus.checks import FileError, brief, must
 from isthmus.inputs.source import Source
 from isthmus.wording import counted
 
-__all__ = ["Folder", "is_path", "labels_of", "loaded", "open_folder", "unusable"]
+__all__ = ["Folder", "is_path", "labels_of", "loaded", "open_folder", "unusable", "warn_of_skipped"]
 
 BLOCK = 64  # files read together
 KEPT = 2**28  # bytes up to which decoded files stay in memory
@@ -191,7 +192,7 @@ def open_folder(path: str | os.PathLike[str]) -> Folder:
                 return kind(place)
     if not place.is_dir():
         rule = "be data of 2-D or more, or a folder of pictures or WAV files"
-        do = "Use open_source for a file of rows" if place.is_file() else "Check the path"
+        do = "Read it first: open_source, or pandas" if place.is_file() else "Check the path"
         raise must("X", rule, f"{path!r}, which is no folder", do)
     kinds = [kind for kind in (Pictures, Recordings) if files_below(place, kind.ENDINGS)]
     if len(kinds) == 2:
@@ -225,6 +226,7 @@ def refuse_full(folder: Path) -> None:
         raise FileError(f"the folder above {folder} must exist; got none. Create it first.")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileError(f"{folder} must be a new or empty folder; got one with files. Choose another name.")
+    try_place(folder)
 
 
 def blocks_of(X: NDArray[Any], rows: int = BLOCK) -> Iterator[NDArray[Any]]:

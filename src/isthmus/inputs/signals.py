@@ -15,6 +15,7 @@ Encoded(x=array([[3., 0., 0., 0.]], dtype=float32), observed=array([[ True,  Tru
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -167,6 +168,10 @@ class SignalsSchema(ShapedSchema):
     def as_arrays(self) -> ArraySchema:
         """The same for arrays (n, *shape), with scales for every sample."""
         return ArraySchema(self.scales.spread_out(self.shape[1]), self.dtype, self.shape, False, self.gaps)
+
+    def as_files_of(self, folder: Recordings) -> SignalsSchema:
+        """The same where the rows were those of a folder: others are read at its rate and cut like it."""
+        return dataclasses.replace(self, rate=folder.rate, hop=folder.hop, cut=True)
 
     def source(self, X: Any) -> Any:
         """A folder, or the source of one, in rows of the fitted kind; anything else as it is."""

@@ -81,7 +81,9 @@ class Checkpoint:
 
     def _changed(self, found: Any) -> list[str]:
         """What a file's identity says otherwise, by its names."""
-        if not isinstance(found, list) or len(found) != len(self.identity):
+        if not isinstance(found, list):
+            return ["version of isthmus"]
+        if len(found) != len(self.identity):
             return ["number of models"]
         pairs = zip(found, self.identity, strict=True)
         return list(dict.fromkeys(name for pair in pairs for name in differing(*pair)))
@@ -114,7 +116,7 @@ def differing(one: Any, other: Any, name: str = "") -> list[str]:
     ['net__depth']
     """
     alike = isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys()
-    if not alike or one.get("is") != other.get("is") or one.get("is") == "dict":
+    if not alike or one.get("is") != other.get("is") or one.get("is") in ("dict", "float"):
         return [] if one == other else [name or "set of parameters"]
     below = f"{name}__" if name else ""
     return [found for key in one for found in differing(one[key], other[key], below + key)]

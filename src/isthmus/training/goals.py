@@ -47,6 +47,7 @@ TRIED = 1e-6, 1e6  # the same for all lambdas tried; outside, the term is nothin
 RULES = 1.0  # the term beside the loss, now: beyond, it rules every update, and more of it is no faster
 INTEGRAL, PROPORTIONAL = 2.0, 2.0  # of log lambda
 FAR = 0.4  # the distance e at which the first part has half its highest speed
+CALMEST = 0.1  # share of the usual change of lambda after any number of deaths
 NOISE = 0.01**2  # product of two neighbouring e beyond which a change of sign means too much haste
 LOOKS = 100  # at least so many looks in a plan, if it has the steps; also the unit of pace
 STEPS = 25  # updates that pass at least for one unit of pace
@@ -132,13 +133,13 @@ class Goals:
         """New lambdas after a look at update number `step`."""
         rate = self.plan.rate(step) / self.plan.lr * self.member.slowed
         pace = rate * self.steps_per_round / max(STEPS, self.plan.steps / LOOKS)
-        self.died = bool(self.member.history) and any(line[f"{name}_level"] == 0 for name in self.goals)
+        self.died = self._dead(line) and bool(self.member.history) and not self._dead(self._kept)
         for name in self.goals:
             state = self.member.steering.setdefault(name, {})
             if "least" not in state:
                 state.update(self._start(name, line, state.get("weight")))
             if self.died:
-                state.update(self._calmer(name, state))
+                state.update(self._before(name, state, line[f"{name}_level"] == 0))
                 continue
             if not math.isfinite(line[f"{name}_level"]):
                 continue
@@ -151,12 +152,24 @@ class Goals:
             most = min(state["most"], max(state["weight"], self._ruling(name, line)))
             state.update(error=error, calm=calm, weight=max(state["least"], min(most, weight)))
 
-    def _calmer(self, name: str, state: dict[str, float]) -> dict[str, float]:
-        """Where to go on from the best look so far: with half of its lambda, or of one that failed since."""
-        kept = self.member.history[self.member.kept_at]
-        weight = min(state["weight"], kept[f"{name}_lambda"]) / 2
-        error = self._error(name, kept[f"{name}_level"])
-        return {"weight": max(state["least"], weight), "error": error, "calm": state.get("calm", 1.0) / 2}
+    @property
+    def _kept(self) -> dict[str, float]:
+        """The look whose weights are the best so far."""
+        return self.member.history[self.member.kept_at]
+
+    def _dead(self, line: dict[str, float]) -> bool:
+        """Whether a level is nothing at all: units that are off for every row get no gradient any more."""
+        return any(line[f"{name}_level"] == 0 for name in self.goals)
+
+    def _before(self, name: str, state: dict[str, float], dead: bool) -> dict[str, float]:
+        """Where the best look so far was; where this term's level has died since, with half of that lambda,
+        or of one that failed since, and calmer.
+        """
+        weight, error = self._kept[f"{name}_lambda"], self._error(name, self._kept[f"{name}_level"])
+        if not dead:
+            return {"weight": weight, "error": error}
+        weight = max(state["least"], min(state["weight"], weight) / 2)
+        return {"weight": weight, "error": error, "calm": max(CALMEST, state.get("calm", 1.0) / 2)}
 
     def _error(self, name: str, level: float) -> float:
         """How far a level is from what is aimed at, as a logarithm; above 0 where lambda must grow.
@@ -222,7 +235,7 @@ class Goals:
             return f"{type(term).__name__}: lambda {weight:.3g} was found for the goal {goal:g}: {seen}."
         if self._at_end(name, line):
             why = f"a {'larger' if self._error(name, level) > 0 else 'smaller'} one changes nothing"
-            do = "lower" if 0 < level < goal else "higher"  # at 0 all units are dead, and stay so
+            do = "lower" if 0 < level < goal else "higher"  # at 0 no look was alive
             return (
                 f"{type(term).__name__}: the goal {goal:g} cannot be reached: {seen} at lambda {weight:.3g}, "
                 f"and {why}. Use a {do} goal."
