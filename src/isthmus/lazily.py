@@ -59,18 +59,23 @@ def fetched(module: str) -> Any:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits for the end of the block: an import of torch that it meets ends the process."""
-    usual, met = signal.getsignal(signal.SIGINT), list[Any]()
-    if threading.current_thread() is not threading.main_thread() or not callable(usual):
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda *arguments: met.append(arguments))
+    """Ctrl-C waits for the end of the block, and so does SIGTERM where a handler has it: an import of torch
+    that they meet ends the process.
+    """
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in usual.items() if callable(handler)}
+    if threading.current_thread() is not threading.main_thread():
+        handlers = {}
+    met: list[Any] = []
+    for number in handlers:
+        signal.signal(number, lambda *arguments: met.append(arguments))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, usual)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     if met:
-        usual(*met[0])
+        handlers[met[0][0]](*met[0])
 
 
 def fetching(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
