@@ -219,7 +219,7 @@ class Goals:
         """Set the objective's lambdas to those of the weights that were kept, and say how near they came."""
         if not self or not self.member.history:
             return
-        line = self.member.history[self.member.kept_at]
+        line = self._kept
         if any(f"{name}_lambda" not in line for name in self.goals):
             return  # Ctrl-C came before the first look
         lambdas = {name: line[f"{name}_lambda"] for name in self.goals}
