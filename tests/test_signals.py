@@ -14,7 +14,18 @@ import pytest
 import soundfile
 
 from command_line import run
-from isthmus import MLP, AnomalyDetector, Autoencoder, DataError, FileError, Signals, Trainer, load, save
+from isthmus import (
+    MLP,
+    AnomalyDetector,
+    Autoencoder,
+    DataError,
+    FileError,
+    Signals,
+    Table,
+    Trainer,
+    load,
+    save,
+)
 from isthmus.inputs import Auto, Recordings, SignalsSchema
 from isthmus.inputs.files import read
 from isthmus.parts import pack, unpack
@@ -346,6 +357,14 @@ def test_a_detector_of_long_recordings_judges_every_window_at_its_own_rate(tmp_p
     done = run("detect", "m.isthmus", "new", "--alpha", "0.05", "-o", "found.csv", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert read(tmp_path / "found.csv")["file"][0] == f"0.wav {4 * 4096 / RATE}"
+
+
+def test_a_detector_of_a_table_of_samples_takes_recordings_too(clips):
+    """Whose model knows of no rate."""
+    own = Autoencoder(2, inputs=Table(), trainer=Trainer(max_epochs=2))
+    with pytest.warns(UserWarning, match="Skipped 5 of 17"):
+        detector = AnomalyDetector(own, random_state=0).fit(clips)
+    assert detector.p_values(Recordings(clips).load()).shape == (12,)
 
 
 def test_without_soundfile_the_sentence_says_what_to_install(clips, monkeypatch):

@@ -145,7 +145,7 @@ class AnomalyDetector(Estimator):
         seeds = sequence.generate_state(len(parts) * self.ensemble).tolist()
         data = [rows_of(X, self._others(n, aside)) for aside in asides for _ in range(self.ensemble)]
         self.models_ = self._trained(data, seeds)
-        if isinstance(files, Recordings):
+        if isinstance(files, Recordings) and self._is_signal:
             for model in self.models_:
                 model.schema_ = model.schema_.as_files_of(files)
         self._panel = Panel([self._judge(*some) for some in zip(self.models_, data, seeds, strict=True)])
@@ -263,8 +263,7 @@ class AnomalyDetector(Estimator):
         What each cell costs over what it usually costs; 1 is usual. `figures.heat_maps` draws it.
         """
         self.must_be_fitted()
-        X = self._read(X)
-        heat = self._panel.heat(X.load() if isinstance(X, Folder) else X)
+        heat = self._panel.heat(loaded(self._read(X)))
         return heat.reshape(len(heat), *self._shape)
 
     def regions(self, X: Any) -> list[list[Region]]:
