@@ -68,22 +68,34 @@ def training_rows(model: Autoencoder, file: str, test: str | None, asked: Readin
     Raises FileError where FILE cannot be what it was fitted on and nothing else is named to judge by.
     """
     from isthmus.checks import FileError, must
-    from isthmus.commands.files import fitting, held_rows, opened
-    from isthmus.fingerprint import fingerprint
-    from isthmus.inputs import Source
+    from isthmus.commands.files import fitting, opened
 
-    X = fitting(held_rows(opened(file, asked, model).X), model)
+    X = fitting(opened(file, asked, model).X, model)
     if test is not None:
         return X, fitting(opened(test, asked, model).X, model)
     if len(model.held_out_) == 0:
         raise must("--test", "be given where the model kept no rows from training", test, "Name new rows")
-    known = model.fingerprint_
-    same = len(X) >= known["rows"] and model.held_out_.max() < len(X)
-    if same and not isinstance(X, Source):
-        same = fingerprint(model.schema_.encode(X).x, model.schema_.names)["sha256"] == known["sha256"]
-    if not same:
+    if model.held_out_.max() >= len(X) or not _begins_with(X, model):
         raise FileError(
             f"{file} must be the file the model was fitted on; got other rows. Name that file, and these "
             f"rows by --test {file}."
         )
     return X, None
+
+
+def _begins_with(X: Any, model: Autoencoder) -> bool:
+    """Whether X begins with the rows a model's fingerprint is of, which are all rows but of large data."""
+    import numpy as np
+
+    from isthmus.fingerprint import fingerprint
+    from isthmus.inputs import Source, encoded
+
+    known, parts, left = model.fingerprint_, list[Any](), model.fingerprint_["rows"]
+    if len(X) < left or (len(X) > left and not isinstance(X, Source)):
+        return False
+    for block in encoded(model.schema_, X):
+        parts.append(block.x[:left])
+        left -= len(parts[-1])
+        if left == 0:
+            break
+    return bool(fingerprint(np.concatenate(parts), model.schema_.names)["sha256"] == known["sha256"])
